@@ -1,0 +1,5 @@
+//! Use cases: one file a noun, one function a thing that can be done. Portal, API, jobs and command line all call these.
+
+pub mod passwords;
+pub mod people;
+pub mod sign_in;

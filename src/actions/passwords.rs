@@ -1,0 +1,95 @@
+//! Password hashing: Argon2id, away from the async threads, at most one hash per core at a time.
+
+use std::sync::Arc;
+
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use argon2::{Algorithm, Argon2, Params, Version};
+use tokio::sync::Semaphore;
+
+use crate::domain::refusal::Refusal;
+use crate::metrics::Metrics;
+use crate::store::failure::{DbError, Failure};
+
+/// OWASP's parameters for Argon2id: 19 MiB, two passes, one lane.
+const MEMORY_KIB: u32 = 19 * 1024;
+const PASSES: u32 = 2;
+/// A password that stands alone has at least this many characters (security.md, section 1).
+pub const SHORTEST: usize = 15;
+/// Longer ones are refused before anything is computed.
+pub const LONGEST: usize = 256;
+/// How many may wait for their turn; past that the answer is "busy".
+const WAITING_MOST: i64 = 64;
+
+/// Hashes and verifies passwords.
+#[derive(Clone)]
+pub struct Passwords {
+    turns: Arc<Semaphore>,
+    metrics: Arc<Metrics>,
+    /// A real hash of nothing anyone knows: verified for addresses that do not exist, so that they take the same time.
+    stand_in: Arc<str>,
+}
+
+fn argon2() -> Argon2<'static> {
+    // The parameters are constants that the library accepts; were they not, its own defaults are the same ones.
+    let params = Params::new(MEMORY_KIB, PASSES, 1, None).unwrap_or_default();
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+}
+
+fn hash_now(password: &str) -> Result<String, Failure> {
+    let hash = argon2().hash_password(password.as_bytes());
+    hash.map(|hash| hash.to_string()).map_err(|error| DbError::Broken(format!("a password cannot be hashed: {error}")).into())
+}
+
+impl Passwords {
+    /// With as many turns as the machine has cores.
+    pub fn new(metrics: Arc<Metrics>) -> Result<Self, Failure> {
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        Ok(Self { turns: Arc::new(Semaphore::new(cores)), metrics, stand_in: hash_now("nobody's password, and long enough")?.into() })
+    }
+
+    /// A new hash in PHC form.
+    pub async fn hash(&self, password: String) -> Result<String, Failure> {
+        self.in_turn(move || hash_now(&password)).await?
+    }
+
+    /// Whether the password is the one that was hashed. With `None` it takes as long, and is not.
+    pub async fn verify(&self, password: String, hash: Option<String>) -> Result<bool, Failure> {
+        let known = hash.is_some();
+        let hash = hash.unwrap_or_else(|| self.stand_in.to_string());
+        let right = self
+            .in_turn(move || {
+                let parsed = argon2::PasswordHash::new(&hash);
+                parsed.is_ok_and(|hash| argon2().verify_password(password.as_bytes(), &hash).is_ok())
+            })
+            .await?;
+        Ok(known && right)
+    }
+
+    async fn in_turn<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
+        if self.metrics.password_hash_waiting.inc() >= WAITING_MOST {
+            self.metrics.password_hash_waiting.dec();
+            return Err(Failure::Queue);
+        }
+        let turn = self.turns.clone().acquire_owned().await;
+        self.metrics.password_hash_waiting.dec();
+        let turn = turn.map_err(|_| Failure::Queue)?;
+        let done = tokio::task::spawn_blocking(move || {
+            let done = work();
+            drop(turn);
+            done
+        });
+        done.await.map_err(|_| DbError::Broken("hashing a password was interrupted".into()).into())
+    }
+}
+
+/// Whether a new password may be used. Length is all that is asked for; composition rules make passwords worse.
+pub fn acceptable(password: &str) -> Result<(), Refusal> {
+    let length = password.chars().count();
+    if length < SHORTEST {
+        return Err(Refusal::Invalid("password", format!("Use at least {SHORTEST} characters: four or five words make a good password")));
+    }
+    if length > LONGEST {
+        return Err(Refusal::Invalid("password", format!("Use at most {LONGEST} characters")));
+    }
+    Ok(())
+}

@@ -1,0 +1,206 @@
+//! People: adding, suspending, granting, ending, passwords.
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use super::passwords::{self, Passwords};
+use crate::domain::access::{Actor, Permission, Role};
+use crate::domain::audit::Event;
+use crate::domain::id::{GrantId, RegionId, UserId};
+use crate::domain::refusal::Refusal;
+use crate::domain::time::Day;
+use crate::store::failure::Failure;
+use crate::store::writer::{Intent, WriteTx};
+use crate::store::{Store, people, regions, sessions};
+
+/// Somebody to add. The password is a hash already: nothing slow happens behind the door.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct NewPerson {
+    /// Her address.
+    pub email: String,
+    /// Her name.
+    pub name: String,
+    /// The hash of her first password; without one she is invited and gets a link.
+    pub password_hash: Option<String>,
+    /// Her first role and region.
+    pub grant: Option<(Role, RegionId, Option<Day>)>,
+}
+
+impl NewPerson {
+    fn check(&self) -> Result<(), Refusal> {
+        let email = self.email.trim();
+        let well_formed = email.split_once('@').is_some_and(|(user, host)| !user.is_empty() && host.contains('.') && !host.contains('@'));
+        if !well_formed || email.len() > 254 || email.chars().any(|c| c.is_whitespace() || c.is_control()) {
+            return Err(Refusal::Invalid("email", "Enter an e-mail address, like ana@example.com".to_owned()));
+        }
+        let name = self.name.trim();
+        if name.is_empty() || name.chars().count() > 120 || name.chars().any(char::is_control) {
+            return Err(Refusal::Invalid("name", "Enter a name of at most 120 characters".to_owned()));
+        }
+        Ok(())
+    }
+}
+
+/// Adds a person, with her first role where one is given.
+pub async fn add(store: &Store, actor: Actor, key: &str, new: NewPerson) -> Result<UserId, Failure> {
+    new.check()?;
+    store
+        .write(Intent::keyed(actor, "person.add", key, &new), move |tx| {
+            let new = new.clone();
+            Box::pin(async move {
+                tx.require_everywhere(Permission::PeopleManage)?;
+                if people::find_by_email(tx, new.email.trim()).await?.is_some() {
+                    return Err(Refusal::Taken("email", "Somebody with this e-mail address is here already".to_owned()).into());
+                }
+                let id = UserId(tx.new_id());
+                let status = if new.password_hash.is_some() { "active" } else { "invited" };
+                people::insert(tx, id, new.email.trim(), new.name.trim(), new.password_hash.clone(), status).await?;
+                tx.record(Event::new("person.added", "person", id, None).change(serde_json::Value::Null, json!({ "status": status })));
+                if let Some((role, region, ends_on)) = new.grant {
+                    grant_within(tx, id, role, region, ends_on).await?;
+                }
+                Ok(id)
+            })
+        })
+        .await
+}
+
+/// Gives a role on a region.
+pub async fn grant(
+    store: &Store,
+    actor: Actor,
+    key: &str,
+    person: UserId,
+    role: Role,
+    region: RegionId,
+    ends_on: Option<Day>,
+) -> Result<GrantId, Failure> {
+    store
+        .write(Intent::keyed(actor, "person.grant", key, &(person, role, region, ends_on)), move |tx| {
+            Box::pin(async move {
+                tx.require(Permission::PeopleManage, Permission::PeopleRead, region)?;
+                people::find(tx, person).await?.ok_or(Refusal::NotFound)?;
+                grant_within(tx, person, role, region, ends_on).await
+            })
+        })
+        .await
+}
+
+async fn grant_within(tx: &mut WriteTx<'_>, person: UserId, role: Role, region: RegionId, ends_on: Option<Day>) -> Result<GrantId, Failure> {
+    let place = regions::get(tx, region).await?;
+    if !place.is_active() {
+        return Err(Refusal::RegionRetired(place.name).into());
+    }
+    let held = people::grants(tx, &crate::domain::access::Scope::of([region], false), Some(person)).await?;
+    if held.iter().any(|grant| grant.role == role.code()) {
+        return Err(Refusal::Taken("role", format!("She is {} in {} already", role.label(), place.name)).into());
+    }
+    let id = GrantId(tx.new_id());
+    people::insert_grant(tx, id, person, role, region, ends_on).await?;
+    let after = json!({ "role": role.code(), "region": region.to_string(), "ends_on": ends_on.map(Day::iso) });
+    let event = Event::new("grant.given", "person", person, Some(region)).change(serde_json::Value::Null, after);
+    tx.record(event.detail(json!({ "grant": id.to_string() })));
+    Ok(id)
+}
+
+/// Ends a grant. The last administrator's stays.
+pub async fn end_grant(store: &Store, actor: Actor, key: &str, id: GrantId) -> Result<UserId, Failure> {
+    store
+        .write(Intent::keyed(actor, "person.end_grant", key, &id), move |tx| {
+            Box::pin(async move {
+                let scope = tx.access().scope(Permission::PeopleManage);
+                let grants = people::grants(tx, &scope, None).await?;
+                let grant = grants.into_iter().find(|grant| grant.id == id).ok_or(Refusal::NotFound)?;
+                people::end_grant(tx, id).await?;
+                keep_an_administrator(tx).await?;
+                let before = json!({ "role": grant.role, "region": grant.region_id.to_string() });
+                let event = Event::new("grant.ended", "person", grant.person_id, Some(grant.region_id));
+                tx.record(event.change(before, serde_json::Value::Null).detail(json!({ "grant": id.to_string() })));
+                Ok(grant.person_id)
+            })
+        })
+        .await
+}
+
+async fn keep_an_administrator(tx: &mut WriteTx<'_>) -> Result<(), Failure> {
+    if people::administrators(tx).await? == 0 {
+        return Err(Refusal::State("There has to be one active administrator for the whole organisation".to_owned()).into());
+    }
+    Ok(())
+}
+
+/// Suspends a person, or lets her in again. Suspending ends her sessions at once.
+pub async fn suspend(store: &Store, actor: Actor, key: &str, id: UserId, suspended: bool) -> Result<(), Failure> {
+    store
+        .write(Intent::keyed(actor, "person.suspend", key, &(id, suspended)), move |tx| {
+            Box::pin(async move {
+                tx.require_everywhere(Permission::PeopleManage)?;
+                let person = people::find(tx, id).await?.ok_or(Refusal::NotFound)?;
+                let status = if suspended { "suspended" } else { "active" };
+                if person.status == status {
+                    return Err(Refusal::AlreadyDone(format!("The account is {status} already")).into());
+                }
+                people::set_status(tx, id, status).await?;
+                if suspended {
+                    sessions::delete_of(tx, id).await?;
+                    keep_an_administrator(tx).await?;
+                }
+                let action = if suspended { "person.suspended" } else { "person.reinstated" };
+                tx.record(Event::new(action, "person", id, None).change(json!({ "status": person.status }), json!({ "status": status })));
+                Ok(())
+            })
+        })
+        .await
+}
+
+/// How long a link to choose a password lives, in seconds.
+pub const PASSWORD_LINK_LIVES: i64 = 24 * 3600;
+
+/// The hash under which a token is kept.
+pub fn token_hash(token: &str) -> [u8; 32] {
+    Sha256::digest(token.as_bytes()).into()
+}
+
+/// A one-time link to choose a password: its token, which is shown once and kept only as a hash.
+pub async fn password_link(store: &Store, actor: Actor, person: UserId) -> Result<String, Failure> {
+    let token = store.random.token(24);
+    let hash = token_hash(&token);
+    store
+        .write(Intent::once(actor, "person.password_link"), move |tx| {
+            Box::pin(async move {
+                tx.require_everywhere(Permission::PeopleManage)?;
+                people::find(tx, person).await?.ok_or(Refusal::NotFound)?;
+                people::insert_link(tx, hash, "password", Some(person), PASSWORD_LINK_LIVES).await?;
+                tx.record(Event::new("person.password_link_made", "person", person, None));
+                Ok(())
+            })
+        })
+        .await?;
+    Ok(token)
+}
+
+/// Chooses a password through a one-time link. Every session of the person ends.
+pub async fn choose_password(store: &Store, hasher: &Passwords, actor: Actor, token: &str, password: &str) -> Result<UserId, Failure> {
+    passwords::acceptable(password)?;
+    let hash = token_hash(token);
+    let expired = || Refusal::State("This link was used, or it is too old. Ask for a new one".to_owned());
+    let mut read = store.read().await?;
+    people::link(&mut read, hash, "password", store.now()).await?.ok_or_else(expired)?;
+    drop(read);
+    let kept = hasher.hash(password.to_owned()).await?;
+    store
+        .write(Intent::once(actor, "person.choose_password"), move |tx| {
+            let kept = kept.clone();
+            Box::pin(async move {
+                let now = tx.now;
+                let person = people::link(tx, hash, "password", now).await?.flatten().ok_or_else(expired)?;
+                people::use_link(tx, hash).await?;
+                people::set_password(tx, person, &kept).await?;
+                sessions::delete_of(tx, person).await?;
+                tx.record(Event::new("person.password_chosen", "person", person, None));
+                Ok(person)
+            })
+        })
+        .await
+}

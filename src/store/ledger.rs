@@ -1,0 +1,314 @@
+//! Budgets and postings in the store: the one function that moves money, and what is read of it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::db::{Reader, Sql};
+use super::failure::{DbError, Failure};
+use super::writer::WriteTx;
+use crate::domain::access::Scope;
+use crate::domain::audit::Event;
+use crate::domain::budget::{self, Account, Budget, BudgetStatus, End, Figures, Movement, Nature, PostingKind};
+use crate::domain::currency::Currency;
+use crate::domain::id::{BudgetId, ImportId, PostingId, RegionId, TransactionId, UserId};
+use crate::domain::refusal::Refusal;
+use crate::domain::time::{Day, Instant};
+
+/// A budget as it is kept.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct BudgetRow {
+    /// Its id.
+    pub id: BudgetId,
+    /// Its region.
+    pub region_id: RegionId,
+    /// Its name.
+    pub name: String,
+    /// The code of its currency.
+    pub currency: String,
+    /// First day.
+    pub period_start: Day,
+    /// Last day.
+    pub period_end: Day,
+    /// Who answers for it.
+    pub owner_id: Option<UserId>,
+    /// Its cost centre; may be empty.
+    pub cost_centre: String,
+    /// `draft`, `active` or `closed`.
+    pub status: String,
+    /// Counts what people asked for.
+    pub version: i64,
+    /// See [`Figures`].
+    pub allocated: i64,
+    /// See [`Figures`].
+    pub adjusted: i64,
+    /// See [`Figures`].
+    pub carried_over: i64,
+    /// See [`Figures`].
+    pub reserved: i64,
+    /// See [`Figures`].
+    pub spent: i64,
+    /// The budget it was carried over from.
+    pub previous_id: Option<BudgetId>,
+    /// Since when it is there.
+    pub created_at: Instant,
+}
+
+/// The columns of [`BudgetRow`].
+pub const BUDGET_COLUMNS: &str = "id, region_id, name, currency, period_start, period_end, owner_id, cost_centre, status, version, allocated, \
+                                  adjusted, carried_over, reserved, spent, previous_id, created_at";
+
+impl BudgetRow {
+    /// Its money.
+    pub fn figures(&self) -> Figures {
+        Figures {
+            allocated: self.allocated,
+            adjusted: self.adjusted,
+            carried_over: self.carried_over,
+            reserved: self.reserved,
+            spent: self.spent,
+        }
+    }
+
+    /// As the rules see it.
+    pub fn budget(&self) -> Result<Budget, DbError> {
+        let broken = |what: &str| DbError::Broken(format!("budget {} has an unknown {what}", self.id));
+        Ok(Budget {
+            id: self.id,
+            region: self.region_id,
+            name: self.name.clone(),
+            currency: Currency::parse(&self.currency).ok_or_else(|| broken("currency"))?,
+            period_start: self.period_start,
+            period_end: self.period_end,
+            status: BudgetStatus::parse(&self.status).ok_or_else(|| broken("status"))?,
+            version: self.version,
+            figures: self.figures(),
+        })
+    }
+}
+
+/// One budget in scope.
+pub async fn find(reader: &mut impl Reader, scope: &Scope, id: BudgetId) -> Result<Option<BudgetRow>, DbError> {
+    let mut sql = Sql::default();
+    sql.push("SELECT ").push(BUDGET_COLUMNS).push(" FROM budget WHERE region_id IN (").push_list(scope.regions());
+    sql.push(") AND id = ").push_bind(id);
+    reader.one(sql).await
+}
+
+/// One budget, for a write that checks the permission in its region next.
+pub async fn get(tx: &mut WriteTx<'_>, id: BudgetId) -> Result<Budget, Failure> {
+    let mut sql = Sql::default();
+    sql.push("SELECT ").push(BUDGET_COLUMNS).push(" FROM budget WHERE id = ").push_bind(id);
+    let row: BudgetRow = tx.one(sql).await?.ok_or(Refusal::NotFound)?;
+    Ok(row.budget()?)
+}
+
+/// What is known of a posting besides its movement.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Details {
+    /// The accounting date; the day of the write in UTC where none is given.
+    pub effective: Option<Day>,
+    /// The one transaction it belongs to.
+    pub transaction: Option<TransactionId>,
+    /// The import it sums up.
+    pub import: Option<ImportId>,
+    /// The posting it reverses.
+    pub reverses: Option<PostingId>,
+    /// The reservation it commits or voids.
+    pub settles: Option<PostingId>,
+    /// The other leg of a transfer between currencies.
+    pub pair: Option<PostingId>,
+    /// Why, from the list the administrator keeps.
+    pub reason_code: Option<String>,
+    /// Why, in her words.
+    pub note: String,
+    /// Rate, its day and where it is from, for a transfer between currencies.
+    pub rate: Option<(String, Day, String)>,
+}
+
+/// Moves money: checks the movement against every budget it touches, writes their figures and the posting, and leaves one audit event for each budget.
+/// The caller has checked who may. A request counts in the version that forms carry, a fact does not.
+pub async fn post(tx: &mut WriteTx<'_>, movement: &Movement, nature: Nature, details: &Details) -> Result<PostingId, Failure> {
+    let id = PostingId(tx.new_id());
+    let mut after: [Option<i64>; 2] = [None, None];
+    let ends = [movement.source, movement.destination];
+    let mut touched: Vec<BudgetId> = Vec::with_capacity(2);
+    let mut events = Vec::with_capacity(2);
+    for end in &ends {
+        let Some((budget_id, _)) = end.budget else { continue };
+        if touched.contains(&budget_id) {
+            continue;
+        }
+        touched.push(budget_id);
+        let budget = get(tx, budget_id).await?;
+        let figures = budget::decide(&budget, movement, nature)?;
+        write_figures(tx, &budget, &figures, nature).await?;
+        for (side, other) in ends.iter().zip(&mut after) {
+            if side.budget.is_some_and(|(touched, _)| touched == budget_id) {
+                *other = Some(figures.available());
+            }
+        }
+        events.push(event(id, movement, details, &budget, &figures));
+    }
+    insert(tx, id, movement, details, after).await?;
+    events.into_iter().for_each(|event| tx.record(event));
+    Ok(id)
+}
+
+async fn write_figures(tx: &mut WriteTx<'_>, budget: &Budget, figures: &Figures, nature: Nature) -> Result<(), Failure> {
+    let asked = i64::from(nature == Nature::Request);
+    let sql = Sql::new(
+        "UPDATE budget SET allocated = $3, adjusted = $4, carried_over = $5, reserved = $6, spent = $7, version = version + $8 \
+         WHERE id = $1 AND version = $2",
+    );
+    let sql = sql.bind(budget.id).bind(budget.version).bind(figures.allocated).bind(figures.adjusted).bind(figures.carried_over);
+    tx.exec_one(sql.bind(figures.reserved).bind(figures.spent).bind(asked)).await
+}
+
+async fn insert(
+    tx: &mut WriteTx<'_>,
+    id: PostingId,
+    movement: &Movement,
+    details: &Details,
+    after: [Option<i64>; 2],
+) -> Result<(), Failure> {
+    let (now, actor) = (tx.now, tx.actor().clone());
+    let effective = details.effective.unwrap_or(Day(now.0.div_euclid(86_400_000_000)));
+    let end = |end: &End| (end.account.code(), end.budget.map(|(id, _)| id), end.budget.map(|(_, region)| region));
+    let (source, destination) = (end(&movement.source), end(&movement.destination));
+    let (rate, rate_day, rate_source) = match details.rate.clone() {
+        Some((rate, day, source)) => (Some(rate), Some(day), Some(source)),
+        None => (None, None, None),
+    };
+    let sql = Sql::new(
+        "INSERT INTO posting (id, at, effective_date, kind, counted, currency, amount, source_account, source_budget_id, source_region_id, \
+         source_available_after, destination_account, destination_budget_id, destination_region_id, destination_available_after, transaction_id, \
+         import_id, reverses_id, settles_id, pair_id, reason_code, note, fx_rate, fx_date, fx_source, actor_kind, actor_id) VALUES \
+         ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27)",
+    );
+    let sql = sql.bind(id).bind(now).bind(effective).bind(movement.kind.code()).bind(movement.counted.code());
+    let sql = sql.bind(movement.currency.code()).bind(movement.amount).bind(source.0).bind(source.1).bind(source.2).bind(after[0]);
+    let sql = sql.bind(destination.0).bind(destination.1).bind(destination.2).bind(after[1]).bind(details.transaction);
+    let sql = sql.bind(details.import).bind(details.reverses).bind(details.settles).bind(details.pair).bind(details.reason_code.clone());
+    let sql = sql.bind(details.note.clone()).bind(rate).bind(rate_day).bind(rate_source).bind(actor.kind()).bind(actor.person());
+    tx.exec_one(sql).await
+}
+
+/// The event for one budget tells only what that budget's own region may know: the other end by its account alone.
+fn event(id: PostingId, movement: &Movement, details: &Details, budget: &Budget, after: &Figures) -> Event {
+    let figures = |figures: &Figures| {
+        json!({
+            "allocated": figures.allocated, "adjusted": figures.adjusted, "carried_over": figures.carried_over,
+            "reserved": figures.reserved, "spent": figures.spent, "available": figures.available(),
+        })
+    };
+    let detail = json!({
+        "posting": id.to_string(),
+        "amount": movement.amount,
+        "currency": movement.currency.code(),
+        "source": movement.source.account.code(),
+        "destination": movement.destination.account.code(),
+        "effective_date": details.effective.map(Day::iso),
+        "reverses": details.reverses.map(|id| id.to_string()),
+        "settles": details.settles.map(|id| id.to_string()),
+        "transaction": details.transaction.map(|id| id.to_string()),
+        "import": details.import.map(|id| id.to_string()),
+        "reason_code": details.reason_code,
+        "note": details.note,
+        "rate": details.rate.as_ref().map(|(rate, day, source)| json!({"rate": rate, "day": day.iso(), "source": source})),
+    });
+    let event = Event::new(action(movement.kind), "budget", budget.id, Some(budget.region));
+    event.change(figures(&budget.figures), figures(after)).detail(detail)
+}
+
+fn action(kind: PostingKind) -> &'static str {
+    match kind {
+        PostingKind::Allocation => "budget.allocated",
+        PostingKind::Adjustment => "budget.adjusted",
+        PostingKind::Transfer => "budget.transferred",
+        PostingKind::Reserve => "budget.reserved",
+        PostingKind::Commit => "budget.committed",
+        PostingKind::Void => "budget.voided",
+        PostingKind::Spend => "budget.spent",
+        PostingKind::Refund => "budget.refunded",
+        PostingKind::ExpiryReturn => "budget.expiry_returned",
+        PostingKind::CarryOver => "budget.carried_over",
+        PostingKind::Reversal => "budget.reversed",
+    }
+}
+
+/// A posting as it is kept.
+#[derive(Clone, Debug, sqlx::FromRow)]
+#[expect(missing_docs, reason = "the columns are those of migrations/0003_budgets.sql and the fields of Movement and Details")]
+pub struct PostingRow {
+    pub no: i64,
+    pub id: PostingId,
+    pub at: Instant,
+    pub effective_date: Day,
+    pub kind: String,
+    pub counted: String,
+    pub currency: String,
+    pub amount: i64,
+    pub source_account: String,
+    pub source_budget_id: Option<BudgetId>,
+    pub source_region_id: Option<RegionId>,
+    pub source_available_after: Option<i64>,
+    pub destination_account: String,
+    pub destination_budget_id: Option<BudgetId>,
+    pub destination_region_id: Option<RegionId>,
+    pub destination_available_after: Option<i64>,
+    pub transaction_id: Option<TransactionId>,
+    pub import_id: Option<ImportId>,
+    pub reverses_id: Option<PostingId>,
+    pub settles_id: Option<PostingId>,
+    pub pair_id: Option<PostingId>,
+    pub reason_code: Option<String>,
+    pub note: String,
+    pub fx_rate: Option<String>,
+    pub fx_date: Option<Day>,
+    pub fx_source: Option<String>,
+    pub actor_kind: String,
+    pub actor_id: Option<UserId>,
+}
+
+/// The columns of [`PostingRow`].
+pub const POSTING_COLUMNS: &str = "no, id, at, effective_date, kind, counted, currency, amount, source_account, source_budget_id, source_region_id, \
+                                   source_available_after, destination_account, destination_budget_id, destination_region_id, \
+                                   destination_available_after, transaction_id, import_id, reverses_id, settles_id, pair_id, reason_code, note, \
+                                   fx_rate, fx_date, fx_source, actor_kind, actor_id";
+
+impl PostingRow {
+    /// What people quote: `ADJ-7K2M9QXA`.
+    pub fn reference(&self) -> String {
+        let prefix = PostingKind::parse(&self.kind).map_or("PST", PostingKind::prefix);
+        format!("{prefix}-{}", self.id.short())
+    }
+
+    /// The movement it recorded.
+    pub fn movement(&self) -> Result<Movement, DbError> {
+        let broken = |what: &str| DbError::Broken(format!("posting {} has an unknown {what}", self.id));
+        let end = |account: &str, budget: Option<BudgetId>, region: Option<RegionId>| {
+            Account::parse(account).map(|account| End { account, budget: budget.zip(region) }).ok_or_else(|| broken("account"))
+        };
+        Ok(Movement {
+            kind: PostingKind::parse(&self.kind).ok_or_else(|| broken("kind"))?,
+            counted: PostingKind::parse(&self.counted).ok_or_else(|| broken("kind"))?,
+            source: end(&self.source_account, self.source_budget_id, self.source_region_id)?,
+            destination: end(&self.destination_account, self.destination_budget_id, self.destination_region_id)?,
+            amount: self.amount,
+            currency: Currency::parse(&self.currency).ok_or_else(|| broken("currency"))?,
+        })
+    }
+
+    /// Whether a region in scope takes part in it.
+    pub fn touches(&self, scope: &Scope) -> bool {
+        [self.source_region_id, self.destination_region_id].into_iter().flatten().any(|region| scope.covers(region))
+    }
+}
+
+/// One posting of which at least one end lies in scope. An end outside is not to be shown by name.
+pub async fn find_posting(reader: &mut impl Reader, scope: &Scope, id: PostingId) -> Result<Option<PostingRow>, DbError> {
+    let mut sql = Sql::default();
+    sql.push("SELECT ").push(POSTING_COLUMNS).push(" FROM posting WHERE (source_region_id IN (").push_list(scope.regions());
+    sql.push(") OR destination_region_id IN (").push_list(scope.regions()).push(")) AND id = ").push_bind(id);
+    reader.one(sql).await
+}

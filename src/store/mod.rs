@@ -1,0 +1,106 @@
+//! The store: two engines behind one set of queries, snapshots for reading, one door for writing.
+
+pub mod access;
+pub mod audit_log;
+pub mod db;
+pub mod failure;
+pub mod ledger;
+pub mod migrate;
+pub mod people;
+pub mod regions;
+pub mod sessions;
+pub mod settings;
+pub mod transactions;
+pub mod writer;
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::clock::{Clock, Random};
+use crate::domain::time::Instant;
+use crate::metrics::Metrics;
+use db::{Engine, Pools, Read};
+use failure::{DbError, Failure};
+use writer::{Door, Intent, Running, WriteTx};
+
+/// An open store. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    pools: Pools,
+    door: Door,
+    /// Time, for whoever needs it as an argument.
+    pub clock: Clock,
+    /// Randomness, for whoever needs it as an argument.
+    pub random: Random,
+    /// What is measured.
+    pub metrics: Arc<Metrics>,
+}
+
+/// How a store is opened.
+#[derive(Clone)]
+pub struct Options {
+    /// `sqlite:FILE` or `postgres://…`.
+    pub url: String,
+    /// How many connections read.
+    pub read_connections: u32,
+    /// How many commands share one commit at most; [`writer::BATCH_MOST`] but in a benchmark that shows why.
+    pub batch_most: usize,
+}
+
+impl Options {
+    /// For this address, with as many connections as a small machine uses.
+    pub fn of(url: impl Into<String>) -> Self {
+        Self { url: url.into(), read_connections: 8, batch_most: writer::BATCH_MOST }
+    }
+}
+
+impl Store {
+    /// Opens the database, brings its schema up to date and opens the door.
+    pub async fn open(options: &Options, clock: Clock, random: Random, metrics: Arc<Metrics>) -> Result<Self, Failure> {
+        let pools = Pools::open(&options.url, options.read_connections).await?;
+        migrate::run(&pools, Instant(clock.now())).await?;
+        let mut tx = pools.begin_write().await?;
+        audit_log::begin(&mut tx, random.bytes::<16>().to_vec()).await?;
+        settings::ensure_secret(&mut tx, settings::SESSION_KEY, random.bytes::<64>().to_vec()).await?;
+        tx.commit().await?;
+        let (door, _) = Door::open(pools.clone(), clock.clone(), random.clone(), metrics.clone(), options.batch_most);
+        Ok(Self { pools, door, clock, random, metrics })
+    }
+
+    /// A snapshot to read from.
+    pub async fn read(&self) -> Result<Read, DbError> {
+        self.pools.read().await
+    }
+
+    /// The only way to change anything: `act` runs inside the writer's transaction, and this returns after the commit. `act` may run twice (see
+    /// [`writer`]), and does nothing slow: no password hash, no HTTP, no unbounded loop.
+    pub async fn write<T, F>(&self, intent: Intent, act: F) -> Result<T, Failure>
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+        F: for<'t> Fn(&'t mut WriteTx<'_>) -> Running<'t, T> + Send + Sync + 'static,
+    {
+        self.door.write(intent, act).await
+    }
+
+    /// This moment.
+    pub fn now(&self) -> Instant {
+        Instant(self.clock.now())
+    }
+
+    /// Which engine it is on.
+    pub fn engine(&self) -> Engine {
+        self.pools.engine()
+    }
+
+    /// The connections, for exports, backups and the doctor.
+    pub fn pools(&self) -> &Pools {
+        &self.pools
+    }
+
+    /// Closes every connection.
+    pub async fn close(&self) {
+        self.pools.close().await;
+    }
+}

@@ -1,0 +1,144 @@
+//! Regions: the tree that everything else hangs in.
+
+use super::db::{Reader, Sql};
+use super::failure::{DbError, Failure};
+use super::writer::WriteTx;
+use crate::domain::access::Scope;
+use crate::domain::currency::Currency;
+use crate::domain::id::RegionId;
+use crate::domain::refusal::Refusal;
+use crate::domain::time::Instant;
+
+/// A region.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Region {
+    /// Its id.
+    pub id: RegionId,
+    /// What it is part of; `None` for the organisation's root.
+    pub parent_id: Option<RegionId>,
+    /// Its name, unique in the organisation.
+    pub name: String,
+    /// The code of the currency its budgets are usually kept in.
+    pub currency: String,
+    /// IANA time zone: its days begin there.
+    pub time_zone: String,
+    /// The month its fiscal year starts in, 1 to 12.
+    pub fiscal_start_month: i64,
+    /// The cost centre that stands behind it; may be empty.
+    pub cost_centre: String,
+    /// `active` or `retired`.
+    pub status: String,
+    /// Counts changes.
+    pub version: i64,
+    /// Since when it is there.
+    pub created_at: Instant,
+}
+
+impl Region {
+    /// The zone for calendar work; UTC where the stored name is unknown to this build's table.
+    pub fn zone(&self) -> chrono_tz::Tz {
+        self.time_zone.parse().unwrap_or(chrono_tz::UTC)
+    }
+
+    /// Its usual currency.
+    pub fn currency(&self) -> Option<Currency> {
+        Currency::parse(&self.currency)
+    }
+
+    /// Whether it takes anything new.
+    pub fn is_active(&self) -> bool {
+        self.status == "active"
+    }
+}
+
+const COLUMNS: &str = "id, parent_id, name, currency, time_zone, fiscal_start_month, cost_centre, status, version, created_at";
+
+/// The regions in scope, by name.
+pub async fn list(reader: &mut impl Reader, scope: &Scope) -> Result<Vec<Region>, DbError> {
+    let mut sql = Sql::default();
+    sql.push("SELECT ").push(COLUMNS).push(" FROM region WHERE id IN (").push_list(scope.regions()).push(") ORDER BY lower(name)");
+    reader.all(sql).await
+}
+
+/// A region of the tree with how deep it stands, in the order a tree is read.
+#[derive(Clone, Debug)]
+pub struct Branch {
+    /// The region.
+    pub region: Region,
+    /// 0 for those whose parent is not in scope.
+    pub depth: usize,
+}
+
+/// The regions in scope as a tree: parents before children, siblings by name.
+pub async fn tree(reader: &mut impl Reader, scope: &Scope) -> Result<Vec<Branch>, DbError> {
+    let regions = list(reader, scope).await?;
+    let known: std::collections::HashSet<RegionId> = regions.iter().map(|region| region.id).collect();
+    let mut branches = Vec::with_capacity(regions.len());
+    let tops = regions.iter().filter(|region| region.parent_id.is_none_or(|parent| !known.contains(&parent)));
+    let mut stack: Vec<(&Region, usize)> = tops.rev().map(|region| (region, 0)).collect();
+    while let Some((region, depth)) = stack.pop() {
+        branches.push(Branch { region: region.clone(), depth });
+        stack.extend(regions.iter().rev().filter(|child| child.parent_id == Some(region.id)).map(|child| (child, depth + 1)));
+    }
+    Ok(branches)
+}
+
+/// One region in scope.
+pub async fn find(reader: &mut impl Reader, scope: &Scope, id: RegionId) -> Result<Option<Region>, DbError> {
+    let mut sql = Sql::default();
+    sql.push("SELECT ").push(COLUMNS).push(" FROM region WHERE id IN (").push_list(scope.regions()).push(") AND id = ").push_bind(id);
+    reader.one(sql).await
+}
+
+/// One region, for a write that checks the permission in it next.
+pub async fn get(tx: &mut WriteTx<'_>, id: RegionId) -> Result<Region, Failure> {
+    let mut sql = Sql::default();
+    sql.push("SELECT ").push(COLUMNS).push(" FROM region WHERE id = ").push_bind(id);
+    Ok(tx.one(sql).await?.ok_or(Refusal::NotFound)?)
+}
+
+/// The organisation's root; `None` before the first set-up.
+pub async fn root(reader: &mut impl Reader) -> Result<Option<Region>, DbError> {
+    let mut sql = Sql::default();
+    sql.push("SELECT ").push(COLUMNS).push(" FROM region WHERE parent_id IS NULL");
+    reader.one(sql).await
+}
+
+/// Whether a name is taken, without regard to case, by another region than `but`.
+pub async fn name_taken(reader: &mut impl Reader, name: &str, but: Option<RegionId>) -> Result<bool, DbError> {
+    let rows: Vec<(RegionId,)> = reader.all(Sql::new("SELECT id FROM region WHERE lower(name) = lower($1)").bind(name.to_owned())).await?;
+    Ok(rows.iter().any(|row| Some(row.0) != but))
+}
+
+/// The ids of a region and everything below it.
+pub async fn subtree(reader: &mut impl Reader, id: RegionId) -> Result<Vec<RegionId>, DbError> {
+    let sql = Sql::new(
+        "WITH RECURSIVE below (id) AS (SELECT id FROM region WHERE id = $1 UNION ALL SELECT r.id FROM below b JOIN region r ON r.parent_id = b.id) \
+         SELECT id FROM below",
+    );
+    Ok(reader.all::<(RegionId,)>(sql.bind(id)).await?.into_iter().map(|row| row.0).collect())
+}
+
+/// Adds a region.
+pub async fn insert(tx: &mut WriteTx<'_>, region: &Region) -> Result<(), Failure> {
+    tx.access_changed();
+    let sql = Sql::new(
+        "INSERT INTO region (id, parent_id, name, currency, time_zone, fiscal_start_month, cost_centre, status, version, created_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+    );
+    let sql = sql.bind(region.id).bind(region.parent_id).bind(region.name.clone()).bind(region.currency.clone());
+    let sql = sql.bind(region.time_zone.clone()).bind(region.fiscal_start_month).bind(region.cost_centre.clone());
+    tx.exec_one(sql.bind(region.status.clone()).bind(region.version).bind(region.created_at)).await
+}
+
+/// Writes a region as it is now, unless someone else changed it since `region.version` was read.
+pub async fn update(tx: &mut WriteTx<'_>, region: &Region) -> Result<(), Failure> {
+    tx.access_changed();
+    let sql = Sql::new(
+        "UPDATE region SET parent_id = $3, name = $4, currency = $5, time_zone = $6, fiscal_start_month = $7, cost_centre = $8, status = $9, \
+         version = version + 1 WHERE id = $1 AND version = $2",
+    );
+    let sql = sql.bind(region.id).bind(region.version).bind(region.parent_id).bind(region.name.clone()).bind(region.currency.clone());
+    let sql = sql.bind(region.time_zone.clone()).bind(region.fiscal_start_month).bind(region.cost_centre.clone());
+    tx.exec_one(sql.bind(region.status.clone())).await
+}

@@ -1,0 +1,74 @@
+//! The organisation's settings, the secrets the portal keeps for itself, and the currencies in use.
+
+use super::db::{Reader, Sql, Tx};
+use super::failure::DbError;
+use super::writer::WriteTx;
+use crate::domain::currency::Currency;
+
+/// The key of the secret that signs session cookies and form tokens.
+pub const SESSION_KEY: &str = "session_key";
+/// The setting with the organisation's name.
+pub const ORGANISATION: &str = "organisation.name";
+/// The setting with the organisation's time zone.
+pub const TIME_ZONE: &str = "organisation.time_zone";
+/// The setting that marks a database as the demo's: `serve` shows the banner, and `demo` takes no other.
+pub const DEMO: &str = "demo";
+/// The setting that says that the first set-up is finished.
+pub const SETUP_DONE: &str = "setup.done";
+
+/// One setting; `None` where it was never set.
+pub async fn get(reader: &mut impl Reader, key: &'static str) -> Result<Option<String>, DbError> {
+    let row: Option<(String,)> = reader.one(Sql::new("SELECT value FROM setting WHERE key = $1").bind(key)).await?;
+    Ok(row.map(|row| row.0))
+}
+
+/// Every setting, by key.
+pub async fn all(reader: &mut impl Reader) -> Result<Vec<(String, String)>, DbError> {
+    reader.all(Sql::new("SELECT key, value FROM setting ORDER BY key")).await
+}
+
+/// Sets one.
+pub async fn set(tx: &mut WriteTx<'_>, key: &'static str, value: &str) -> Result<(), DbError> {
+    let sql = Sql::new("INSERT INTO setting (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value");
+    tx.exec(sql.bind(key).bind(value.to_owned())).await?;
+    Ok(())
+}
+
+/// Keeps a secret under a key, unless there is one.
+pub(super) async fn ensure_secret(tx: &mut Tx, key: &'static str, value: Vec<u8>) -> Result<(), DbError> {
+    tx.exec(Sql::new("INSERT INTO secret (key, value) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING").bind(key).bind(value)).await?;
+    Ok(())
+}
+
+/// A secret.
+pub async fn secret(reader: &mut impl Reader, key: &'static str) -> Result<Vec<u8>, DbError> {
+    let row: Option<(Vec<u8>,)> = reader.one(Sql::new("SELECT value FROM secret WHERE key = $1").bind(key)).await?;
+    row.map(|row| row.0).ok_or(DbError::Broken(format!("the secret {key} is missing")))
+}
+
+/// The currencies the organisation pays in, by code.
+pub async fn currencies(reader: &mut impl Reader) -> Result<Vec<Currency>, DbError> {
+    let rows: Vec<(String,)> = reader.all(Sql::new("SELECT code FROM currency_in_use ORDER BY code")).await?;
+    Ok(rows.iter().filter_map(|row| Currency::parse(&row.0)).collect())
+}
+
+/// Takes a currency into use.
+pub async fn add_currency(tx: &mut WriteTx<'_>, currency: Currency) -> Result<(), DbError> {
+    tx.exec(Sql::new("INSERT INTO currency_in_use (code) VALUES ($1) ON CONFLICT (code) DO NOTHING").bind(currency.code())).await?;
+    Ok(())
+}
+
+/// Reason codes for adjustments, active ones first: (code, label, active).
+pub async fn reason_codes(reader: &mut impl Reader) -> Result<Vec<(String, String, i64)>, DbError> {
+    reader.all(Sql::new("SELECT code, label, active FROM reason_code ORDER BY active DESC, label")).await
+}
+
+/// Adds a reason code, or changes its label or whether it is active.
+pub async fn put_reason_code(tx: &mut WriteTx<'_>, code: &str, label: &str, active: bool) -> Result<(), DbError> {
+    let sql = Sql::new(
+        "INSERT INTO reason_code (code, label, active) VALUES ($1, $2, $3) \
+         ON CONFLICT (code) DO UPDATE SET label = excluded.label, active = excluded.active",
+    );
+    tx.exec(sql.bind(code.to_owned()).bind(label.to_owned()).bind(i64::from(active))).await?;
+    Ok(())
+}

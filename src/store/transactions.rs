@@ -1,0 +1,194 @@
+//! Reward transactions in the store: how they come in, and when they are seen.
+//!
+//! An import writes its rows in many small commands, and they are seen at once when it is done: each row carries its import's number, and
+//! [`hidden_imports`] names the imports that are not done. Every query on `reward_transaction` and `rollup` goes through [`seen`].
+
+use std::collections::BTreeMap;
+
+use uuid::Uuid;
+
+use super::db::{Arg, Reader, Sql};
+use super::failure::DbError;
+use super::writer::WriteTx;
+use crate::domain::id::{BudgetId, RecipientId, RegionId, SourceId, TransactionId};
+use crate::domain::import::draft::{Draft, Text};
+use crate::domain::time::Day;
+
+/// One row to be inserted.
+pub struct NewTransaction<'a> {
+    /// Its id.
+    pub id: TransactionId,
+    /// Who received it.
+    pub recipient: Option<RecipientId>,
+    /// Where it comes from.
+    pub source: SourceId,
+    /// What makes it the same row when it comes again: unique within the source.
+    pub row_key: Vec<u8>,
+    /// What tells whether it has changed when it comes again.
+    pub content_hash: Vec<u8>,
+    /// The import's number; 0 for none.
+    pub import_no: i64,
+    /// Everything else.
+    pub draft: &'a Draft<'a>,
+}
+
+const COLUMNS: &[&str] = &[
+    "id", "region_id", "budget_id", "recipient_id", "source_id", "row_key", "content_hash", "import_no", "external_id", "order_id", "batch_id",
+    "line_number", "po_number", "campaign", "channel", "cost_center", "product", "amount_issued", "amount_charged", "fee", "discount",
+    "remaining_balance", "currency_code", "fx_rate", "fx_date", "base_amount", "gl_account", "order_status", "delivery_status",
+    "redemption_status", "created_at", "issued_at", "delivered_at", "redeemed_at", "expires_at", "canceled_at", "updated_at", "effective_date",
+    "reason_code", "note",
+];
+
+fn text(value: &Text<'_>) -> Arg {
+    Arg::from(value.as_ref().map(|text| text.to_string()))
+}
+
+/// Inserts rows. Times that a row does not carry are those of the write; its accounting date is the day it was issued, UTC.
+pub async fn insert(tx: &mut WriteTx<'_>, rows: &[NewTransaction<'_>]) -> Result<(), DbError> {
+    let now = tx.now;
+    let values = rows.iter().map(|row| {
+        let draft = row.draft;
+        let created = draft.created_at.or(draft.issued_at).unwrap_or(now);
+        let issued = draft.issued_at.unwrap_or(created);
+        vec![
+            row.id.into(),
+            draft.region.into(),
+            draft.budget.into(),
+            row.recipient.into(),
+            row.source.into(),
+            row.row_key.clone().into(),
+            row.content_hash.clone().into(),
+            row.import_no.into(),
+            text(&draft.external_id),
+            text(&draft.order_id),
+            text(&draft.batch_id),
+            Arg::Int(draft.line_number),
+            text(&draft.po_number),
+            text(&draft.campaign),
+            draft.channel.code().into(),
+            text(&draft.cost_center),
+            text(&draft.product),
+            draft.amount_issued.into(),
+            draft.amount_charged.into(),
+            draft.fee.into(),
+            draft.discount.into(),
+            draft.remaining_balance.into(),
+            draft.currency.code().into(),
+            draft.fx_rate.map(|rate| rate.to_string()).into(),
+            draft.fx_date.into(),
+            draft.base_amount.into(),
+            text(&draft.gl_account),
+            draft.order_status.code().into(),
+            draft.delivery_status.code().into(),
+            draft.redemption_status.code().into(),
+            created.into(),
+            issued.into(),
+            draft.delivered_at.into(),
+            draft.redeemed_at.into(),
+            draft.expires_at.into(),
+            draft.canceled_at.into(),
+            now.into(),
+            effective_date(draft, now).into(),
+            text(&draft.reason_code),
+            text(&draft.note),
+        ]
+    });
+    tx.insert_many("reward_transaction", COLUMNS, values.collect()).await
+}
+
+/// The accounting date of a row: its own, else the UTC day it was issued on.
+pub fn effective_date(draft: &Draft<'_>, now: crate::domain::time::Instant) -> Day {
+    let issued = draft.issued_at.or(draft.created_at).unwrap_or(now);
+    draft.effective_date.unwrap_or(Day(issued.0.div_euclid(86_400_000_000)))
+}
+
+/// What a rollup row counts together.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RollupKey {
+    /// The region.
+    pub region: RegionId,
+    /// The budget; `None` for what is assigned to none.
+    pub budget: Option<BudgetId>,
+    /// The first day of the month, UTC, of `issued_at`.
+    pub month: Day,
+    /// The code of the currency.
+    pub currency: &'static str,
+    /// The code of the order's status.
+    pub order_status: &'static str,
+    /// The code of the delivery's status.
+    pub delivery_status: &'static str,
+    /// The code of the redemption's status.
+    pub redemption_status: &'static str,
+}
+
+impl RollupKey {
+    /// The key of a row.
+    pub fn of(draft: &Draft<'_>, now: crate::domain::time::Instant) -> Self {
+        let issued = draft.issued_at.or(draft.created_at).unwrap_or(now);
+        Self {
+            region: draft.region,
+            budget: draft.budget,
+            month: Day(issued.0.div_euclid(86_400_000_000)).month_start(),
+            currency: draft.currency.code(),
+            order_status: draft.order_status.code(),
+            delivery_status: draft.delivery_status.code(),
+            redemption_status: draft.redemption_status.code(),
+        }
+    }
+}
+
+/// Adds counts and sums (transactions, minor units) to the rollup, in the same transaction as the rows they come from.
+pub async fn add_to_rollup(tx: &mut WriteTx<'_>, import_no: i64, sums: &BTreeMap<RollupKey, (i64, i64)>) -> Result<(), DbError> {
+    const MOST_ROWS: usize = 400;
+    let all: Vec<_> = sums.iter().collect();
+    for part in all.chunks(MOST_ROWS) {
+        let mut sql = Sql::new(
+            "INSERT INTO rollup (region_id, budget_key, month, currency_code, order_status, delivery_status, redemption_status, import_no, \
+             transactions, amount) VALUES ",
+        );
+        for (i, (key, (count, amount))) in part.iter().enumerate() {
+            sql.push(if i == 0 { "(" } else { ", (" });
+            let budget = key.budget.map_or(Uuid::nil(), |budget| budget.0);
+            sql.push_list::<Arg>([
+                key.region.into(),
+                budget.into(),
+                key.month.into(),
+                key.currency.into(),
+                key.order_status.into(),
+                key.delivery_status.into(),
+                key.redemption_status.into(),
+                import_no.into(),
+                (*count).into(),
+                (*amount).into(),
+            ]);
+            sql.push(")");
+        }
+        sql.push(
+            " ON CONFLICT (region_id, month, budget_key, currency_code, order_status, delivery_status, redemption_status, import_no) \
+             DO UPDATE SET transactions = rollup.transactions + excluded.transactions, amount = rollup.amount + excluded.amount",
+        );
+        tx.exec(sql).await?;
+    }
+    Ok(())
+}
+
+/// The numbers of the imports whose rows are not to be seen: usually none.
+pub async fn hidden_imports(reader: &mut impl Reader) -> Result<Vec<i64>, DbError> {
+    let rows: Vec<(i64,)> = reader
+        .all(Sql::new(
+            "SELECT no FROM import_run WHERE state IN ('uploading', 'mapping', 'checking', 'checked', 'committing') \
+             UNION ALL SELECT no FROM import_run WHERE state IN ('failed', 'withdrawn') AND finished_at IS NULL",
+        ))
+        .await?;
+    Ok(rows.into_iter().map(|row| row.0).collect())
+}
+
+/// Appends the condition that keeps rows of unfinished imports out: ` AND t.import_no NOT IN (…)`, or nothing where there is none.
+/// `table` is the alias of `reward_transaction` or `rollup` in the query.
+pub fn seen(sql: &mut Sql, table: &str, hidden: &[i64]) {
+    if hidden.is_empty() {
+        return;
+    }
+    sql.push(" AND ").push(table).push(".import_no NOT IN (").push_list(hidden.iter().copied()).push(")");
+}

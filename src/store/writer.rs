@@ -1,0 +1,443 @@
+//! The one door for writes.
+//!
+//! A bounded queue and one task per process. The task takes what is waiting, up to [`BATCH_MOST`] commands, and runs them in one transaction: each
+//! reads its authorization again, applies the rules, writes, and leaves audit events; then the events are numbered and chained, the transaction is
+//! committed once, and only then anyone is answered. On PostgreSQL the row `audit_head` is locked first, so several processes take turns.
+//!
+//! Commands run without savepoints at first, because nearly every refusal comes before anything was written. When one fails after it has
+//! written, the transaction is rolled back and the batch runs again with a savepoint around each command: a command is therefore a function that can
+//! run twice.
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+use tokio::sync::{mpsc, oneshot};
+
+use super::db::{Arg, Engine, Pools, Reader, Row, Sql, Tx};
+use super::failure::{DbError, Failure};
+use super::{access, audit_log};
+use crate::clock::{Clock, Random, uuid_v7};
+use crate::domain::access::{Access, Actor, Permission, Who};
+use crate::domain::audit::Event;
+use crate::domain::id::{EventId, RegionId};
+use crate::domain::refusal::Refusal;
+use crate::domain::time::Instant;
+use crate::metrics::Metrics;
+
+/// The most commands in one transaction.
+pub const BATCH_MOST: usize = 64;
+/// The most commands that may wait; past that the answer is "busy", never a pile-up.
+pub const QUEUE_MOST: usize = 1024;
+/// How often a batch is tried again when the engine was busy or its connection went away before the commit.
+const TRIES: u32 = 3;
+
+/// What a command's function returns while it runs.
+pub type Running<'t, T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + Send + 't>>;
+
+/// What is asked of the door, apart from the function that does it.
+pub struct Intent {
+    /// Who asks.
+    pub actor: Actor,
+    /// The command's name, like `budget.adjust`: for metrics, and the scope of the idempotency key.
+    pub name: &'static str,
+    /// The idempotency key and a hash of the content it came with.
+    key: Option<(String, [u8; 32])>,
+}
+
+impl Intent {
+    /// A command that may be repeated without harm, or that nobody can repeat.
+    pub fn once(actor: Actor, name: &'static str) -> Self {
+        Self { actor, name, key: None }
+    }
+
+    /// A command that is done once for its key: repeated with the same content it gives the same answer, with other content it is refused.
+    pub fn keyed(actor: Actor, name: &'static str, key: &str, content: &impl Serialize) -> Self {
+        // Serialising plain structs of strings and integers cannot fail; were it to, the content is empty on both sides of the comparison.
+        let bytes = serde_json::to_vec(content).unwrap_or_default();
+        Self { actor, name, key: Some((key.to_owned(), Sha256::digest(&bytes).into())) }
+    }
+}
+
+/// The transaction of a write, as a command sees it.
+pub struct WriteTx<'b> {
+    tx: Tx,
+    /// The moment of the batch: one for all its commands.
+    pub now: Instant,
+    events: Vec<(Arc<Actor>, Event)>,
+    answers: Vec<Vec<Arg>>,
+    access: HashMap<Who, Arc<Access>>,
+    actor: Arc<Actor>,
+    dirty: bool,
+    random: &'b Random,
+}
+
+impl Reader for WriteTx<'_> {
+    fn all<T: Row>(&mut self, sql: Sql) -> impl Future<Output = Result<Vec<T>, DbError>> + Send {
+        self.tx.all(sql)
+    }
+    fn one<T: Row>(&mut self, sql: Sql) -> impl Future<Output = Result<Option<T>, DbError>> + Send {
+        self.tx.one(sql)
+    }
+    fn engine(&self) -> Engine {
+        self.tx.engine()
+    }
+}
+
+impl WriteTx<'_> {
+    /// Runs a statement that changes rows; how many it changed.
+    pub async fn exec(&mut self, sql: Sql) -> Result<u64, DbError> {
+        self.dirty = true;
+        self.tx.exec(sql).await
+    }
+
+    /// Runs a statement that changes exactly one row. Any other number means that the row is not what it was when it was read.
+    pub async fn exec_one(&mut self, sql: Sql) -> Result<(), Failure> {
+        match self.exec(sql).await? {
+            1 => Ok(()),
+            _ => Err(Refusal::Stale.into()),
+        }
+    }
+
+    /// Inserts and reads back (`RETURNING`).
+    pub async fn exec_returning<T: Row>(&mut self, sql: Sql) -> Result<Option<T>, DbError> {
+        self.dirty = true;
+        self.tx.one(sql).await
+    }
+
+    /// Inserts many rows.
+    pub async fn insert_many(&mut self, table: &'static str, columns: &'static [&'static str], rows: Vec<Vec<Arg>>) -> Result<(), DbError> {
+        self.dirty = true;
+        self.tx.insert_many(table, columns, rows).await
+    }
+
+    /// Who acts.
+    pub fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
+    /// What the actor may do, read in this transaction.
+    pub fn access(&self) -> Arc<Access> {
+        self.access.get(&self.actor.who).cloned().unwrap_or_else(|| Arc::new(Access::of(Vec::new())))
+    }
+
+    /// Refuses unless the actor holds the permission in the region: as missing where she may not even see the object, as forbidden where she may.
+    pub fn require(&self, permission: Permission, visible_by: Permission, region: RegionId) -> Result<(), Failure> {
+        let access = self.access();
+        if access.may(permission, region) {
+            return Ok(());
+        }
+        Err(if access.may(visible_by, region) { Refusal::Forbidden(permission) } else { Refusal::NotFound }.into())
+    }
+
+    /// Refuses unless the actor holds the permission for the whole organisation.
+    pub fn require_everywhere(&self, permission: Permission) -> Result<(), Failure> {
+        if self.access().has_everywhere(permission) { Ok(()) } else { Err(Refusal::Forbidden(permission).into()) }
+    }
+
+    /// Leaves an audit event. It is numbered and sealed when the batch is.
+    pub fn record(&mut self, event: Event) {
+        self.events.push((self.actor.clone(), event));
+    }
+
+    /// To be called by whatever changes people, grants or regions: the next command of the batch reads access again.
+    pub fn access_changed(&mut self) {
+        self.access.clear();
+    }
+
+    /// A new id, in the order of creation.
+    pub fn new_id(&self) -> uuid::Uuid {
+        uuid_v7(self.now.0, self.random)
+    }
+
+    /// Random bytes as text, for tokens.
+    pub fn token(&self, bytes: usize) -> String {
+        self.random.token(bytes)
+    }
+}
+
+/// A command in the queue, its result type forgotten.
+trait Job: Send {
+    fn intent(&self) -> &Intent;
+    fn run<'t>(&'t mut self, tx: &'t mut WriteTx<'_>) -> Pin<Box<dyn Future<Output = Result<(), Failure>> + Send + 't>>;
+    fn forget(&mut self);
+    /// Whether the last run gave an answer that is to be kept.
+    fn succeeded(&self) -> bool;
+    /// Whether the last run ended because the database refused a statement: PostgreSQL then takes nothing more in this transaction.
+    fn broke(&self) -> bool;
+    fn finish(self: Box<Self>, committed: Result<(), Failure>);
+}
+
+struct Command<T, F> {
+    intent: Intent,
+    act: F,
+    outcome: Option<Result<T, Failure>>,
+    answer: oneshot::Sender<Result<T, Failure>>,
+}
+
+impl<T, F> Job for Command<T, F>
+where
+    T: Serialize + DeserializeOwned + Send + 'static,
+    F: for<'t> Fn(&'t mut WriteTx<'_>) -> Running<'t, T> + Send + Sync,
+{
+    fn intent(&self) -> &Intent {
+        &self.intent
+    }
+
+    fn run<'t>(&'t mut self, tx: &'t mut WriteTx<'_>) -> Pin<Box<dyn Future<Output = Result<(), Failure>> + Send + 't>> {
+        Box::pin(async move {
+            let result = run_once(&self.intent, &self.act, tx).await;
+            let verdict = match &result {
+                Ok(_) | Err(Failure::Refused(_)) => Ok(()),
+                Err(failure @ Failure::Db(error)) if matters_to_batch(error) => Err(again(failure)),
+                Err(_) => Ok(()),
+            };
+            self.outcome = Some(result);
+            verdict
+        })
+    }
+
+    fn forget(&mut self) {
+        self.outcome = None;
+    }
+
+    fn succeeded(&self) -> bool {
+        matches!(self.outcome, Some(Ok(_)))
+    }
+
+    fn broke(&self) -> bool {
+        matches!(self.outcome, Some(Err(Failure::Db(_))))
+    }
+
+    fn finish(self: Box<Self>, committed: Result<(), Failure>) {
+        let outcome = match committed {
+            Ok(()) => self.outcome.unwrap_or(Err(Failure::Db(DbError::Gone))),
+            Err(failure) => Err(failure),
+        };
+        // The caller may have gone; the command is finished all the same.
+        let _ = self.answer.send(outcome);
+    }
+}
+
+/// After these the transaction cannot go on, whichever command met them.
+fn matters_to_batch(error: &DbError) -> bool {
+    matches!(error, DbError::Gone | DbError::Full | DbError::Busy)
+}
+
+async fn run_once<T, F>(intent: &Intent, act: &F, tx: &mut WriteTx<'_>) -> Result<T, Failure>
+where
+    T: Serialize + DeserializeOwned + Send,
+    F: for<'t> Fn(&'t mut WriteTx<'_>) -> Running<'t, T> + Sync,
+{
+    let Some((key, content)) = &intent.key else {
+        return act(tx).await;
+    };
+    let principal = match intent.actor.who {
+        Who::Person(id) => id.to_string(),
+        Who::System(through) => through.to_owned(),
+    };
+    let find = Sql::new("SELECT content_hash, answer FROM idempotency WHERE principal = $1 AND command = $2 AND key = $3")
+        .bind(principal.clone())
+        .bind(intent.name)
+        .bind(key.clone());
+    let row = [principal.clone().into(), Arg::from(intent.name), key.clone().into(), content.to_vec().into()];
+    // Earlier in this very batch, or in an earlier one.
+    let earlier = tx.answers.iter().find(|seen| seen[..3] == row[..3]).and_then(|seen| match (&seen[3], &seen[4]) {
+        (Arg::Bytes(Some(hash)), Arg::Text(Some(answer))) => Some((hash.clone(), answer.to_string())),
+        _ => None,
+    });
+    let earlier = match earlier {
+        Some(earlier) => Some(earlier),
+        None => tx.one::<(Vec<u8>, String)>(find).await?,
+    };
+    if let Some((hash, answer)) = earlier {
+        if hash != content.as_slice() {
+            return Err(Refusal::KeyReused.into());
+        }
+        return serde_json::from_str(&answer).map_err(|error| DbError::Broken(format!("a kept answer cannot be read: {error}")).into());
+    }
+    let result = act(tx).await?;
+    let answer = serde_json::to_string(&result).map_err(|error| DbError::Broken(format!("an answer cannot be kept: {error}")))?;
+    let mut row = Vec::from(row);
+    row.extend([answer.into(), tx.now.into()]);
+    tx.answers.push(row);
+    Ok(result)
+}
+
+/// The sending end of the queue.
+#[derive(Clone)]
+pub struct Door {
+    queue: mpsc::Sender<Box<dyn Job>>,
+    metrics: Arc<Metrics>,
+}
+
+impl Door {
+    /// Starts the writer task. It ends when the last `Door` is gone and the queue is empty.
+    pub fn open(pools: Pools, clock: Clock, random: Random, metrics: Arc<Metrics>, batch_most: usize) -> (Self, tokio::task::JoinHandle<()>) {
+        let (queue, waiting) = mpsc::channel(QUEUE_MOST);
+        let writer = Writer { pools, clock, random, metrics: metrics.clone(), batch_most: batch_most.clamp(1, BATCH_MOST) };
+        let task = tokio::spawn(writer.run(waiting));
+        (Self { queue, metrics }, task)
+    }
+
+    /// Asks for a write and waits for its answer, which comes after the commit.
+    pub async fn write<T, F>(&self, intent: Intent, act: F) -> Result<T, Failure>
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+        F: for<'t> Fn(&'t mut WriteTx<'_>) -> Running<'t, T> + Send + Sync + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        let name = intent.name;
+        let command = Box::new(Command { intent, act, outcome: None, answer });
+        self.queue.try_send(command).map_err(|_| Failure::Queue)?;
+        self.metrics.writer_queue_depth.set((QUEUE_MOST - self.queue.capacity()) as i64);
+        let outcome = answered.await.unwrap_or(Err(Failure::Db(DbError::Gone)));
+        let word = match &outcome {
+            Ok(_) => "done",
+            Err(Failure::Refused(_)) => "refused",
+            Err(_) => "failed",
+        };
+        self.metrics.writer_command(name, word);
+        outcome
+    }
+}
+
+struct Writer {
+    pools: Pools,
+    clock: Clock,
+    random: Random,
+    metrics: Arc<Metrics>,
+    batch_most: usize,
+}
+
+impl Writer {
+    async fn run(self, mut waiting: mpsc::Receiver<Box<dyn Job>>) {
+        let mut batch: Vec<Box<dyn Job>> = Vec::with_capacity(self.batch_most);
+        while waiting.recv_many(&mut batch, self.batch_most).await > 0 {
+            self.metrics.writer_batch_commands.observe(batch.len() as f64);
+            let committed = self.commit_with_retries(&mut batch).await;
+            self.metrics.writer_queue_depth.set(waiting.len() as i64);
+            if let Err(error) = &committed {
+                tracing::error!(error = %error, commands = batch.len(), "a batch was not committed");
+            }
+            for job in batch.drain(..) {
+                job.finish(match &committed {
+                    Ok(()) => Ok(()),
+                    Err(error) => Err(again(error)),
+                });
+            }
+        }
+    }
+
+    async fn commit_with_retries(&self, batch: &mut [Box<dyn Job>]) -> Result<(), Failure> {
+        let mut savepoints = false;
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            batch.iter_mut().for_each(|job| job.forget());
+            match self.attempt(batch, savepoints).await {
+                Ok(Outcome::Committed(seconds)) => {
+                    self.metrics.writer_commit_seconds.observe(seconds);
+                    return Ok(());
+                }
+                Ok(Outcome::NeedsSavepoints) => savepoints = true,
+                Err(Failure::Db(DbError::Busy)) if tries < TRIES => {
+                    tokio::time::sleep(std::time::Duration::from_millis(20 << tries)).await;
+                }
+                Err(failure) => return Err(failure),
+            }
+        }
+    }
+
+    async fn attempt(&self, batch: &mut [Box<dyn Job>], savepoints: bool) -> Result<Outcome, Failure> {
+        let tx = self.pools.begin_write().await?;
+        let now = Instant(self.clock.now());
+        let nobody = Arc::new(Actor::system("writer"));
+        let mut tx = WriteTx {
+            tx,
+            now,
+            events: Vec::new(),
+            answers: Vec::new(),
+            access: HashMap::new(),
+            actor: nobody,
+            dirty: false,
+            random: &self.random,
+        };
+        // Before anything is read: on PostgreSQL the next process waits here, and then reads what this one has committed.
+        let head = audit_log::head(&mut tx.tx).await?;
+        for job in batch.iter_mut() {
+            if run_job(job.as_mut(), &mut tx, savepoints).await? == Next::Restart {
+                tx.tx.rollback().await?;
+                return Ok(Outcome::NeedsSavepoints);
+            }
+        }
+        if !tx.dirty && tx.events.is_empty() && tx.answers.is_empty() {
+            tx.tx.rollback().await?;
+            return Ok(Outcome::Committed(0.0));
+        }
+        let began = std::time::Instant::now();
+        let columns = &["principal", "command", "key", "content_hash", "answer", "at"];
+        tx.tx.insert_many("idempotency", columns, std::mem::take(&mut tx.answers)).await?;
+        let events = std::mem::take(&mut tx.events);
+        let random = tx.random;
+        let seq = audit_log::append(&mut tx.tx, head, now, events, || EventId(uuid_v7(now.0, random))).await?;
+        tx.tx.commit().await?;
+        self.metrics.audit_sequence.set(seq);
+        Ok(Outcome::Committed(began.elapsed().as_secs_f64()))
+    }
+}
+
+enum Outcome {
+    Committed(f64),
+    NeedsSavepoints,
+}
+
+#[derive(PartialEq, Eq)]
+enum Next {
+    Go,
+    Restart,
+}
+
+async fn run_job(job: &mut dyn Job, tx: &mut WriteTx<'_>, savepoints: bool) -> Result<Next, Failure> {
+    let actor = Arc::new(job.intent().actor.clone());
+    tx.actor = actor.clone();
+    if !tx.access.contains_key(&actor.who) {
+        let access = access::of_actor(&mut tx.tx, &actor, tx.now).await?;
+        tx.access.insert(actor.who, Arc::new(access));
+    }
+    let (events, answers, dirty) = (tx.events.len(), tx.answers.len(), tx.dirty);
+    tx.dirty = false;
+    if savepoints {
+        tx.tx.exec_script("SAVEPOINT command".to_owned()).await?;
+    }
+    job.run(tx).await?;
+    let failed = !job.succeeded();
+    if failed {
+        tx.events.truncate(events);
+        tx.answers.truncate(answers);
+        tx.access.clear();
+    }
+    let wrote = std::mem::replace(&mut tx.dirty, dirty);
+    if savepoints {
+        let end = if failed { "ROLLBACK TO SAVEPOINT command; RELEASE SAVEPOINT command" } else { "RELEASE SAVEPOINT command" };
+        tx.tx.exec_script(end.to_owned()).await?;
+    } else if failed && (wrote || job.broke()) {
+        return Ok(Next::Restart);
+    }
+    tx.dirty |= wrote && !failed;
+    Ok(Next::Go)
+}
+
+/// The same failure for the next command of a batch that was not committed.
+fn again(failure: &Failure) -> Failure {
+    match failure {
+        Failure::Db(DbError::Busy) => Failure::Db(DbError::Busy),
+        Failure::Db(DbError::Full) => Failure::Db(DbError::Full),
+        Failure::Db(DbError::TooSlow) => Failure::Db(DbError::TooSlow),
+        Failure::Db(DbError::Gone) => Failure::Db(DbError::Gone),
+        other => Failure::Db(DbError::Broken(other.to_string())),
+    }
+}

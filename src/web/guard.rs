@@ -1,0 +1,151 @@
+//! Who is asking, and whether she may: the permission stands in the handler's signature.
+//!
+//! `who: Allowed<ReadBudgets>` means that the handler runs only for a signed-in person who holds `budgets.read` somewhere; where, is
+//! [`Signed::scope`]. A handler without such an argument serves nothing that needs one, or it is in the short list of public pages.
+
+use std::marker::PhantomData;
+use std::ops::Deref;
+
+use actix_session::SessionExt;
+use actix_web::dev::Payload;
+use actix_web::http::Method;
+use actix_web::{FromRequest, HttpRequest, web};
+use futures_util::future::LocalBoxFuture;
+
+use super::error::WebError;
+use super::{Portal, csrf, session};
+use crate::domain::access::{Access, Actor, Permission, Scope, Who};
+use crate::domain::id::UserId;
+use crate::domain::refusal::Refusal;
+use crate::store::{access, people};
+
+/// A signed-in person, as of this request.
+pub struct Signed {
+    /// Her account.
+    pub person: people::Person,
+    /// What she may do, where.
+    pub access: Access,
+    /// Her, as the one who acts.
+    pub actor: Actor,
+    /// The token of the forms on her pages.
+    pub csrf: String,
+    /// Path and query of the request.
+    pub address: String,
+}
+
+impl Signed {
+    /// Where the permission holds for her.
+    pub fn scope(&self, permission: Permission) -> Scope {
+        self.access.scope(permission)
+    }
+
+    /// Whether it holds in a region.
+    pub fn may(&self, permission: Permission, region: crate::domain::id::RegionId) -> bool {
+        self.access.may(permission, region)
+    }
+}
+
+/// A permission as a type.
+pub trait Needs: 'static {
+    /// Which; `None` when being signed in is enough.
+    const PERMISSION: Option<Permission>;
+}
+
+macro_rules! needs {
+    ($($(#[$doc:meta])* $name:ident = $permission:expr;)+) => {
+        $(
+            $(#[$doc])*
+            pub struct $name;
+            impl Needs for $name {
+                const PERMISSION: Option<Permission> = $permission;
+            }
+        )+
+    };
+}
+
+needs! {
+    /// Being signed in.
+    SignedIn = None;
+    /// `regions.read`.
+    ReadRegions = Some(Permission::RegionsRead);
+    /// `regions.manage`.
+    ManageRegions = Some(Permission::RegionsManage);
+    /// `budgets.read`.
+    ReadBudgets = Some(Permission::BudgetsRead);
+    /// `budgets.manage`.
+    ManageBudgets = Some(Permission::BudgetsManage);
+    /// `budgets.adjust`.
+    AdjustBudgets = Some(Permission::BudgetsAdjust);
+    /// `transactions.read`.
+    ReadTransactions = Some(Permission::TransactionsRead);
+    /// `transactions.assign`.
+    AssignTransactions = Some(Permission::TransactionsAssign);
+    /// `exports.create`.
+    CreateExports = Some(Permission::ExportsCreate);
+    /// `imports.run`.
+    RunImports = Some(Permission::ImportsRun);
+    /// `audit.read`.
+    ReadAudit = Some(Permission::AuditRead);
+    /// `people.read`.
+    ReadPeople = Some(Permission::PeopleRead);
+    /// `people.manage`.
+    ManagePeople = Some(Permission::PeopleManage);
+    /// `settings.manage`.
+    ManageSettings = Some(Permission::SettingsManage);
+}
+
+/// A signed-in person who holds `N` somewhere.
+pub struct Allowed<N: Needs> {
+    signed: Signed,
+    needs: PhantomData<N>,
+}
+
+impl<N: Needs> Allowed<N> {
+    /// Where the permission of the signature holds.
+    pub fn reach(&self) -> Scope {
+        N::PERMISSION.map_or_else(Scope::nothing, |permission| self.signed.scope(permission))
+    }
+}
+
+impl<N: Needs> Deref for Allowed<N> {
+    type Target = Signed;
+    fn deref(&self) -> &Signed {
+        &self.signed
+    }
+}
+
+impl<N: Needs> FromRequest for Allowed<N> {
+    type Error = WebError;
+    type Future = LocalBoxFuture<'static, Result<Self, WebError>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let req = req.clone();
+        Box::pin(async move {
+            let signed = signed(&req).await?;
+            match N::PERMISSION {
+                Some(permission) if !signed.access.has(permission) => Err(Refusal::Forbidden(permission).into()),
+                _ => Ok(Self { signed, needs: PhantomData }),
+            }
+        })
+    }
+}
+
+/// Who is signed in; sends to the sign-in page where nobody is.
+async fn signed(req: &HttpRequest) -> Result<Signed, WebError> {
+    let portal = req.app_data::<web::Data<Portal>>().ok_or(WebError::Ours("no portal in the application".to_owned()))?;
+    let asked = req.get_session();
+    let address = req.uri().path_and_query().map(|part| part.as_str().to_owned()).unwrap_or_default();
+    let nobody = || WebError::SignIn { next: if req.method() == Method::GET { address.clone() } else { String::new() } };
+    let id = asked.get::<UserId>(session::PERSON).ok().flatten().ok_or_else(nobody)?;
+    let nonce = asked.get::<String>(csrf::NONCE).ok().flatten().ok_or_else(nobody)?;
+    let mut read = portal.store.read().await?;
+    let person = people::find(&mut read, id).await?.filter(|person| person.status == "active").ok_or_else(nobody)?;
+    let access = access::of_person(&mut read, id, portal.store.now()).await?;
+    let actor = Actor { who: Who::Person(id), request_id: csrf::request_id(req), peer: peer(req) };
+    Ok(Signed { person, access, actor, csrf: csrf::token(&portal.key, &nonce), address })
+}
+
+/// The address the request came from.
+pub fn peer(req: &HttpRequest) -> String {
+    req.peer_addr().map(|address| address.ip().to_string()).unwrap_or_default()
+}

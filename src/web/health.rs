@@ -1,0 +1,41 @@
+//! For machines that watch: alive, ready, metrics.
+
+use actix_web::{HttpResponse, web};
+
+use super::Portal;
+use super::error::WebError;
+use crate::domain::time::Instant;
+use crate::store::sessions;
+
+fn plain(text: &'static str) -> HttpResponse {
+    HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(text)
+}
+
+/// The process answers.
+pub async fn alive() -> HttpResponse {
+    plain("alive\n")
+}
+
+/// The process takes requests and its database answers; 503 while it starts, stops, or has lost it.
+pub async fn ready(portal: web::Data<Portal>) -> Result<HttpResponse, WebError> {
+    if portal.is_stopping() {
+        return Err(WebError::Busy);
+    }
+    portal.store.read().await?;
+    Ok(plain("ready\n"))
+}
+
+/// Every metric, for Prometheus. Answered to this machine alone: whatever collects them runs here or comes through a proxy that may.
+pub async fn metrics(req: actix_web::HttpRequest, portal: web::Data<Portal>) -> Result<HttpResponse, WebError> {
+    let local = req.peer_addr().is_some_and(|peer| peer.ip().is_loopback());
+    let forwarded = req.headers().contains_key("x-forwarded-for") || req.headers().contains_key("forwarded");
+    if !local || forwarded {
+        return Err(crate::domain::refusal::Refusal::NotFound.into());
+    }
+    let metrics = &portal.store.metrics;
+    let mut read = portal.store.read().await?;
+    metrics.sessions_active.set(sessions::count(&mut read, Instant(portal.store.clock.now())).await?);
+    let (used, idle) = portal.store.pools().connections();
+    metrics.connections(used, idle);
+    Ok(HttpResponse::Ok().content_type("application/openmetrics-text; version=1.0.0; charset=utf-8").body(metrics.encode()))
+}

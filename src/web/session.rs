@@ -1,0 +1,117 @@
+//! Server-side sessions: actix-session's state in our own store, under a hash of the token.
+
+use std::collections::HashMap;
+
+use actix_session::storage::{LoadError, SaveError, SessionKey, SessionStore, UpdateError};
+use actix_web::cookie::time::Duration;
+use sha2::{Digest, Sha256};
+
+use crate::domain::access::Actor;
+use crate::domain::id::UserId;
+use crate::store::writer::Intent;
+use crate::store::{Store, sessions};
+
+/// The person's id in the session's state.
+pub const PERSON: &str = "person";
+/// A session that was used less than this long ago is not noted as used again, in microseconds.
+const TOUCH_AFTER: i64 = 60_000_000;
+
+/// How long sessions live.
+#[derive(Clone, Copy, Debug)]
+pub struct Lives {
+    /// Without use, in seconds.
+    pub idle: i64,
+    /// Whatever happens, in seconds.
+    pub absolute: i64,
+}
+
+/// The store behind actix-session.
+#[derive(Clone)]
+pub struct Sessions {
+    store: Store,
+    lives: Lives,
+}
+
+impl Sessions {
+    /// In this store.
+    pub fn new(store: Store, lives: Lives) -> Self {
+        Self { store, lives }
+    }
+
+    fn intent(name: &'static str) -> Intent {
+        Intent::once(Actor::system("session"), name)
+    }
+
+    fn touch(&self, hash: [u8; 32]) {
+        let store = self.store.clone();
+        // Housekeeping: nobody waits for it, and a full queue only means that the next request notes it.
+        tokio::spawn(async move {
+            let touched = store.write(Self::intent("session.touch"), move |tx| Box::pin(async move { sessions::touch(tx, &hash).await }));
+            if let Err(error) = touched.await {
+                tracing::debug!(%error, "a session was not noted as used");
+            }
+        });
+    }
+}
+
+fn hash(key: &SessionKey) -> [u8; 32] {
+    Sha256::digest(key.as_ref().as_bytes()).into()
+}
+
+fn person(state: &HashMap<String, String>) -> Option<UserId> {
+    // actix-session keeps each value as JSON.
+    state.get(PERSON).and_then(|value| serde_json::from_str::<UserId>(value).ok())
+}
+
+impl SessionStore for Sessions {
+    async fn load(&self, key: &SessionKey) -> Result<Option<HashMap<String, String>>, LoadError> {
+        let (now, hash) = (self.store.now(), hash(key));
+        let found = async {
+            let mut read = self.store.read().await?;
+            sessions::find(&mut read, &hash, now, now.plus_seconds(-self.lives.idle)).await
+        };
+        let Some(session) = found.await.map_err(|error| LoadError::Other(error.into()))? else { return Ok(None) };
+        if now.0 - session.last_seen_at.0 > TOUCH_AFTER {
+            self.touch(hash);
+        }
+        serde_json::from_str(&session.state).map(Some).map_err(|error| LoadError::Deserialization(error.into()))
+    }
+
+    async fn save(&self, state: HashMap<String, String>, _ttl: &Duration) -> Result<SessionKey, SaveError> {
+        let token = self.store.random.token(32);
+        let key = SessionKey::try_from(token).map_err(|error| SaveError::Other(error.into()))?;
+        let (hash, person, lives) = (hash(&key), person(&state), self.lives.absolute);
+        let text = serde_json::to_string(&state).map_err(|error| SaveError::Serialization(error.into()))?;
+        let saved = self.store.write(Self::intent("session.begin"), move |tx| {
+            let text = text.clone();
+            Box::pin(async move { sessions::insert(tx, &hash, person, &text, lives).await })
+        });
+        saved.await.map_err(|error| SaveError::Other(error.into()))?;
+        Ok(key)
+    }
+
+    async fn update(&self, key: SessionKey, state: HashMap<String, String>, ttl: &Duration) -> Result<SessionKey, UpdateError> {
+        let (hash, person) = (hash(&key), person(&state));
+        let text = serde_json::to_string(&state).map_err(|error| UpdateError::Serialization(error.into()))?;
+        let updated = self.store.write(Self::intent("session.update"), move |tx| {
+            let text = text.clone();
+            Box::pin(async move { sessions::update(tx, &hash, person, &text).await })
+        });
+        if updated.await.map_err(|error| UpdateError::Other(error.into()))? {
+            return Ok(key);
+        }
+        // It ended while the request ran: what it remembered begins anew, under another token.
+        self.save(state, ttl).await.map_err(|error| UpdateError::Other(error.into()))
+    }
+
+    async fn update_ttl(&self, _key: &SessionKey, _ttl: &Duration) -> Result<(), anyhow::Error> {
+        // Idle and absolute life are kept in the row itself, and noted on load.
+        Ok(())
+    }
+
+    async fn delete(&self, key: &SessionKey) -> Result<(), anyhow::Error> {
+        let hash = hash(key);
+        let deleted = self.store.write(Self::intent("session.end"), move |tx| Box::pin(async move { sessions::delete(tx, &hash).await }));
+        Ok(deleted.await?)
+    }
+}
