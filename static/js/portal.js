@@ -1,0 +1,170 @@
+// Conveniences on top of pages that work without any of this. Behaviours hang on data attributes:
+//   body[data-shortcuts=off]   no single-key shortcuts
+//   [data-find]                the search box that "/" goes to
+//   [data-copy="text"]         a button that copies the text; shown only where copying works
+//   form[data-guard]           asks before changed, unsent input is left
+//   form[data-many]            may be sent more than once (filters, searches); every other POST form is sent once
+//   .nav a, [data-key]         targets of the "g" chords, by address
+(() => {
+  "use strict";
+  const doc = document;
+
+  // A page from the back/forward cache must not outlive the session that showed it.
+  const signedIn = () => /(^|;\s*)counterfoil-signed-in=/.test(doc.cookie);
+  addEventListener("pageshow", (event) => {
+    if (event.persisted && doc.body.dataset.signedIn !== undefined && !signedIn()) {
+      doc.documentElement.hidden = true;
+      location.reload();
+    }
+    // Back from the answer: a form that was sent may be sent again.
+    for (const button of doc.querySelectorAll("[data-sent]")) {
+      button.removeAttribute("data-sent");
+      button.removeAttribute("aria-disabled");
+    }
+    for (const form of doc.querySelectorAll("form")) delete form.dataset.busy;
+  });
+
+  // Error summary: the page starts there.
+  const summary = doc.querySelector(".error-summary");
+  if (summary) summary.focus();
+
+  // Keyboard: WCAG 2.1.4 asks that single keys can be turned off and never fire while typing.
+  const places = { o: "/", r: "/regions", b: "/budgets", t: "/transactions", i: "/imports", e: "/exports", a: "/audit", p: "/people" };
+  const typing = (node) => node.isContentEditable || /^(input|select|textarea)$/i.test(node.tagName);
+  let chord = 0;
+
+  const help = () => {
+    const open = doc.querySelector("dialog.help-keys");
+    if (open) {
+      open.showModal();
+      return;
+    }
+    const dialog = doc.createElement("dialog");
+    dialog.className = "help-keys";
+    dialog.setAttribute("aria-labelledby", "help-keys-title");
+    const title = doc.createElement("h2");
+    title.id = "help-keys-title";
+    title.textContent = "Keyboard shortcuts";
+    const list = doc.createElement("dl");
+    list.className = "kv";
+    const row = (keys, text) => {
+      const term = doc.createElement("dt");
+      keys.split(" ").forEach((key, at) => {
+        if (at) term.append(" ");
+        const kbd = doc.createElement("kbd");
+        kbd.textContent = key;
+        term.append(kbd);
+      });
+      const words = doc.createElement("dd");
+      words.textContent = text;
+      list.append(term, words);
+    };
+    row("/", "Go to the search box");
+    for (const [key, href] of Object.entries(places)) {
+      const link = doc.querySelector(`.nav a[href="${href}"]`);
+      if (link) row(`g ${key}`, link.textContent.trim());
+    }
+    row("?", "Show this list");
+    const form = doc.createElement("form");
+    form.method = "dialog";
+    const close = doc.createElement("button");
+    close.className = "btn quiet";
+    close.textContent = "Close";
+    form.append(close);
+    dialog.append(title, list, form);
+    doc.body.append(dialog);
+    dialog.showModal();
+  };
+
+  doc.addEventListener("keydown", (event) => {
+    if (doc.body.dataset.shortcuts === "off" || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.isComposing || typing(event.target) || doc.querySelector("dialog[open]")) return;
+    const now = Date.now();
+    if (now - chord < 1200 && places[event.key]) {
+      const link = doc.querySelector(`.nav a[href="${places[event.key]}"]`);
+      chord = 0;
+      if (link) {
+        event.preventDefault();
+        link.click();
+      }
+    } else if (event.key === "g") {
+      chord = now;
+    } else if (event.key === "/") {
+      const box = doc.querySelector("[data-find]");
+      if (box) {
+        event.preventDefault();
+        box.focus();
+        box.select();
+      }
+    } else if (event.key === "?") {
+      event.preventDefault();
+      help();
+    }
+  });
+
+  // Copy buttons come hidden, since without this script they would do nothing.
+  if (navigator.clipboard) {
+    for (const button of doc.querySelectorAll("[data-copy]")) {
+      button.hidden = false;
+      button.addEventListener("click", async () => {
+        await navigator.clipboard.writeText(button.dataset.copy);
+        const said = button.querySelector("[role=status]");
+        if (said) {
+          said.textContent = "Copied";
+          setTimeout(() => { said.textContent = ""; }, 2000);
+        }
+      });
+    }
+  }
+
+  // Unsent changes.
+  let leaving = false;
+  const changed = (form) => [...form.elements].some((field) => {
+    if (field.type === "hidden") return false;
+    if (field.type === "checkbox" || field.type === "radio") return field.checked !== field.defaultChecked;
+    if (field.type === "file") return field.value !== "";
+    if (field.tagName === "SELECT") {
+      const fixed = [...field.options].some((option) => option.defaultSelected);
+      return [...field.options].some((option, at) => option.selected !== (fixed || field.multiple ? option.defaultSelected : at === 0));
+    }
+    return field.defaultValue !== undefined && field.value !== field.defaultValue;
+  });
+  addEventListener("beforeunload", (event) => {
+    if (!leaving && [...doc.querySelectorAll("form[data-guard]")].some(changed)) event.preventDefault();
+  });
+
+  // Sent once: the second press of the button is swallowed. The server's idempotency key is what makes a double send safe.
+  doc.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (event.defaultPrevented) return;
+    if (form.hasAttribute("data-guard")) leaving = true;
+    if (form.method !== "post" || form.hasAttribute("data-many")) return;
+    if (form.dataset.busy) {
+      event.preventDefault();
+      return;
+    }
+    form.dataset.busy = "1";
+    const button = event.submitter;
+    if (button) {
+      // After this turn, so that the button's own name and value still travel.
+      setTimeout(() => {
+        button.dataset.sent = "";
+        button.setAttribute("aria-disabled", "true");
+      });
+    }
+  });
+
+  // Menus close on Escape and when the focus or a press goes elsewhere.
+  const shut = (keep) => {
+    for (const menu of doc.querySelectorAll("details.dd[open]")) if (!menu.contains(keep)) menu.open = false;
+  };
+  doc.addEventListener("click", (event) => shut(event.target));
+  doc.addEventListener("focusin", (event) => shut(event.target));
+  doc.addEventListener("keydown", (event) => {
+    const menu = event.key === "Escape" && doc.activeElement && doc.activeElement.closest("details.dd[open]");
+    if (menu) {
+      menu.open = false;
+      menu.querySelector("summary").focus();
+    }
+  });
+})();
