@@ -212,9 +212,7 @@ impl LineChart {
             ticks: scale.ticks(),
             marks: marks(spec.axis.iter(), at),
             area: area(&actual, scale.y(0)),
-            dots: dots
-                .map(|(point, (x, y))| Dot { x: n(*x), y: n(*y), href: point.href.clone(), aria: point.aria.clone() })
-                .collect(),
+            dots: dots.map(|(point, (x, y))| Dot { x: n(*x), y: n(*y), href: point.href.clone(), aria: point.aria.clone() }).collect(),
             rows: rows(&spec.points, &plan, spec.currency),
             actual: shown,
             plan: plan_line,
@@ -377,14 +375,8 @@ mod tests {
 
     #[test]
     fn bars_below_zero_hang_and_empty_charts_stand() {
-        let spec = |bars| BarSpec {
-            id: "m".into(),
-            title: "Spend".into(),
-            caption: "Spend.".into(),
-            name: "Spent".into(),
-            currency: eur(),
-            bars,
-        };
+        let spec =
+            |bars| BarSpec { id: "m".into(), title: "Spend".into(), caption: "Spend.".into(), name: "Spent".into(), currency: eur(), bars };
         let chart = BarChart::new(spec(vec![point("Jan", 100_00), point("Feb", -100_00)]));
         assert_eq!((chart.bars[0].y.as_str(), chart.bars[0].height.as_str()), ("22", "97"));
         assert_eq!((chart.bars[1].y.as_str(), chart.bars[1].height.as_str()), ("119", "97"));
