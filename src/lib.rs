@@ -1,11 +1,13 @@
-//! Counterfoil: the back office of an organisation that pays rewards and answers for the money.
+//! Counterfoil: the back office for rewards. A partner's administrators query, export, reconcile and close their reward budgets.
+//!
+//! The map, from the door down: `cli` starts everything; `web` and `api` turn requests into actions; `actions` are the use cases;
+//! `domain` holds the rules and knows nothing of the rest; `store` is the only way to the database.
 
-#![forbid(unsafe_code)]
 #![warn(missing_docs)]
+#![forbid(unsafe_code)]
 
-pub mod actions;
+pub mod cli;
 pub mod clock;
-pub mod domain;
+pub mod config;
 pub mod metrics;
-pub mod store;
-pub mod web;
+pub mod telemetry;
