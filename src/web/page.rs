@@ -51,7 +51,7 @@ pub struct Shell {
     pub theme: String,
     /// `comfortable` or nothing.
     pub density: String,
-    /// Whether single-key shortcuts are on.
+    /// Whether single-key shortcuts are on (WCAG 2.1.4).
     pub shortcuts: bool,
     /// Whether this is the demo.
     pub demo: bool,
