@@ -129,8 +129,7 @@ mod tests {
 
     #[test]
     fn the_report_says_what_to_do_and_the_exit_code_follows() {
-        let checks =
-            [Check::good("disk", "fine"), Check::warning("open files", "few", "raise it"), Check::bad("mail", "silent", "start it")];
+        let checks = [Check::good("disk", "fine"), Check::warning("open files", "few", "raise"), Check::bad("mail", "silent", "start")];
         let text = report(&checks);
         assert_eq!(
             text,
