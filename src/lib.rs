@@ -1,0 +1,5 @@
+//! Counterfoil: the back office for rewards.
+#![forbid(unsafe_code)]
+
+pub mod domain;
+pub mod formats;
