@@ -1,1 +1,4 @@
-fn main(){}
+//! Every test of the crate in one binary.
+
+mod domain;
+mod formats;
