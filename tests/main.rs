@@ -1,1 +1,4 @@
-//! The one test binary.
+//! Every test of the crate in one binary.
+
+mod domain;
+mod formats;
