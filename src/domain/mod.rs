@@ -1,6 +1,8 @@
-//! The rules: pure values and decisions, with no clock, no database and no HTTP.
+//! The rules of the field: plain types, no database, no network, no clock of their own.
 
 pub mod currency;
 pub mod id;
+pub mod import;
 pub mod money;
 pub mod time;
+pub mod transaction;

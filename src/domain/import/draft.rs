@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use chrono_tz::Tz;
 use rust_decimal::Decimal;
 use sha2::{Digest, Sha256};
 
