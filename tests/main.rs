@@ -2,3 +2,5 @@
 
 mod domain;
 mod formats;
+mod support;
+mod tidy;

@@ -55,11 +55,17 @@ pub(super) struct Caps {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Split {
     /// A whole record: bytes of its text, bytes with its line end, line ends inside and at the end of it.
-    Record { text: usize, used: usize, lines: u64 },
+    Record {
+        text: usize,
+        used: usize,
+        lines: u64,
+    },
     /// The record goes on past the bytes given.
     More,
     /// A quote is open at the end of the file; how many lines below the record's start it opens.
-    Unclosed { lines: u64 },
+    Unclosed {
+        lines: u64,
+    },
     TooManyColumns,
     FieldTooLong,
 }

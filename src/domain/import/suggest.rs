@@ -43,7 +43,8 @@ pub fn suggest(profile: &Profile) -> Suggestion {
             mapping.columns.insert(field, column.header.clone());
         }
     }
-    let numbers = answers(profile, &mapping, |kind| matches!(kind, FieldKind::Amount | FieldKind::BaseAmount | FieldKind::Rate), number_answer);
+    let numbers =
+        answers(profile, &mapping, |kind| matches!(kind, FieldKind::Amount | FieldKind::BaseAmount | FieldKind::Rate), number_answer);
     let dates = answers(profile, &mapping, |kind| matches!(kind, FieldKind::Day | FieldKind::Time), date_answer);
     mapping.numbers = numbers.0;
     mapping.dates = dates.0;
