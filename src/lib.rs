@@ -1,13 +1,5 @@
-//! Counterfoil: the back office for rewards. A partner's administrators query, export, reconcile and close their reward budgets.
-//!
-//! The map, from the door down: `cli` starts everything; `web` and `api` turn requests into actions; `actions` are the use cases;
-//! `domain` holds the rules and knows nothing of the rest; `store` is the only way to the database.
-
-#![warn(missing_docs)]
+//! Counterfoil: the back office for rewards.
 #![forbid(unsafe_code)]
 
-pub mod cli;
-pub mod clock;
-pub mod config;
-pub mod metrics;
-pub mod telemetry;
+pub mod domain;
+pub mod formats;
