@@ -7,6 +7,7 @@ pub mod cells;
 pub mod db;
 pub mod exports;
 pub mod failure;
+pub mod import_rows;
 pub mod imports;
 pub mod ledger;
 pub mod migrate;
