@@ -2,6 +2,7 @@
 
 pub mod demo;
 pub mod exports;
+pub mod imports;
 pub mod passwords;
 pub mod people;
 pub mod sign_in;
