@@ -1,9 +1,13 @@
-//! The rules of the field: plain types, no database, no network, no clock of their own.
+//! The rules, and nothing else: no async, no SQL, no HTTP, no clock. Time, randomness and the actor are arguments.
 
+pub mod access;
+pub mod audit;
+pub mod budget;
 pub mod currency;
 pub mod id;
 pub mod import;
 pub mod list_query;
 pub mod money;
+pub mod refusal;
 pub mod time;
 pub mod transaction;

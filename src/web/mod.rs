@@ -12,6 +12,11 @@ pub mod page;
 pub mod server;
 mod session;
 mod sign_in;
+mod transactions;
+mod transactions_detail;
+mod transactions_filter;
+mod transactions_known;
+mod transactions_timeline;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -107,6 +112,14 @@ pub fn routes(config: &mut ServiceConfig, portal: &Portal) {
             .service(resource("/sign-in").route(get().to(sign_in::page)).route(post().to(sign_in::submit)))
             .route("/demo/sign-in", post().to(sign_in::demo))
             .route("/sign-out", post().to(sign_in::out))
-            .route("/signed-out", get().to(sign_in::signed_out)),
+            .route("/signed-out", get().to(sign_in::signed_out))
+            // Transactions.
+            .route("/transactions", get().to(transactions::list))
+            .route("/transactions/{id}", get().to(transactions_detail::page))
+            .service(
+                resource("/transactions/{id}/assignment")
+                    .route(get().to(transactions_detail::form))
+                    .route(post().to(transactions_detail::assign)),
+            ),
     );
 }
