@@ -150,7 +150,7 @@ fn contains_words(name: &str, words: &str) -> bool {
     format!(" {name} ").contains(&format!(" {words} "))
 }
 
-/// One letter more, less or other: a typing error.
+/// One letter more, less or other, or two neighbours swapped: a typing error.
 fn one_letter_apart(one: &str, other: &str) -> bool {
     let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
     let (short, long) = if one.len() <= other.len() { (&one, &other) } else { (&other, &one) };
@@ -159,7 +159,8 @@ fn one_letter_apart(one: &str, other: &str) -> bool {
     }
     let front = short.iter().zip(long.iter()).take_while(|(one, other)| one == other).count();
     let back = short.iter().rev().zip(long.iter().rev()).take_while(|(one, other)| one == other).count();
-    front + back + 1 >= long.len()
+    let swapped = || short.get(front) == long.get(front + 1) && short.get(front + 1) == long.get(front);
+    front + back + 1 >= long.len() || (front + back + 2 == long.len() && short.len() == long.len() && swapped())
 }
 
 /// Whether most cells can be what the field holds; an empty column contradicts nothing.
