@@ -63,7 +63,9 @@ fn ending(name: &str) -> String {
 fn is_markup(head: &[u8]) -> bool {
     let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
     let start: Vec<u8> = head.iter().take(16).map(u8::to_ascii_lowercase).collect();
-    [b"<!doctype".as_slice(), b"<html", b"<?xml", b"<table", b"<head", b"<body", b"<script", b"<meta"].iter().any(|tag| start.starts_with(tag))
+    [b"<!doctype".as_slice(), b"<html", b"<?xml", b"<table", b"<head", b"<body", b"<script", b"<meta"]
+        .iter()
+        .any(|tag| start.starts_with(tag))
 }
 
 /// The name is shown in part only, and without characters that turn the reading direction or break the line.

@@ -12,7 +12,13 @@ fn long_files_stay_linear() {
     let mut row = CsvRow::new(Preset::Machine, 1 << 20);
     for line in 0..20_000i64 {
         for cell in 0..16 {
-            if line == 0 { row.code("head") } else if cell % 5 == 0 { row.text("a \"quoted\", text") } else { row.integer(line * cell) }
+            if line == 0 {
+                row.code("head")
+            } else if cell % 5 == 0 {
+                row.text("a \"quoted\", text")
+            } else {
+                row.integer(line * cell)
+            }
         }
         row.end();
     }

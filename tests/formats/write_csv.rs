@@ -47,7 +47,9 @@ fn a_row_of_one_empty_field_is_not_lost() {
 
 #[test]
 fn extremes() {
-    for (minor, digits, expected) in [(0, 0, "0"), (0, 2, "0.00"), (5, 3, "0.005"), (-5, 2, "-0.05"), (i64::MIN, 2, "-92233720368547758.08")] {
+    for (minor, digits, expected) in
+        [(0, 0, "0"), (0, 2, "0.00"), (5, 3, "0.005"), (-5, 2, "-0.05"), (i64::MIN, 2, "-92233720368547758.08")]
+    {
         let mut out = Vec::new();
         write_amount(&mut out, minor, digits);
         assert_eq!(String::from_utf8(out).unwrap(), expected);

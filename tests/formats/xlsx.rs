@@ -66,7 +66,8 @@ fn cells_come_out_as_they_are_typed() {
     assert_eq!(table.headers, ["Amount", "Date", "Who"]);
     let all = rows(&mut table).unwrap();
     let row = |line: u64, cells: [&str; 3]| (line, cells.map(str::to_owned).to_vec());
-    let expected = [row(3, ["12.1", "2020-06-24", "A & B"]), row(4, ["64.1", "2020-06-24T18:00:00", "TRUE"]), row(5, ["-0.07", "uniqueCount", ""])];
+    let expected =
+        [row(3, ["12.1", "2020-06-24", "A & B"]), row(4, ["64.1", "2020-06-24T18:00:00", "TRUE"]), row(5, ["-0.07", "uniqueCount", ""])];
     assert_eq!(all, expected);
 }
 

@@ -20,7 +20,8 @@ pub struct Suggestion {
     pub ask_dates: bool,
 }
 
-/// Maps each field to the column whose name fits best and whose cells do not contradict it; a column is used once, for the field it fits best.
+/// Maps each field to the column whose name fits best and whose cells do not contradict it; a column is used once, for the field it fits
+/// best.
 pub fn suggest(profile: &Profile) -> Suggestion {
     let mut scored = Vec::new();
     for (at, column) in profile.columns.iter().enumerate() {
@@ -43,7 +44,8 @@ pub fn suggest(profile: &Profile) -> Suggestion {
             mapping.columns.insert(field, column.header.clone());
         }
     }
-    let numbers = answers(profile, &mapping, |kind| matches!(kind, FieldKind::Amount | FieldKind::BaseAmount | FieldKind::Rate), number_answer);
+    let numbers =
+        answers(profile, &mapping, |kind| matches!(kind, FieldKind::Amount | FieldKind::BaseAmount | FieldKind::Rate), number_answer);
     let dates = answers(profile, &mapping, |kind| matches!(kind, FieldKind::Day | FieldKind::Time), date_answer);
     mapping.numbers = numbers.0;
     mapping.dates = dates.0;

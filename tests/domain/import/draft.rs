@@ -15,8 +15,15 @@ fn headers() -> Vec<String> {
 
 fn mapping() -> Mapping {
     let fields = [
-        Field::ExternalId, Field::Region, Field::AmountIssued, Field::CurrencyCode, Field::IssuedAt, Field::RecipientEmail, Field::OrderStatus,
-        Field::DeliveryStatus, Field::Budget,
+        Field::ExternalId,
+        Field::Region,
+        Field::AmountIssued,
+        Field::CurrencyCode,
+        Field::IssuedAt,
+        Field::RecipientEmail,
+        Field::OrderStatus,
+        Field::DeliveryStatus,
+        Field::Budget,
     ];
     let mut mapping = Mapping {
         columns: fields.into_iter().zip(headers()).collect(),
@@ -32,7 +39,8 @@ fn mapping() -> Mapping {
 
 fn codes(row: [&str; 9]) -> Vec<(&'static str, Field)> {
     let prepared = mapping().prepare(&headers()).unwrap();
-    draft(row.as_slice(), &prepared).map_or_else(|faults| faults.into_iter().map(|fault| (fault.code, fault.field)).collect(), |_| Vec::new())
+    draft(row.as_slice(), &prepared)
+        .map_or_else(|faults| faults.into_iter().map(|fault| (fault.code, fault.field)).collect(), |_| Vec::new())
 }
 
 #[test]
@@ -53,19 +61,29 @@ fn a_good_row() {
 #[test]
 fn all_faults_of_a_row_are_named() {
     let row = ["\u{1e}", "Mars", "1e5", "EUR", "31/02/2020", "nobody", "odd", "odd", "B2"];
-    assert_eq!(codes(row), [
-        ("number_exponent", Field::AmountIssued), ("region_unknown", Field::Region), ("budget_unknown", Field::Budget),
-        ("text_control", Field::ExternalId), ("email_invalid", Field::RecipientEmail), ("word_unknown", Field::OrderStatus),
-        ("word_unknown", Field::DeliveryStatus), ("date_no_such_day", Field::IssuedAt),
-    ]);
+    assert_eq!(
+        codes(row),
+        [
+            ("number_exponent", Field::AmountIssued),
+            ("region_unknown", Field::Region),
+            ("budget_unknown", Field::Budget),
+            ("text_control", Field::ExternalId),
+            ("email_invalid", Field::RecipientEmail),
+            ("word_unknown", Field::OrderStatus),
+            ("word_unknown", Field::DeliveryStatus),
+            ("date_no_such_day", Field::IssuedAt),
+        ]
+    );
     let row = ["", "", "", "", "", "", "", "", ""];
-    assert_eq!(codes(row), [
-        ("amount_missing", Field::AmountIssued), ("currency_missing", Field::CurrencyCode), ("region_missing", Field::Region),
-    ]);
+    assert_eq!(
+        codes(row),
+        [("amount_missing", Field::AmountIssued), ("currency_missing", Field::CurrencyCode), ("region_missing", Field::Region),]
+    );
     let long = "x".repeat(201);
-    assert_eq!(codes([&long, "Adults and Health", "1", "XXX", "", "", "", "", ""]), [
-        ("currency_unknown", Field::CurrencyCode), ("text_too_long", Field::ExternalId),
-    ]);
+    assert_eq!(
+        codes([&long, "Adults and Health", "1", "XXX", "", "", "", "", ""]),
+        [("currency_unknown", Field::CurrencyCode), ("text_too_long", Field::ExternalId),]
+    );
     let prepared = mapping().prepare(&headers()).unwrap();
     let faults = draft(["", "Mars", "1", "EUR", "", "", "", "", ""].as_slice(), &prepared).unwrap_err();
     assert!(faults[0].message.contains("“Mars”"), "{faults:?}");
