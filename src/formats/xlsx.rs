@@ -49,7 +49,7 @@ impl SheetReader {
         };
         let mut out = Spool { out: BufWriter::new(spool), limits, cells: Vec::new(), text: Vec::new(), row: 0, rows: 0 };
         copy(&mut book, &sheet, &mut out)?;
-        let mut spool = out.out.into_inner().map_err(|fault| fault.into_error())?;
+        let mut spool = out.out.into_inner().map_err(std::io::IntoInnerError::into_error)?;
         let size = spool.stream_position()?;
         spool.seek(SeekFrom::Start(0))?;
         let mut reader = Self {
@@ -178,7 +178,8 @@ impl Spool<'_> {
 
 fn copy(book: &mut Xlsx<BufReader<File>>, sheet: &str, out: &mut Spool<'_>) -> Result<(), FileFault> {
     let mut cells = book.worksheet_cells_reader(sheet).map_err(damaged)?;
-    // The call that also tells of formulas, in the form that does not unfold shared ones: unfolding reserves memory by a number in the file.
+    // The call that also tells of formulas, in the form that does not unfold shared ones: unfolding reserves memory by a number in the
+    // file.
     while let Some(record) = cells.next_cell_with_formula_metadata().map_err(damaged)? {
         let (row, column) = record.pos;
         if record.formula.is_some() {
