@@ -4,12 +4,14 @@ pub mod assets;
 pub mod chart;
 mod csrf;
 pub mod error;
+mod exports;
 mod form;
 mod frame;
 mod guard;
 mod health;
 pub mod page;
 pub mod server;
+mod search;
 mod session;
 mod sign_in;
 mod transactions;
@@ -122,6 +124,11 @@ pub fn routes(config: &mut ServiceConfig, portal: &Portal) {
             .route("/demo/sign-in", post().to(sign_in::demo))
             .route("/sign-out", post().to(sign_in::out))
             .route("/signed-out", get().to(sign_in::signed_out))
+            // Search and exports.
+            .route("/search", get().to(search::search))
+            .service(resource("/exports").route(get().to(exports::list)).route(post().to(exports::create)))
+            .route("/exports/new", get().to(exports::new))
+            .route("/exports/{id}/file", get().to(exports::file))
             // Transactions.
             .route("/transactions", get().to(transactions::list))
             .route("/transactions/{id}", get().to(transactions_detail::page))
