@@ -5,6 +5,7 @@ pub mod audit_log;
 pub mod bulk_read;
 pub mod cells;
 pub mod db;
+pub mod db_pools;
 pub mod exports;
 pub mod failure;
 pub mod import_rows;
@@ -22,6 +23,7 @@ pub mod transaction_query;
 pub mod transaction_search;
 pub mod transaction_totals;
 pub mod transactions;
+pub mod write_tx;
 pub mod writer;
 
 use std::sync::Arc;
@@ -32,7 +34,8 @@ use serde::de::DeserializeOwned;
 use crate::clock::{Clock, Random};
 use crate::domain::time::Instant;
 use crate::metrics::Metrics;
-use db::{Engine, Pools, Read};
+use db::{Engine, Read};
+use db_pools::Pools;
 use failure::{DbError, Failure};
 use writer::{Door, Intent, Running, WriteTx};
 

@@ -7,6 +7,9 @@
 use super::db::{Engine, Reader, Sql};
 use super::failure::DbError;
 use super::writer::WriteTx;
+use crate::domain::access::Scope;
+use crate::domain::id::{ImportId, RecipientId, TransactionId};
+use crate::domain::time::Instant;
 
 /// More hits than this, and walking the list in its own order finds a page sooner than sorting them would.
 const HITS_MOST: i64 = 5_000;
@@ -151,4 +154,50 @@ async fn insert(tx: &mut WriteTx<'_>, rows: Vec<Text>) -> Result<(), DbError> {
         vec![no.into(), text.join("\n").to_lowercase().into()]
     });
     tx.insert_many("reward_search", columns, values.collect()).await
+}
+
+/// A transaction that was found.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Hit {
+    /// Its id.
+    pub id: TransactionId,
+    /// The vendor's id.
+    pub external_id: Option<String>,
+    /// Who received it.
+    pub recipient: Option<String>,
+    /// When it was issued.
+    pub issued_at: Instant,
+}
+
+/// The newest transactions that were asked for.
+pub async fn first(reader: &mut impl Reader, asked: &super::transaction_query::Asked<'_>, most: i64) -> Result<Vec<Hit>, DbError> {
+    let page = super::transaction_list::page(reader, asked, super::transaction_list::Place::First).await?;
+    let ids: Vec<TransactionId> = page.lines.iter().map(|line| line.id).take(usize::try_from(most).unwrap_or(0)).collect();
+    let mut sql = Sql::new(
+        "SELECT t.id, t.external_id, r.name AS recipient, t.issued_at FROM reward_transaction t \
+         LEFT JOIN recipient r ON r.id = t.recipient_id WHERE t.region_id IN (",
+    );
+    sql.push_list(asked.regions.iter().copied()).push(") AND t.id IN (").push_list(ids).push(") ORDER BY t.issued_at DESC, t.no DESC");
+    reader.all(sql).await
+}
+
+/// Recipients in scope whose name, e-mail address or number holds every word: (id, name, note).
+pub async fn recipients(reader: &mut impl Reader, scope: &Scope, q: &str, most: i64) -> Result<Vec<(RecipientId, String, String)>, DbError> {
+    let mut sql = Sql::new("SELECT r.id, r.name, r.email FROM recipient r WHERE r.region_id IN (");
+    sql.push_list(scope.regions()).push(")");
+    for term in Term::all(q, reader.engine()) {
+        sql.push(" AND (lower(r.name) LIKE ").push_bind(term.pattern()).push(" ESCAPE '\\'");
+        let again = format!("${}", sql.args().len());
+        sql.push(" OR lower(r.email) LIKE ").push(&again).push(" ESCAPE '\\' OR lower(r.employee_number) LIKE ").push(&again);
+        sql.push(" ESCAPE '\\')");
+    }
+    sql.push(" LIMIT ").push_bind(most);
+    reader.all(sql).await
+}
+
+/// Whether an import touched a region in scope.
+pub async fn import_in_scope(reader: &mut impl Reader, scope: &Scope, id: ImportId) -> Result<bool, DbError> {
+    let mut sql = Sql::new("SELECT import_id FROM import_region WHERE import_id = ");
+    sql.push_bind(id).push(" AND region_id IN (").push_list(scope.regions()).push(") LIMIT 1");
+    Ok(reader.one::<(ImportId,)>(sql).await?.is_some())
 }

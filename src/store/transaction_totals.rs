@@ -151,7 +151,7 @@ fn rolled_up(asked: &Asked<'_>, months: Months) -> Sql {
     for (filter, values) in &asked.query.filters {
         let column = match filter {
             Filter::Budget => {
-                let ids: Vec<Uuid> = values.iter().map(|value| if let Value::Id(id) = value { *id } else { Uuid::nil() }).collect();
+                let ids: Vec<Uuid> = values.iter().map(|value| value.id().unwrap_or(Uuid::nil())).collect();
                 sql.push(" AND t.budget_key IN (").push_list(ids).push(")");
                 continue;
             }
@@ -161,7 +161,7 @@ fn rolled_up(asked: &Asked<'_>, months: Months) -> Sql {
             Filter::RedemptionStatus => "t.redemption_status",
             _ => continue,
         };
-        let words = values.iter().filter_map(|value| if let Value::Word(word) = value { Some(*word) } else { None });
+        let words = values.iter().filter_map(Value::word);
         sql.push(" AND ").push(column).push(" IN (").push_list(words).push(")");
     }
     seen(&mut sql, "t", &asked.hidden);

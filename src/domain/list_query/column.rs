@@ -1,5 +1,7 @@
 //! The columns a list or an export of transactions can have.
 
+use serde::{Deserialize, Serialize};
+
 use crate::domain::access::codes;
 
 codes! {

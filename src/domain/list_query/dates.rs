@@ -1,6 +1,7 @@
 //! Which dates a list covers: a field, and a period that is named or given by its ends.
 
 use chrono::Datelike;
+use serde::{Deserialize, Serialize};
 
 use crate::domain::access::codes;
 use crate::domain::time::{Day, Instant};

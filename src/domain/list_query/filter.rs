@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::domain::access::codes;
@@ -81,6 +82,18 @@ pub enum Value {
     Word(&'static str),
     /// Text as the vendor wrote it.
     Text(String),
+}
+
+impl Value {
+    /// The id in it.
+    pub fn id(&self) -> Option<Uuid> {
+        if let Self::Id(id) = self { Some(*id) } else { None }
+    }
+
+    /// The word in it.
+    pub fn word(&self) -> Option<&'static str> {
+        if let Self::Word(word) = self { Some(word) } else { None }
+    }
 }
 
 /// The values of one filter: any of them matches.

@@ -135,7 +135,7 @@ impl ListQuery {
 
     /// The ids of a filter.
     pub fn ids(&self, filter: Filter) -> Vec<Uuid> {
-        self.values(filter).filter_map(|value| if let Value::Id(id) = value { Some(*id) } else { None }).collect()
+        self.values(filter).filter_map(Value::id).collect()
     }
 
     /// With one more value in a filter.
