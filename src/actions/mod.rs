@@ -1,6 +1,8 @@
 //! Use cases: one file a noun, one function a thing that can be done. Portal, API, jobs and command line all call these.
 
 pub mod demo;
+pub mod exports;
 pub mod passwords;
 pub mod people;
 pub mod sign_in;
+pub mod transactions;

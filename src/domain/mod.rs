@@ -6,6 +6,7 @@ pub mod budget;
 pub mod currency;
 pub mod id;
 pub mod import;
+pub mod list_query;
 pub mod money;
 pub mod refusal;
 pub mod time;

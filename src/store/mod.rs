@@ -2,8 +2,11 @@
 
 pub mod access;
 pub mod audit_log;
+pub mod bulk_read;
+pub mod cells;
 pub mod db;
 pub mod db_pools;
+pub mod exports;
 pub mod failure;
 pub mod imports;
 pub mod ledger;
@@ -13,6 +16,11 @@ pub mod recipients;
 pub mod regions;
 pub mod sessions;
 pub mod settings;
+pub mod transaction_detail;
+pub mod transaction_list;
+pub mod transaction_query;
+pub mod transaction_search;
+pub mod transaction_totals;
 pub mod transactions;
 pub mod write_tx;
 pub mod writer;

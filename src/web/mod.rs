@@ -4,14 +4,21 @@ pub mod assets;
 pub mod chart;
 mod csrf;
 pub mod error;
+mod exports;
 mod form;
 mod frame;
 mod guard;
 mod health;
 pub mod page;
 pub mod server;
+mod search;
 mod session;
 mod sign_in;
+mod transactions;
+mod transactions_detail;
+mod transactions_filter;
+mod transactions_known;
+mod transactions_timeline;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -116,6 +123,19 @@ pub fn routes(config: &mut ServiceConfig, portal: &Portal) {
             .service(resource("/sign-in").route(get().to(sign_in::page)).route(post().to(sign_in::submit)))
             .route("/demo/sign-in", post().to(sign_in::demo))
             .route("/sign-out", post().to(sign_in::out))
-            .route("/signed-out", get().to(sign_in::signed_out)),
+            .route("/signed-out", get().to(sign_in::signed_out))
+            // Search and exports.
+            .route("/search", get().to(search::search))
+            .service(resource("/exports").route(get().to(exports::list)).route(post().to(exports::create)))
+            .route("/exports/new", get().to(exports::new))
+            .route("/exports/{id}/file", get().to(exports::file))
+            // Transactions.
+            .route("/transactions", get().to(transactions::list))
+            .route("/transactions/{id}", get().to(transactions_detail::page))
+            .service(
+                resource("/transactions/{id}/assignment")
+                    .route(get().to(transactions_detail::form))
+                    .route(post().to(transactions_detail::assign)),
+            ),
     );
 }
