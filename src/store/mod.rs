@@ -2,11 +2,13 @@
 
 pub mod access;
 pub mod audit_log;
+pub mod budgets;
 pub mod db;
 pub mod failure;
 pub mod ledger;
 pub mod migrate;
 pub mod people;
+pub mod postings;
 pub mod regions;
 pub mod sessions;
 pub mod settings;
