@@ -1,1 +1,3 @@
+//! The `counterfoil` program.
+
 fn main() {}

@@ -1,1 +1,6 @@
-//! The one test binary.
+//! Every test of the crate in one binary.
+
+mod domain;
+mod formats;
+mod support;
+mod tidy;

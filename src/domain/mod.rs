@@ -1,4 +1,4 @@
-//! The rules, and nothing else: no async, no SQL, no HTTP, no clock. Time, randomness and the actor are arguments.
+//! The rules of the field: plain types, no database, no network, no clock of their own.
 
 pub mod access;
 pub mod audit;
@@ -9,6 +9,5 @@ pub mod exchange;
 pub mod id;
 pub mod import;
 pub mod money;
-pub mod refusal;
 pub mod time;
 pub mod transaction;

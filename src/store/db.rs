@@ -12,7 +12,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgRow};
 use sqlx::query::{Query, QueryAs};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, Database, Encode, FromRow, Postgres, Sqlite, Transaction, Type};
+use sqlx::{AssertSqlSafe, ConnectOptions, Database, Encode, FromRow, Postgres, Sqlite, Transaction, Type};
 use uuid::Uuid;
 
 use super::failure::{DbError, Failure};
@@ -236,8 +236,9 @@ impl Tx {
 
     /// Inserts many rows by as few statements as the engine's limit on bound values allows.
     pub async fn insert_many(&mut self, table: &'static str, columns: &'static [&'static str], rows: Vec<Vec<Arg>>) -> Result<(), DbError> {
-        const MOST_VALUES: usize = 30_000;
-        let per_statement = (MOST_VALUES / columns.len().max(1)).clamp(1, 500);
+        // Parsing a longer statement costs more than it saves; one that comes again with as many rows is prepared already.
+        const MOST_VALUES: usize = 4_000;
+        let per_statement = (MOST_VALUES / columns.len().max(1)).clamp(1, 200);
         let mut rows = rows.into_iter().peekable();
         while rows.peek().is_some() {
             let mut sql = Sql::default();
@@ -380,7 +381,8 @@ impl Pools {
             .pragma("trusted_schema", "OFF")
             .pragma("cell_size_check", "ON")
             .pragma("temp_store", "MEMORY")
-            .statement_cache_capacity(256);
+            .statement_cache_capacity(256)
+            .disable_statement_logging();
         let write_options = base.clone().create_if_missing(true).pragma("cache_size", "-16384");
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
@@ -412,7 +414,8 @@ impl Pools {
             .map_err(|_| Failure::Setup("the PostgreSQL address cannot be read: postgres://USER:PASSWORD@HOST:PORT/NAME".into()))?
             .application_name("counterfoil")
             .options([("statement_timeout", millis.as_str()), ("lock_timeout", "20000"), ("idle_in_transaction_session_timeout", "60000")])
-            .statement_cache_capacity(256);
+            .statement_cache_capacity(256)
+            .disable_statement_logging();
         let pool = PgPoolOptions::new()
             .max_connections(read_connections.max(1) + 2)
             .acquire_timeout(ACQUIRE_TIMEOUT)

@@ -102,6 +102,45 @@ pub async fn get(tx: &mut WriteTx<'_>, id: BudgetId) -> Result<Budget, Failure> 
     Ok(row.budget()?)
 }
 
+/// A budget to be added.
+#[derive(Clone, Debug)]
+pub struct NewBudget {
+    /// Its id.
+    pub id: BudgetId,
+    /// Its region.
+    pub region: RegionId,
+    /// Its name.
+    pub name: String,
+    /// Its currency.
+    pub currency: Currency,
+    /// First day.
+    pub from: Day,
+    /// Last day.
+    pub to: Day,
+    /// Who answers for it.
+    pub owner: Option<UserId>,
+    /// Its cost centre; may be empty.
+    pub cost_centre: String,
+    /// The budget it follows.
+    pub previous: Option<BudgetId>,
+}
+
+/// Adds a budget, with nothing in it.
+pub async fn insert_budget(tx: &mut WriteTx<'_>, new: &NewBudget, status: BudgetStatus) -> Result<(), Failure> {
+    let now = tx.now;
+    let sql = Sql::new(
+        "INSERT INTO budget (id, region_id, name, currency, period_start, period_end, owner_id, cost_centre, status, previous_id, created_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+    );
+    let sql = sql.bind(new.id).bind(new.region).bind(new.name.clone()).bind(new.currency.code()).bind(new.from).bind(new.to);
+    tx.exec_one(sql.bind(new.owner).bind(new.cost_centre.clone()).bind(status.code()).bind(new.previous).bind(now)).await
+}
+
+/// Activates or closes a budget.
+pub async fn set_budget_status(tx: &mut WriteTx<'_>, id: BudgetId, status: BudgetStatus) -> Result<(), Failure> {
+    tx.exec_one(Sql::new("UPDATE budget SET status = $2, version = version + 1 WHERE id = $1").bind(id).bind(status.code())).await
+}
+
 /// What is known of a posting besides its movement.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Details {

@@ -117,7 +117,7 @@ fn file(path: &str) -> Vec<u8> {
 }
 
 /// The parts in order, without their comments and indentation.
-pub(crate) fn style_sheet() -> String {
+fn style_sheet() -> String {
     let mut out = String::new();
     for part in CSS {
         let text = String::from_utf8_lossy(&file(&format!("css/{part}.css"))).into_owned();

@@ -9,6 +9,7 @@ mod frame;
 mod guard;
 mod health;
 pub mod page;
+pub mod server;
 mod session;
 mod sign_in;
 

@@ -51,7 +51,7 @@ pub struct Shell {
     pub theme: String,
     /// `comfortable` or nothing.
     pub density: String,
-    /// Whether single-key shortcuts are on.
+    /// Whether single-key shortcuts are on (WCAG 2.1.4).
     pub shortcuts: bool,
     /// Whether this is the demo.
     pub demo: bool,
@@ -178,18 +178,23 @@ pub struct Plain {
 }
 
 impl Plain {
-    /// For a page of this title, and the cookie that its forms' token needs, to be set when there is one.
-    pub fn new(req: &HttpRequest, portal: &Portal, title: &str) -> (Self, Option<Cookie<'static>>) {
-        let (nonce, cookie) = csrf::anonymous_nonce(req, portal);
-        let plain = Self {
+    /// For a page without forms.
+    pub fn bare(portal: &Portal, request_id: &str, title: &str) -> Self {
+        Self {
             title: title.to_owned(),
-            csrf: csrf::token(&portal.key, &nonce),
+            csrf: String::new(),
             flash: None,
             theme: "",
             demo: portal.demo,
             assets: assets::assets(),
-            request_id: csrf::request_id(req),
-        };
+            request_id: request_id.to_owned(),
+        }
+    }
+
+    /// For a page of this title, and the cookie that its forms' token needs, to be set when there is one.
+    pub fn new(req: &HttpRequest, portal: &Portal, title: &str) -> (Self, Option<Cookie<'static>>) {
+        let (nonce, cookie) = csrf::anonymous_nonce(req, portal);
+        let plain = Self { csrf: csrf::token(&portal.key, &nonce), ..Self::bare(portal, &csrf::request_id(req), title) };
         (plain, cookie)
     }
 }

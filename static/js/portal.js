@@ -24,6 +24,10 @@
     for (const form of doc.querySelectorAll("form")) delete form.dataset.busy;
   });
 
+  // On a small screen the menu is a row that scrolls; the present place comes into sight.
+  const here = doc.querySelector(".nav [aria-current]");
+  if (here) here.closest(".nav").scrollLeft = here.offsetLeft - 60;
+
   // Error summary: the page starts there.
   const summary = doc.querySelector(".error-summary");
   if (summary) summary.focus();

@@ -167,7 +167,9 @@ fn middle(text: &str) -> Option<(Middle, &str)> {
     let end = text.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(text.len());
     let (word, rest) = text.split_at(end);
     let month = MONTHS.iter().position(|month| {
-        month.eq_ignore_ascii_case(word) || month.get(..3).is_some_and(|short| short.eq_ignore_ascii_case(word)) || (word == "Sept" && *month == "September")
+        month.eq_ignore_ascii_case(word)
+            || month.get(..3).is_some_and(|short| short.eq_ignore_ascii_case(word))
+            || (word == "Sept" && *month == "September")
     })?;
     Some((Middle { number: month as u32 + 1, is_name: true }, rest.strip_prefix('.').unwrap_or(rest)))
 }

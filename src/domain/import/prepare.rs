@@ -130,7 +130,11 @@ impl Mapping {
             ask(Some(Field::AmountIssued), "field_required", "Choose the column that holds the amount issued");
         }
         if !self.has(Field::CurrencyCode) && self.fixed.currency.is_none() {
-            ask(Some(Field::CurrencyCode), "field_required", "Choose the column that holds the currency, or one currency for the whole file");
+            ask(
+                Some(Field::CurrencyCode),
+                "field_required",
+                "Choose the column that holds the currency, or one currency for the whole file",
+            );
         }
         if !self.has(Field::Region) && self.fixed.region.is_none() {
             ask(Some(Field::Region), "field_required", "Choose the column that says the region, or one region for the whole file");

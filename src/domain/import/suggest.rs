@@ -43,7 +43,8 @@ pub fn suggest(profile: &Profile) -> Suggestion {
             mapping.columns.insert(field, column.header.clone());
         }
     }
-    let numbers = answers(profile, &mapping, |kind| matches!(kind, FieldKind::Amount | FieldKind::BaseAmount | FieldKind::Rate), number_answer);
+    let numbers =
+        answers(profile, &mapping, |kind| matches!(kind, FieldKind::Amount | FieldKind::BaseAmount | FieldKind::Rate), number_answer);
     let dates = answers(profile, &mapping, |kind| matches!(kind, FieldKind::Day | FieldKind::Time), date_answer);
     mapping.numbers = numbers.0;
     mapping.dates = dates.0;
@@ -174,7 +175,7 @@ fn fits(column: &ColumnProfile, field: Field) -> bool {
     }
     match field.kind() {
         FieldKind::Amount | FieldKind::BaseAmount | FieldKind::Rate => most(column.numbers.numbers),
-        FieldKind::Whole => most(column.samples.iter().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit())).count() as u64 * column.filled / 3),
+        FieldKind::Whole => column.samples.iter().all(|text| text.bytes().all(|byte| byte.is_ascii_digit())),
         FieldKind::Day | FieldKind::Time => most(column.dates.dates),
         FieldKind::Currency => words(|word| Currency::parse(&word.to_ascii_uppercase()).is_some()),
         FieldKind::Region | FieldKind::Budget => column.values().is_some() && !most(column.dates.dates),

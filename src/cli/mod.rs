@@ -1,0 +1,166 @@
+//! The command line: what can be asked for, and how the program ends.
+
+use std::io::{ErrorKind, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::Inputs;
+use exit::{CliError, Exit};
+
+pub mod audit;
+pub mod backup;
+pub mod config;
+pub mod demo;
+pub mod doctor;
+pub mod exit;
+pub mod export;
+pub mod import;
+pub mod migrate;
+pub mod progress;
+pub mod restore;
+pub mod serve;
+pub mod user;
+
+/// The portal for regional reward budgets: one program, one database.
+#[derive(Parser)]
+#[command(name = "counterfoil", version, after_help = exit::HELP, max_term_width = 100)]
+#[command(propagate_version = false, subcommand_required = true, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the portal over a made-up company, with one-click sign-ins
+    Demo(demo::Args),
+    /// Run the portal
+    Serve(serve::Args),
+    /// Print the settings in force and where each came from
+    Config(config::Args),
+    /// Check this machine and the configuration, and say what to do about what is wrong
+    Doctor(doctor::Args),
+}
+
+/// The flags that every command with settings takes.
+#[derive(Args, Clone, Default)]
+pub struct Settings {
+    /// The configuration file; else COUNTERFOIL_CONFIG, else ./counterfoil.toml if it is there
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// sqlite:FILE or postgres://user:password@host:5432/name; a password is better kept in the file or the environment
+    #[arg(long, value_name = "URL")]
+    pub database: Option<String>,
+    /// The address and port to answer on
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<String>,
+}
+
+impl Settings {
+    /// These flags over the environment and the file.
+    pub fn inputs(&self) -> Inputs {
+        let flag = |name: &'static str, value: &Option<String>| value.clone().map(|value| (name, value));
+        let flags = [flag("database", &self.database), flag("listen", &self.listen)];
+        Inputs::of_process(self.config.clone(), flags.into_iter().flatten().collect())
+    }
+}
+
+/// Reads the command line, runs it, and says in one or two lines what went wrong.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(refused) => {
+            // Help goes to standard output and ends with 0, a mistake to standard error with 2; a closed pipe is no mistake.
+            let _ = refused.print();
+            return if refused.use_stderr() { Exit::Usage } else { Exit::Done }.into();
+        }
+    };
+    match run(cli.command) {
+        Ok(()) => Exit::Done.into(),
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "{error}");
+            error.exit.into()
+        }
+    }
+}
+
+fn run(command: Command) -> Result<(), CliError> {
+    match command {
+        Command::Demo(args) => demo::run(&args),
+        Command::Serve(args) => serve::run(&args),
+        Command::Config(args) => config::run(&args),
+        Command::Doctor(args) => doctor::run(&args, |_| Vec::new()),
+    }
+}
+
+/// Writes to standard output. A reader that has gone (`| head`) is no error.
+///
+/// # Errors
+/// If the text cannot be written, such as on a full disk.
+pub fn say(text: &str) -> Result<(), CliError> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(CliError::new(Exit::Failed, format!("cannot write to standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn all() -> Vec<clap::Command> {
+        let args = |name, augment: fn(clap::Command) -> clap::Command| augment(clap::Command::new(name));
+        let mut commands = vec![
+            Cli::command(),
+            args("migrate", migrate::Args::augment_args),
+            args("user", user::Args::augment_args),
+            args("import", import::Args::augment_args),
+            args("export", export::Args::augment_args),
+            args("backup", backup::Args::augment_args),
+            args("restore", restore::Args::augment_args),
+            args("audit", audit::Args::augment_args),
+        ];
+        let mut at = 0;
+        while at < commands.len() {
+            let below: Vec<_> = commands[at].get_subcommands().cloned().collect();
+            commands.extend(below);
+            at += 1;
+        }
+        commands
+    }
+
+    #[test]
+    fn the_definition_is_sound_and_every_command_has_an_example() {
+        for command in all() {
+            command.clone().debug_assert();
+            let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let expected = if command.get_name() == "counterfoil" { "Exit codes:" } else { "Example" };
+            assert!(after.contains(expected), "{} has no example", command.get_name());
+            for argument in command.get_arguments().filter(|argument| argument.get_id() != "help" && argument.get_id() != "version") {
+                assert!(argument.get_help().is_some(), "{} {} says nothing", command.get_name(), argument.get_id());
+            }
+        }
+        assert!(all().len() >= 18);
+    }
+
+    #[test]
+    fn flags_reach_the_settings() {
+        let settings = Settings { listen: Some("127.0.0.1:9".to_owned()), ..Settings::default() };
+        assert_eq!(settings.inputs().flags, [("listen", "127.0.0.1:9".to_owned())]);
+    }
+
+    #[test]
+    fn a_mistake_is_a_usage_error() {
+        for line in [&["counterfoil", "confog"][..], &["counterfoil", "config"], &["counterfoil", "doctor", "--colour"], &["counterfoil"]] {
+            assert!(Cli::try_parse_from(line).is_err_and(|error| error.use_stderr()), "{line:?}");
+        }
+        assert!(Cli::try_parse_from(["counterfoil", "--help"]).is_err_and(|help| !help.use_stderr()));
+    }
+}

@@ -1,0 +1,66 @@
+//! The HTTP server: binding, limits, and stopping.
+
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use actix_web::{App, HttpServer};
+
+use super::{Portal, routes};
+
+/// How long running requests may take once the server has been told to stop, in seconds.
+const STOP_WITHIN: u64 = 10;
+/// How long a connection may take to send its request line and headers.
+const HEAD_WITHIN: Duration = Duration::from_secs(5);
+/// How long an idle connection is kept.
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
+
+/// How the server runs.
+#[derive(Clone, Copy, Debug)]
+pub struct Running {
+    /// Where it listens; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// How many threads answer.
+    pub workers: usize,
+    /// How many connections are held at once, over all threads.
+    pub max_connections: usize,
+}
+
+/// A bound address, before anything is answered.
+pub struct Bound {
+    listener: TcpListener,
+    running: Running,
+}
+
+impl Bound {
+    /// Takes the address.
+    pub fn to(running: Running) -> std::io::Result<Self> {
+        let listener = TcpListener::bind(running.listen)?;
+        Ok(Self { listener, running })
+    }
+
+    /// The address taken.
+    pub fn address(&self) -> std::io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Answers until `stop` comes: then it is not ready at once, running requests finish within ten seconds, and this returns.
+    pub async fn serve(self, portal: Portal, stop: impl Future<Output = ()>) -> std::io::Result<()> {
+        let shared = portal.clone();
+        let server = HttpServer::new(move || App::new().configure(|config| routes(config, &shared)))
+            .workers(self.running.workers.max(1))
+            .max_connections((self.running.max_connections / self.running.workers.max(1)).max(16))
+            .client_request_timeout(HEAD_WITHIN)
+            .keep_alive(KEEP_ALIVE)
+            .shutdown_timeout(STOP_WITHIN)
+            .tcp_nodelay(true)
+            .disable_signals()
+            .listen(self.listener)?
+            .run();
+        let handle = server.handle();
+        let running = tokio::spawn(server);
+        stop.await;
+        portal.stop();
+        handle.stop(true).await;
+        running.await.map_err(std::io::Error::other)?
+    }
+}
