@@ -30,9 +30,10 @@ pub struct Args {
 
 /// Makes the company, unless the database holds it already, and answers until it is told to stop. A temporary file goes when it stops.
 pub fn run(args: &Args) -> Result<(), CliError> {
-    let listen: SocketAddr = args.listen.parse().map_err(|_| {
-        CliError::new(Exit::Usage, format!("{:?} is not an address", args.listen)).hint("write it like 127.0.0.1:8080")
-    })?;
+    let listen: SocketAddr = args
+        .listen
+        .parse()
+        .map_err(|_| CliError::new(Exit::Usage, format!("{:?} is not an address", args.listen)).hint("write it like 127.0.0.1:8080"))?;
     let clock = Clock::system();
     let folder = match args.database {
         Some(_) => None,

@@ -55,10 +55,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         url: config.database.url(),
         read_connections: config.read_connections,
         running: Running { listen: config.listen, workers: config.workers, max_connections: config.max_connections },
-        lives: Lives {
-            idle: i64::from(config.session_idle_minutes) * 60,
-            absolute: i64::from(config.session_absolute_hours) * 3600,
-        },
+        lives: Lives { idle: i64::from(config.session_idle_minutes) * 60, absolute: i64::from(config.session_absolute_hours) * 3600 },
         upload_max_bytes: config.upload_max_bytes,
     };
     block_on(answer(site, clock))

@@ -1,4 +1,4 @@
-//! The rules of the field: plain types, no database, no network, no clock of their own.
+//! The rules of the field: plain types, no database, no network, no clock of their own. Time, randomness and the actor are arguments.
 
 pub mod access;
 pub mod audit;
@@ -9,5 +9,6 @@ pub mod exchange;
 pub mod id;
 pub mod import;
 pub mod money;
+pub mod refusal;
 pub mod time;
 pub mod transaction;

@@ -72,13 +72,13 @@ fn check_part(part: &mut impl Read, name: &str, packed: u64, before: u64, limits
             return Err(FileFault::Bomb(format!("its texts are more than {} MB", limits.max_shared_bytes / 1_000_000)));
         }
         let filled = kept + got;
-        if !markup {
-            kept = 0;
-        } else {
+        if markup {
             let fresh = if got == 0 { filled } else { filled.saturating_sub(TAIL) };
             scan.look(buf.get(..filled).unwrap_or_default(), fresh)?;
             buf.copy_within(fresh..filled, 0);
             kept = filled - fresh;
+        } else {
+            kept = 0;
         }
         if got == 0 {
             return Ok(before + size);

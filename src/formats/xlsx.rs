@@ -49,7 +49,7 @@ impl SheetReader {
         };
         let mut out = Spool { out: BufWriter::new(spool), limits, cells: Vec::new(), text: Vec::new(), row: 0, rows: 0 };
         copy(&mut book, &sheet, &mut out)?;
-        let mut spool = out.out.into_inner().map_err(|fault| fault.into_error())?;
+        let mut spool = out.out.into_inner().map_err(std::io::IntoInnerError::into_error)?;
         let size = spool.stream_position()?;
         spool.seek(SeekFrom::Start(0))?;
         let mut reader = Self {

@@ -353,7 +353,7 @@ pub enum Pools {
 }
 
 /// How long a statement may run before the engine ends it.
-const STATEMENT_TIMEOUT: Duration = Duration::from_secs(60);
+const STATEMENT_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long a request waits for a free connection before it is told that the portal is busy.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The first SQLite release without the WAL-reset bug that can lose committed writes (sqlite.org, "3.51.3").

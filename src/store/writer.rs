@@ -276,7 +276,13 @@ pub struct Door {
 
 impl Door {
     /// Starts the writer task. It ends when the last `Door` is gone and the queue is empty.
-    pub fn open(pools: Pools, clock: Clock, random: Random, metrics: Arc<Metrics>, batch_most: usize) -> (Self, tokio::task::JoinHandle<()>) {
+    pub fn open(
+        pools: Pools,
+        clock: Clock,
+        random: Random,
+        metrics: Arc<Metrics>,
+        batch_most: usize,
+    ) -> (Self, tokio::task::JoinHandle<()>) {
         let (queue, waiting) = mpsc::channel(QUEUE_MOST);
         let writer = Writer { pools, clock, random, metrics: metrics.clone(), batch_most: batch_most.clamp(1, BATCH_MOST) };
         let task = tokio::spawn(writer.run(waiting));
@@ -337,7 +343,9 @@ impl Writer {
         let mut tries = 0;
         loop {
             tries += 1;
-            batch.iter_mut().for_each(|job| job.forget());
+            for job in batch.iter_mut() {
+                job.forget();
+            }
             match self.attempt(batch, savepoints).await {
                 Ok(Outcome::Committed(seconds)) => {
                     self.metrics.writer_commit_seconds.observe(seconds);

@@ -5,11 +5,11 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
+use super::Portal;
 use super::assets::{self, Assets};
 use super::csrf;
 use super::error::WebError;
 use super::guard::Signed;
-use super::Portal;
 use crate::domain::access::Permission;
 
 /// One entry of the main navigation.
@@ -91,7 +91,7 @@ impl Shell {
             .filter(|(_, _, _, needs)| needs.is_none_or(|permission| who.access.has(permission)))
             .map(|(href, label, icon, _)| NavItem { href, label, icon, current: here(href) })
             .collect();
-        let roles: Vec<&str> = who.access.roles().into_iter().map(|role| role.label()).collect();
+        let roles: Vec<&str> = who.access.roles().into_iter().map(super::super::domain::access::Role::label).collect();
         let flash = flash_of(req, portal);
         Self {
             title: title.into(),

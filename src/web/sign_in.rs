@@ -76,7 +76,12 @@ fn own_path(next: &str) -> &str {
 }
 
 /// The sign-in page.
-pub async fn page(req: HttpRequest, portal: web::Data<Portal>, query: web::Query<Next>, session: Session) -> Result<HttpResponse, WebError> {
+pub async fn page(
+    req: HttpRequest,
+    portal: web::Data<Portal>,
+    query: web::Query<Next>,
+    session: Session,
+) -> Result<HttpResponse, WebError> {
     if session.get::<UserId>(session::PERSON).ok().flatten().is_some() {
         return Ok(redirect(own_path(&query.next)));
     }

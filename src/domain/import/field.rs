@@ -178,15 +178,13 @@ pub fn normal(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut before = ' ';
     for letter in text.trim().chars() {
-        if !letter.is_alphanumeric() {
-            if !out.is_empty() && !out.ends_with(' ') && letter != '\'' && letter != '.' {
-                out.push(' ');
-            }
-        } else {
+        if letter.is_alphanumeric() {
             if letter.is_uppercase() && before.is_lowercase() {
                 out.push(' ');
             }
             out.extend(letter.to_lowercase());
+        } else if !out.is_empty() && !out.ends_with(' ') && letter != '\'' && letter != '.' {
+            out.push(' ');
         }
         before = letter;
     }
