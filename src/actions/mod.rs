@@ -1,13 +1,10 @@
 //! Use cases: one file a noun, one function a thing that can be done. Portal, API, jobs and command line all call these.
 
-<<<<<<< HEAD
 pub mod budgets;
 pub mod budgets_move;
 pub mod budgets_plan;
 mod budgets_rules;
-=======
 pub mod demo;
->>>>>>> main
 pub mod passwords;
 pub mod people;
 pub mod sign_in;
