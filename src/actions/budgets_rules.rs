@@ -97,7 +97,7 @@ pub(super) async fn transfer(
         return Ok(desk.leg(movement(PostingKind::Transfer, out, into, amount, &source), Details::default())?);
     };
     let rate = stated_rate(desk, stated, &source, &destination)?;
-    let exchanged = exchange::convert(amount, source.currency, destination.currency, rate)?;
+    let exchanged = exchange::convert(amount, source.currency, destination.currency, rate).map_err(Refusal::from)?;
     let details = Details { rate: Some((rate.to_string(), stated.day, stated.source.trim().to_owned())), ..Details::default() };
     let between = End::outside(Account::Exchange);
     desk.leg(movement(PostingKind::Transfer, out, between, amount, &source), details.clone())?;

@@ -238,3 +238,11 @@ pub async fn versions(reader: &mut impl Reader, scope: &Scope, id: BudgetId, ver
     sql.push(" AND v.version > ").push_bind(version).push(" ORDER BY v.version DESC LIMIT 200");
     reader.all(sql).await
 }
+
+/// The names of those of these budgets that lie in scope. One that is missing here is not to be named.
+pub async fn names(reader: &mut impl Reader, scope: &Scope, ids: &[BudgetId]) -> Result<std::collections::HashMap<BudgetId, String>, DbError> {
+    let mut sql = Sql::default();
+    sql.push("SELECT id, name FROM budget WHERE region_id IN (").push_list(scope.regions()).push(") AND id IN (");
+    sql.push_list(ids.iter().copied()).push(")");
+    Ok(reader.all::<(BudgetId, String)>(sql).await?.into_iter().collect())
+}
