@@ -1,6 +1,10 @@
 //! Use cases: one file a noun, one function a thing that can be done. Portal, API, jobs and command line all call these.
 
+pub mod audit;
 pub mod demo;
 pub mod passwords;
 pub mod people;
+pub mod regions;
+pub mod settings;
+pub mod setup;
 pub mod sign_in;

@@ -7,6 +7,7 @@ pub mod failure;
 pub mod imports;
 pub mod ledger;
 pub mod migrate;
+pub mod overview;
 pub mod people;
 pub mod recipients;
 pub mod regions;
