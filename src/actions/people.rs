@@ -100,7 +100,13 @@ pub async fn grant(
         .await
 }
 
-async fn grant_within(tx: &mut WriteTx<'_>, person: UserId, role: Role, region: RegionId, ends_on: Option<Day>) -> Result<GrantId, Failure> {
+async fn grant_within(
+    tx: &mut WriteTx<'_>,
+    person: UserId,
+    role: Role,
+    region: RegionId,
+    ends_on: Option<Day>,
+) -> Result<GrantId, Failure> {
     let place = regions::get(tx, region).await?;
     if !place.is_active() {
         return Err(Refusal::RegionRetired(place.name).into());

@@ -1,6 +1,17 @@
 //! `demo`: the portal over a made-up company.
 
+use std::net::SocketAddr;
+
 use clap::Args as ClapArgs;
+
+use super::exit::{CliError, Exit};
+use super::progress::Progress;
+use super::serve::{self, Site};
+use crate::actions::demo;
+use crate::clock::Clock;
+use crate::domain::time::Instant;
+use crate::web::Lives;
+use crate::web::server::Running;
 
 /// Arguments of `demo`.
 #[derive(ClapArgs)]
@@ -15,4 +26,43 @@ pub struct Args {
     /// Use this database, which must be empty or hold a demo, instead of a temporary SQLite file
     #[arg(long, value_name = "URL")]
     pub database: Option<String>,
+}
+
+/// Makes the company, unless the database holds it already, and answers until it is told to stop. A temporary file goes when it stops.
+pub fn run(args: &Args) -> Result<(), CliError> {
+    let listen: SocketAddr = args
+        .listen
+        .parse()
+        .map_err(|_| CliError::new(Exit::Usage, format!("{:?} is not an address", args.listen)).hint("write it like 127.0.0.1:8080"))?;
+    let clock = Clock::system();
+    let folder = match args.database {
+        Some(_) => None,
+        None => Some(tempfile::tempdir().map_err(|error| CliError::new(Exit::Failed, format!("no temporary folder: {error}")))?),
+    };
+    let url = match (&args.database, &folder) {
+        (Some(url), _) => url.clone(),
+        (None, Some(folder)) => format!("sqlite:{}", folder.path().join("demo.db").display()),
+        (None, None) => String::new(),
+    };
+    crate::telemetry::start("warn", crate::telemetry::Format::suitable(), {
+        let clock = clock.clone();
+        move || clock.now()
+    })
+    .map_err(|error| CliError::new(Exit::Failed, error.to_string()))?;
+    serve::block_on(async {
+        let progress = std::sync::Mutex::new(Progress::start("Making the company", Some(args.transactions), &clock));
+        demo::fill(&url, Instant(clock.now()), args.transactions, |done| {
+            progress.lock().unwrap_or_else(std::sync::PoisonError::into_inner).set(done);
+        })
+        .await?;
+        progress.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner).finish();
+        let site = Site {
+            url,
+            read_connections: 8,
+            running: Running { listen, workers: 2, max_connections: 1024 },
+            lives: Lives { idle: 15 * 60, absolute: 12 * 3600 },
+            upload_max_bytes: 512 << 20,
+        };
+        serve::answer(site, clock).await
+    })
 }

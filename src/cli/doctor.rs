@@ -5,7 +5,7 @@ use clap::Args as ClapArgs;
 use super::exit::{CliError, Exit};
 use super::{Settings, say};
 use crate::clock::Clock;
-use crate::config::{Config, Faults};
+use crate::config::{Config, Fault, Faults, Origin};
 
 mod machine;
 mod mail;
@@ -81,7 +81,7 @@ pub fn run(args: &Args, database: impl FnOnce(&Config) -> Vec<Check>) -> Result<
 fn of_configuration(config: &Result<Config, Faults>) -> Vec<Check> {
     match config {
         Ok(config) => {
-            let own = config.show().iter().filter(|line| line.origin != crate::config::Origin::Default).count();
+            let own = config.show().iter().filter(|line| line.origin != Origin::Default).count();
             let mut checks = vec![Check::good("configuration", format!("{} settings, {own} of them set by you", config.show().len()))];
             if config.public_url.is_none() {
                 let hint = "set public_url, so that links in messages lead somewhere";
@@ -89,8 +89,14 @@ fn of_configuration(config: &Result<Config, Faults>) -> Vec<Check> {
             }
             checks
         }
-        Err(faults) => faults.0.iter().map(|fault| Check::bad("configuration", fault.to_string(), fault.right.clone())).collect(),
+        Err(faults) => faults.0.iter().map(of_fault).collect(),
     }
+}
+
+/// A fault in two lines: what is wrong, and under it what would be right.
+fn of_fault(fault: &Fault) -> Check {
+    let value = fault.shown.as_ref().map(|shown| format!(" = {shown:?}")).unwrap_or_default();
+    Check::bad("configuration", format!("{}{value} ({}): {}", fault.setting, fault.origin, fault.wrong), fault.right.clone())
 }
 
 fn report(checks: &[Check]) -> String {
@@ -123,13 +129,16 @@ mod tests {
 
     #[test]
     fn the_report_says_what_to_do_and_the_exit_code_follows() {
-        let checks =
-            [Check::good("disk", "fine"), Check::warning("open files", "few", "raise it"), Check::bad("mail", "silent", "start it")];
+        let checks = [Check::good("disk", "fine"), Check::warning("open files", "few", "raise"), Check::bad("mail", "silent", "start")];
         let text = report(&checks);
-        assert_eq!(
-            text,
-            "good  disk        fine\nwarn  open files  few\n                  raise it\nBAD   mail        silent\n                  start it\n"
-        );
+        let lines = [
+            "good  disk        fine",
+            "warn  open files  few",
+            "                  raise",
+            "BAD   mail        silent",
+            "                  start",
+        ];
+        assert_eq!(text.lines().collect::<Vec<_>>(), lines);
         assert!(verdict(&checks[..2], false).is_ok());
         assert_eq!(verdict(&checks, false).unwrap_err().exit, Exit::Failed);
         assert_eq!(verdict(&checks, true).unwrap_err().to_string(), "error: 1 check came out bad");

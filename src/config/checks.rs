@@ -80,8 +80,8 @@ pub fn encryption(database: &Database, allowed: bool) -> Result<(), Wrong> {
     }
     wrong(
         "the connection to another machine would not be encrypted and verified",
-        "add ?sslmode=verify-full (and sslrootcert=FILE for a certificate authority of your own), or set allow_unverified_database = true if \
-         the network itself is encrypted",
+        "add ?sslmode=verify-full (and sslrootcert=FILE for a certificate authority of your own), or set allow_unverified_database = true \
+         if the network itself is encrypted",
     )
 }
 

@@ -148,7 +148,7 @@ fn from_file(path: &Path, text: &str, faults: &mut Vec<Fault>) -> Vec<(&'static 
             Some(text) => found.push((setting.name, Raw { text, origin: origin(key.span().start) })),
             // Where the syntax is broken, the recovered value is a leftover and would be blamed twice.
             None if errors.is_empty() => {
-                faults.push(fault(format!("a {} does not fit here", value.get_ref().type_str()), format!("write {}", form(setting.kind))))
+                faults.push(fault(format!("a {} does not fit here", value.get_ref().type_str()), format!("write {}", form(setting.kind))));
             }
             None => {}
         }

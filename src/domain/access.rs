@@ -89,7 +89,10 @@ codes! {
 impl Role {
     /// What the role allows: the table of the README, which a test compares with this one.
     pub fn permissions(self) -> &'static [Permission] {
-        use Permission::*;
+        use Permission::{
+            AuditRead, BudgetsAdjust, BudgetsManage, BudgetsRead, ExportsCreate, ImportsRun, PeopleRead, RegionsRead, TransactionsAssign,
+            TransactionsRead,
+        };
         match self {
             Self::RegionalPartner => &[RegionsRead, BudgetsRead, TransactionsRead, ExportsCreate],
             Self::RegionalAdministrator => {

@@ -37,15 +37,7 @@ pub struct Event {
 impl Event {
     /// An event about an object, with nothing else said yet.
     pub fn new(action: &'static str, object_kind: &'static str, object_id: impl ToString, region: Option<RegionId>) -> Self {
-        Self {
-            action,
-            object_kind,
-            object_id: object_id.to_string(),
-            region,
-            before: Value::Null,
-            after: Value::Null,
-            detail: Value::Null,
-        }
+        Self { action, object_kind, object_id: object_id.to_string(), region, before: Value::Null, after: Value::Null, detail: Value::Null }
     }
 
     /// With the object as it was and as it is.

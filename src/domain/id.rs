@@ -15,6 +15,15 @@ pub fn encode(value: u128) -> String {
     (0..26).rev().map(|i| char::from(ALPHABET[((value >> (i * 5)) & 31) as usize])).collect()
 }
 
+/// [`encode`] without a string of its own, for exports of millions of rows.
+pub fn encode_bytes(value: u128) -> [u8; 26] {
+    let mut out = [0u8; 26];
+    for (at, place) in out.iter_mut().enumerate() {
+        *place = ALPHABET[((value >> ((25 - at) * 5)) & 31) as usize];
+    }
+    out
+}
+
 /// The reverse of [`encode`]; `None` for any other length, letter, case or a value past 128 bits.
 pub fn decode(text: &str) -> Option<u128> {
     let bytes = text.as_bytes();

@@ -111,7 +111,8 @@ pub fn grouped(minor: i64, currency: Currency) -> String {
     out
 }
 
-/// A share in tenths of a per cent, rounded towards zero: 423 is 42.3 %. `None` where there is nothing to take a share of.
+/// A share in tenths of a per cent, rounded towards zero: 423 is 42.3 %. `None` where there is nothing to take a share of, or where the
+/// share is past 64 bits.
 pub fn permille(part: i64, whole: i64) -> Option<i64> {
-    (whole != 0).then(|| (i128::from(part) * 1000 / i128::from(whole)) as i64)
+    (i128::from(part) * 1000).checked_div(i128::from(whole)).and_then(|share| i64::try_from(share).ok())
 }

@@ -79,9 +79,8 @@ impl Day {
     /// The first moment of the day in `zone`. Where a clock change skips midnight, the first moment that exists.
     pub fn start(self, zone: chrono_tz::Tz) -> Instant {
         let midnight = self.date().and_time(chrono::NaiveTime::MIN);
-        let local = (0..=4).find_map(|half_hours| {
-            zone.from_local_datetime(&(midnight + chrono::Duration::minutes(30 * half_hours))).earliest()
-        });
+        let local =
+            (0..=4).find_map(|half_hours| zone.from_local_datetime(&(midnight + chrono::Duration::minutes(30 * half_hours))).earliest());
         local.map_or(Instant(self.0.saturating_mul(86_400_000_000)), |at| Instant::of(at.with_timezone(&Utc)))
     }
 
@@ -94,8 +93,8 @@ impl Day {
     /// The first day of the month `months` later (or earlier, when negative).
     pub fn add_months(self, months: i32) -> Self {
         let date = self.date();
-        let index = date.year() * 12 + date.month0() as i32 + months;
-        NaiveDate::from_ymd_opt(index.div_euclid(12), index.rem_euclid(12) as u32 + 1, 1).map_or(self, Self::of)
+        let index = date.year() * 12 + date.month0().cast_signed() + months;
+        NaiveDate::from_ymd_opt(index.div_euclid(12), index.rem_euclid(12).cast_unsigned() + 1, 1).map_or(self, Self::of)
     }
 
     /// `2026-11`, the key of its month in lists and charts.

@@ -189,7 +189,9 @@ pub async fn post(tx: &mut WriteTx<'_>, movement: &Movement, nature: Nature, det
         events.push(event(id, movement, details, &budget, &figures));
     }
     insert(tx, id, movement, details, after).await?;
-    events.into_iter().for_each(|event| tx.record(event));
+    for event in events {
+        tx.record(event);
+    }
     Ok(id)
 }
 

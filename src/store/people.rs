@@ -1,5 +1,7 @@
 //! People and the roles they are given.
 
+use std::collections::HashMap;
+
 use super::db::{Reader, Sql};
 use super::failure::{DbError, Failure};
 use super::writer::WriteTx;
@@ -68,9 +70,9 @@ pub async fn list(reader: &mut impl Reader, scope: &Scope) -> Result<Vec<Person>
 }
 
 /// Everybody's id and name, for lists that name who did something. Names are asked for ids that the caller was allowed to see.
-pub async fn names(reader: &mut impl Reader, ids: &[UserId]) -> Result<std::collections::HashMap<UserId, String>, DbError> {
+pub async fn names(reader: &mut impl Reader, ids: &[UserId]) -> Result<HashMap<UserId, String>, DbError> {
     if ids.is_empty() {
-        return Ok(Default::default());
+        return Ok(HashMap::new());
     }
     let mut sql = Sql::new("SELECT id, name FROM person WHERE id IN (");
     sql.push_list(ids.iter().copied()).push(")");
@@ -84,7 +86,14 @@ pub async fn count(reader: &mut impl Reader) -> Result<i64, DbError> {
 }
 
 /// Adds a person.
-pub async fn insert(tx: &mut WriteTx<'_>, id: UserId, email: &str, name: &str, hash: Option<String>, status: &'static str) -> Result<(), Failure> {
+pub async fn insert(
+    tx: &mut WriteTx<'_>,
+    id: UserId,
+    email: &str,
+    name: &str,
+    hash: Option<String>,
+    status: &'static str,
+) -> Result<(), Failure> {
     let now = tx.now;
     let sql = Sql::new("INSERT INTO person (id, email, name, password_hash, status, created_at) VALUES ($1, $2, $3, $4, $5, $6)");
     tx.exec_one(sql.bind(id).bind(email.to_owned()).bind(name.to_owned()).bind(hash).bind(status).bind(now)).await
@@ -201,14 +210,25 @@ pub async fn administrators(reader: &mut impl Reader) -> Result<i64, DbError> {
 }
 
 /// Keeps the hash of a one-time link's token.
-pub async fn insert_link(tx: &mut WriteTx<'_>, hash: [u8; 32], purpose: &'static str, person: Option<UserId>, lives: i64) -> Result<(), Failure> {
+pub async fn insert_link(
+    tx: &mut WriteTx<'_>,
+    hash: [u8; 32],
+    purpose: &'static str,
+    person: Option<UserId>,
+    lives: i64,
+) -> Result<(), Failure> {
     let now = tx.now;
     let sql = Sql::new("INSERT INTO one_time_link (token_hash, purpose, person_id, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)");
     tx.exec_one(sql.bind(hash).bind(purpose).bind(person).bind(now).bind(now.plus_seconds(lives))).await
 }
 
 /// Whether a link of this purpose can still be used, and for whom it is. `None` for unknown, used and expired alike.
-pub async fn link(reader: &mut impl Reader, hash: [u8; 32], purpose: &'static str, now: Instant) -> Result<Option<Option<UserId>>, DbError> {
+pub async fn link(
+    reader: &mut impl Reader,
+    hash: [u8; 32],
+    purpose: &'static str,
+    now: Instant,
+) -> Result<Option<Option<UserId>>, DbError> {
     let sql =
         Sql::new("SELECT person_id FROM one_time_link WHERE token_hash = $1 AND purpose = $2 AND used_at IS NULL AND expires_at > $3");
     let row: Option<(Option<UserId>,)> = reader.one(sql.bind(hash).bind(purpose).bind(now)).await?;

@@ -33,15 +33,50 @@ pub struct NewTransaction<'a> {
 }
 
 const COLUMNS: &[&str] = &[
-    "id", "region_id", "budget_id", "recipient_id", "source_id", "row_key", "content_hash", "import_no", "external_id", "order_id", "batch_id",
-    "line_number", "po_number", "campaign", "channel", "cost_center", "product", "amount_issued", "amount_charged", "fee", "discount",
-    "remaining_balance", "currency_code", "fx_rate", "fx_date", "base_amount", "gl_account", "order_status", "delivery_status",
-    "redemption_status", "created_at", "issued_at", "delivered_at", "redeemed_at", "expires_at", "canceled_at", "updated_at", "effective_date",
-    "reason_code", "note",
+    "id",
+    "region_id",
+    "budget_id",
+    "recipient_id",
+    "source_id",
+    "row_key",
+    "content_hash",
+    "import_no",
+    "external_id",
+    "order_id",
+    "batch_id",
+    "line_number",
+    "po_number",
+    "campaign",
+    "channel",
+    "cost_center",
+    "product",
+    "amount_issued",
+    "amount_charged",
+    "fee",
+    "discount",
+    "remaining_balance",
+    "currency_code",
+    "fx_rate",
+    "fx_date",
+    "base_amount",
+    "gl_account",
+    "order_status",
+    "delivery_status",
+    "redemption_status",
+    "created_at",
+    "issued_at",
+    "delivered_at",
+    "redeemed_at",
+    "expires_at",
+    "canceled_at",
+    "updated_at",
+    "effective_date",
+    "reason_code",
+    "note",
 ];
 
 fn text(value: &Text<'_>) -> Arg {
-    Arg::from(value.as_ref().map(|text| text.to_string()))
+    Arg::from(value.as_ref().map(ToString::to_string))
 }
 
 /// Inserts rows. Times that a row does not carry are those of the write; its accounting date is the day it was issued, UTC.

@@ -200,7 +200,7 @@ impl LineChart {
             shown.early = true;
         }
         part_labels(&mut lines);
-        let [(shown, _), (plan_line, _), (forecast, _)] = lines.map(|line| line.unzip());
+        let [(shown, _), (plan_line, _), (forecast, _)] = lines.map(Option::unzip);
         let linked = spec.points.len() <= MOST_LINKS;
         let dots = spec.points.iter().zip(&actual).filter(|(point, _)| linked && !point.href.is_empty());
         Self {
@@ -377,7 +377,7 @@ mod tests {
     fn bars_below_zero_hang_and_empty_charts_stand() {
         let spec =
             |bars| BarSpec { id: "m".into(), title: "Spend".into(), caption: "Spend.".into(), name: "Spent".into(), currency: eur(), bars };
-        let chart = BarChart::new(spec(vec![point("Jan", 100_00), point("Feb", -100_00)]));
+        let chart = BarChart::new(spec(vec![point("Jan", 10_000), point("Feb", -10_000)]));
         assert_eq!((chart.bars[0].y.as_str(), chart.bars[0].height.as_str()), ("22", "97"));
         assert_eq!((chart.bars[1].y.as_str(), chart.bars[1].height.as_str()), ("119", "97"));
         assert!(BarChart::new(spec(vec![])).render().is_ok());

@@ -97,12 +97,18 @@ impl Problem {
     pub fn of(status: StatusCode) -> Self {
         let (title, text) = match status.as_u16() {
             404 => ("Page not found", "There is nothing here, or it is not yours to see. Check the address, or start from the overview."),
-            405 => ("This cannot be done here", "The address is right, the way it was asked is not. Go back and use the page\u{2019}s own buttons."),
+            405 => (
+                "This cannot be done here",
+                "The address is right, the way it was asked is not. Go back and use the page\u{2019}s own buttons.",
+            ),
             408 => ("The request took too long", "The connection was too slow to send it all. Try again."),
             413 => ("Too large", "What was sent is larger than the portal takes."),
             415 => ("Wrong kind of content", "The portal cannot read what was sent in this form."),
             400..=499 => ("The request cannot be read", "Something in the address or the form has the wrong form. Go back and try again."),
-            _ => ("Something went wrong on our side", "It has been noted. Try again; if it stays, tell your administrator the request id below."),
+            _ => (
+                "Something went wrong on our side",
+                "It has been noted. Try again; if it stays, tell your administrator the request id below.",
+            ),
         };
         Self { title: title.to_owned(), text: text.to_owned() }
     }
@@ -140,7 +146,10 @@ impl ResponseError for WebError {
                 "It was made before you signed in, or by another site. Nothing was changed. Open the page again and repeat.",
             ),
             Self::Busy => words("The portal is busy", "Nothing was changed. Try again in a few seconds."),
-            Self::Away => words("The portal cannot reach its database", "Try again in a moment: what you sent may or may not have been done, and the same form sent again is done once only."),
+            Self::Away => words(
+                "The portal cannot reach its database",
+                "Try again in a moment: what you sent may or may not have been done, and the same form sent again is done once only.",
+            ),
             Self::Full => words("The disk is full", "Nothing was changed. Reading works on; tell your administrator."),
             Self::Malformed(text) => words("The request cannot be read", text),
             Self::TooLarge | Self::TooSlow => Problem::of(status),

@@ -64,7 +64,7 @@ fn take_token(body: &str) -> (String, String) {
         .split('&')
         .filter(|pair| match pair.strip_prefix("csrf=") {
             Some(value) => {
-                token = value.to_owned();
+                value.clone_into(&mut token);
                 false
             }
             None => true,

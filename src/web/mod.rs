@@ -69,7 +69,16 @@ impl Portal {
         let name = settings::get(&mut read, settings::ORGANISATION).await?.unwrap_or_default();
         drop(read);
         let passwords = Passwords::new(store.metrics.clone())?;
-        Ok(Self { store, passwords, key: key.into(), demo, lives, upload_max_bytes, organisation: Arc::new(RwLock::new(name)), stopping: Arc::default() })
+        Ok(Self {
+            store,
+            passwords,
+            key: key.into(),
+            demo,
+            lives,
+            upload_max_bytes,
+            organisation: Arc::new(RwLock::new(name)),
+            stopping: Arc::default(),
+        })
     }
 
     /// The organisation's name.

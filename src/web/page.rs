@@ -5,11 +5,11 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
+use super::Portal;
 use super::assets::{self, Assets};
 use super::csrf;
 use super::error::WebError;
 use super::guard::Signed;
-use super::Portal;
 use crate::domain::access::Permission;
 
 /// One entry of the main navigation.
@@ -51,7 +51,7 @@ pub struct Shell {
     pub theme: String,
     /// `comfortable` or nothing.
     pub density: String,
-    /// Whether single-key shortcuts are on.
+    /// Whether single-key shortcuts are on (WCAG 2.1.4).
     pub shortcuts: bool,
     /// Whether this is the demo.
     pub demo: bool,
@@ -91,7 +91,7 @@ impl Shell {
             .filter(|(_, _, _, needs)| needs.is_none_or(|permission| who.access.has(permission)))
             .map(|(href, label, icon, _)| NavItem { href, label, icon, current: here(href) })
             .collect();
-        let roles: Vec<&str> = who.access.roles().into_iter().map(|role| role.label()).collect();
+        let roles: Vec<&str> = who.access.roles().into_iter().map(super::super::domain::access::Role::label).collect();
         let flash = flash_of(req, portal);
         Self {
             title: title.into(),
@@ -178,18 +178,23 @@ pub struct Plain {
 }
 
 impl Plain {
-    /// For a page of this title, and the cookie that its forms' token needs, to be set when there is one.
-    pub fn new(req: &HttpRequest, portal: &Portal, title: &str) -> (Self, Option<Cookie<'static>>) {
-        let (nonce, cookie) = csrf::anonymous_nonce(req, portal);
-        let plain = Self {
+    /// For a page without forms.
+    pub fn bare(portal: &Portal, request_id: &str, title: &str) -> Self {
+        Self {
             title: title.to_owned(),
-            csrf: csrf::token(&portal.key, &nonce),
+            csrf: String::new(),
             flash: None,
             theme: "",
             demo: portal.demo,
             assets: assets::assets(),
-            request_id: csrf::request_id(req),
-        };
+            request_id: request_id.to_owned(),
+        }
+    }
+
+    /// For a page of this title, and the cookie that its forms' token needs, to be set when there is one.
+    pub fn new(req: &HttpRequest, portal: &Portal, title: &str) -> (Self, Option<Cookie<'static>>) {
+        let (nonce, cookie) = csrf::anonymous_nonce(req, portal);
+        let plain = Self { csrf: csrf::token(&portal.key, &nonce), ..Self::bare(portal, &csrf::request_id(req), title) };
         (plain, cookie)
     }
 }

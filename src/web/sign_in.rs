@@ -1,6 +1,7 @@
 //! Signing in and out.
 
 use actix_session::Session;
+use actix_web::cookie::{Cookie, SameSite};
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
@@ -75,7 +76,12 @@ fn own_path(next: &str) -> &str {
 }
 
 /// The sign-in page.
-pub async fn page(req: HttpRequest, portal: web::Data<Portal>, query: web::Query<Next>, session: Session) -> Result<HttpResponse, WebError> {
+pub async fn page(
+    req: HttpRequest,
+    portal: web::Data<Portal>,
+    query: web::Query<Next>,
+    session: Session,
+) -> Result<HttpResponse, WebError> {
     if session.get::<UserId>(session::PERSON).ok().flatten().is_some() {
         return Ok(redirect(own_path(&query.next)));
     }
@@ -131,7 +137,7 @@ pub async fn submit(
         Ok(person) => {
             portal.store.metrics.sign_in("done");
             begin(&portal, &session, person)?;
-            Ok(redirect(own_path(&form.next)))
+            Ok(marked(own_path(&form.next), true))
         }
         Err(Failure::Refused(refusal)) => {
             portal.store.metrics.sign_in("refused");
@@ -156,7 +162,7 @@ pub async fn demo(
     drop(read);
     sign_in::opened(&portal.store, anonymous(&req), person.id, "demo").await?;
     begin(&portal, &session, person.id)?;
-    Ok(redirect(own_path(&form.next)))
+    Ok(marked(own_path(&form.next), true))
 }
 
 /// A session of a signed-in person: under a new token, so that nobody can have planted it.
@@ -176,13 +182,22 @@ pub async fn out(
 ) -> Result<HttpResponse, WebError> {
     sign_in::closed(&portal.store, who.actor.clone(), who.person.id).await?;
     session.purge();
-    Ok(redirect("/signed-out"))
+    Ok(marked("/signed-out", false))
 }
 
 /// The page after signing out. The stylesheet it loads clears what the browser kept, so that Back shows nothing (ux.md 4).
 pub async fn signed_out(req: HttpRequest, portal: web::Data<Portal>) -> Result<HttpResponse, WebError> {
     let (plain, cookie) = Plain::new(&req, &portal, "Signed out");
     plain_answer(StatusCode::OK, cookie, &SignedOutPage { plain })
+}
+
+/// The cookie that the page's script looks for when the browser shows a page it kept: it says that somebody is signed in, not who, and opens nothing.
+const MARKER: &str = "counterfoil-signed-in";
+
+fn marked(to: &str, signed_in: bool) -> HttpResponse {
+    let marker = Cookie::build(MARKER, if signed_in { "1" } else { "" }).path("/").secure(true).same_site(SameSite::Strict);
+    let marker = if signed_in { marker } else { marker.max_age(actix_web::cookie::time::Duration::ZERO) };
+    HttpResponse::SeeOther().insert_header((actix_web::http::header::LOCATION, to.to_owned())).cookie(marker.finish()).finish()
 }
 
 fn redirect(to: &str) -> HttpResponse {

@@ -73,8 +73,16 @@ pub const REASONS: &[(&str, &str)] = &[
 ];
 
 /// What is given.
-pub const PRODUCTS: &[&str] =
-    &["Multi-brand gift card", "Grocery voucher", "Book token", "Cinema tickets", "Travel credit", "Charity donation", "Points top-up", "Dinner for two"];
+pub const PRODUCTS: &[&str] = &[
+    "Multi-brand gift card",
+    "Grocery voucher",
+    "Book token",
+    "Cinema tickets",
+    "Travel credit",
+    "Charity donation",
+    "Points top-up",
+    "Dinner for two",
+];
 
 /// Why it was given.
 pub const CAMPAIGNS: &[&str] =
@@ -82,14 +90,51 @@ pub const CAMPAIGNS: &[&str] =
 
 /// First names of recipients.
 pub const FIRST: &[&str] = &[
-    "Asha", "Jonas", "María", "Liam", "Yuki", "Fatima", "Tomasz", "Chloé", "Kwame", "Ingrid", "Rahul", "Ana", "Mei", "David", "Sofia", "Lukas",
-    "Emilia", "Noah", "Haruto", "Sakura", "Arjun", "Diya", "Oliver", "Amelia", "Karl", "Freja", "Omar", "Layla", "João", "Beatriz", "Ethan", "Grace",
-    "Wei", "Hui", "Mateo", "Camila", "Aoife", "Ciarán", "Elif", "Zoë",
+    "Asha", "Jonas", "María", "Liam", "Yuki", "Fatima", "Tomasz", "Chloé", "Kwame", "Ingrid", "Rahul", "Ana", "Mei", "David", "Sofia",
+    "Lukas", "Emilia", "Noah", "Haruto", "Sakura", "Arjun", "Diya", "Oliver", "Amelia", "Karl", "Freja", "Omar", "Layla", "João",
+    "Beatriz", "Ethan", "Grace", "Wei", "Hui", "Mateo", "Camila", "Aoife", "Ciarán", "Elif", "Zoë",
 ];
 
 /// Last names of recipients.
 pub const LAST: &[&str] = &[
-    "Rao", "Weber", "Ortega", "O\u{2019}Connor", "Tanaka", "El-Sayed", "Nowak", "Martin", "Mensah", "Larsen", "Mehta", "Souza", "Lin", "Cohen", "Rossi",
-    "Schmidt", "Fischer", "Garcia", "Fernández", "Sato", "Suzuki", "Sharma", "Patel", "Smith", "Jones", "Andersson", "Nilsson", "Khalifa", "Haddad",
-    "Silva", "Pereira", "Johnson", "Williams", "Tan", "Lim", "Castillo", "Murphy", "Walsh", "Keller", "Brandt",
+    "Rao",
+    "Weber",
+    "Ortega",
+    "O\u{2019}Connor",
+    "Tanaka",
+    "El-Sayed",
+    "Nowak",
+    "Martin",
+    "Mensah",
+    "Larsen",
+    "Mehta",
+    "Souza",
+    "Lin",
+    "Cohen",
+    "Rossi",
+    "Schmidt",
+    "Fischer",
+    "Garcia",
+    "Fernández",
+    "Sato",
+    "Suzuki",
+    "Sharma",
+    "Patel",
+    "Smith",
+    "Jones",
+    "Andersson",
+    "Nilsson",
+    "Khalifa",
+    "Haddad",
+    "Silva",
+    "Pereira",
+    "Johnson",
+    "Williams",
+    "Tan",
+    "Lim",
+    "Castillo",
+    "Murphy",
+    "Walsh",
+    "Keller",
+    "Brandt",
 ];

@@ -14,10 +14,10 @@ use crate::domain::refusal::Refusal;
 use crate::domain::time::{Day, Instant};
 use crate::domain::transaction::{Channel, DeliveryStatus, OrderStatus, RedemptionStatus};
 use crate::store::failure::Failure;
+use crate::store::imports;
 use crate::store::ledger::{self, Details};
 use crate::store::recipients::{self, Recipient};
 use crate::store::transactions::{self, NewTransaction, RollupKey};
-use crate::store::imports;
 use crate::store::writer::WriteTx;
 
 /// Rows in one command behind the door.
@@ -102,13 +102,19 @@ fn line(world: &World, recipients: &BTreeMap<RegionId, Vec<RecipientId>>, first:
     let (place, _, hundred) = place_of(world);
     let region = world.regions.get(place).map_or(RegionId(uuid::Uuid::nil()), |region| region.id);
     let roll = world.random.below(100);
-    let programme = if roll < 55 { "Recognition" } else if roll < 85 { "Spot awards" } else { "Wellness" };
+    let programme = if roll < 55 {
+        "Recognition"
+    } else if roll < 85 {
+        "Spot awards"
+    } else {
+        "Wellness"
+    };
     let span = u64::try_from(last.0 - first.0 + 1).unwrap_or(1);
     let day = Day(first.0 + world.random.below(span) as i64);
     let issued = day.start(chrono_tz::UTC).plus_seconds(world.random.below(86_000) as i64);
     let issued = Instant(issued.0.min(now.0 - 60_000_000));
     let pot = pot_of(world, region, programme, day).filter(|_| dice(world) >= 15);
-    let currency = world.regions.get(place).and_then(|region| region.currency()).or(Currency::parse("EUR"));
+    let currency = world.regions.get(place).and_then(crate::store::regions::Region::currency).or(Currency::parse("EUR"));
     let currency = currency.unwrap_or_else(|| company_currency(world));
     let amount = amount_of(world, *hundred, currency);
     let mut draft = plain(region, currency, amount, issued);
@@ -132,7 +138,7 @@ fn line(world: &World, recipients: &BTreeMap<RegionId, Vec<RecipientId>>, first:
 }
 
 fn company_currency(world: &World) -> Currency {
-    world.pots.first().map_or_else(|| unreachable_currency(), |pot| pot.budget.currency)
+    world.pots.first().map_or_else(unreachable_currency, |pot| pot.budget.currency)
 }
 
 /// The first currency of the table; only asked for when a demo has neither a region's nor a budget's.
@@ -310,7 +316,14 @@ async fn chunk(tx: &mut WriteTx<'_>, lines: &[Line], no: i64, source: SourceId) 
     Ok(())
 }
 
-async fn publish(tx: &mut WriteTx<'_>, import: ImportId, count: i64, regions: &[RegionId], spent: &[(Pot, bool, i64)], day: Day) -> Result<(), Failure> {
+async fn publish(
+    tx: &mut WriteTx<'_>,
+    import: ImportId,
+    count: i64,
+    regions: &[RegionId],
+    spent: &[(Pot, bool, i64)],
+    day: Day,
+) -> Result<(), Failure> {
     for (pot, back, amount) in spent {
         let budget = ledger::get(tx, pot.budget.id).await?;
         let (kind, from, to) = match back {
@@ -339,7 +352,8 @@ async fn requests(world: &World, day: Day) -> Result<(), Failure> {
         let kind = if dice(world) < 200 { PostingKind::Reserve } else { PostingKind::Adjustment };
         let (from, to) = if kind == PostingKind::Reserve { (Account::Available, Account::Reserved) } else { (from, to) };
         let id = pot.budget.id;
-        let done = world.step("Samuel Adeyemi", move |tx| Box::pin(async move { move_money(tx, id, from, to, kind, amount, day, reason).await }));
+        let done =
+            world.step("Samuel Adeyemi", move |tx| Box::pin(async move { move_money(tx, id, from, to, kind, amount, day, reason).await }));
         skip_refused(done.await)?;
     }
     let Some(from) = open.get(world.random.below(open.len() as u64) as usize) else { return Ok(()) };

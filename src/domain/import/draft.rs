@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use chrono_tz::Tz;
 use rust_decimal::Decimal;
 use sha2::{Digest, Sha256};
 
@@ -281,7 +280,8 @@ impl<'a, R: Cells + ?Sized> Reading<'a, '_, R> {
 
 /// One sign `@` with something on both sides and no space: whether it can be reached is not to be known here.
 fn is_email(text: &str) -> bool {
-    text.split_once('@').is_some_and(|(name, host)| !name.is_empty() && !host.is_empty() && !host.contains('@')) && !text.contains(char::is_whitespace)
+    text.split_once('@').is_some_and(|(name, host)| !name.is_empty() && !host.is_empty() && !host.contains('@'))
+        && !text.contains(char::is_whitespace)
 }
 
 pub(super) fn first_half(hash: Sha256) -> [u8; 16] {

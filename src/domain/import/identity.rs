@@ -32,7 +32,13 @@ impl Draft<'_> {
         for text in self.texts() {
             out.part(text.as_deref().map(str::as_bytes));
         }
-        for code in [self.channel.code(), self.order_status.code(), self.delivery_status.code(), self.redemption_status.code(), self.currency.code()] {
+        for code in [
+            self.channel.code(),
+            self.order_status.code(),
+            self.delivery_status.code(),
+            self.redemption_status.code(),
+            self.currency.code(),
+        ] {
             out.part(Some(code.as_bytes()));
         }
         out.part(Some(self.region.0.as_bytes()));

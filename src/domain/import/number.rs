@@ -156,7 +156,8 @@ fn parts(text: &str, style: NumberStyle, currency: Option<Currency>) -> Result<P
         NumberStyle::Comma => (',', '.', "decimal comma"),
     };
     let is_group = |c: char| c == group || matches!(c, ' ' | '\u{a0}' | '\u{202f}' | '\u{2009}' | '\'' | '\u{2019}');
-    if body.is_empty() || !body.chars().all(|c| c.is_ascii_digit() || c == mark || is_group(c)) || !body.bytes().any(|b| b.is_ascii_digit()) {
+    if body.is_empty() || !body.chars().all(|c| c.is_ascii_digit() || c == mark || is_group(c)) || !body.bytes().any(|b| b.is_ascii_digit())
+    {
         return Err(not());
     }
     let grouping = || NumberFault::Grouping(short(text), name);

@@ -20,7 +20,8 @@ pub struct Suggestion {
     pub ask_dates: bool,
 }
 
-/// Maps each field to the column whose name fits best and whose cells do not contradict it; a column is used once, for the field it fits best.
+/// Maps each field to the column whose name fits best and whose cells do not contradict it; a column is used once, for the field it fits
+/// best.
 pub fn suggest(profile: &Profile) -> Suggestion {
     let mut scored = Vec::new();
     for (at, column) in profile.columns.iter().enumerate() {
@@ -43,7 +44,8 @@ pub fn suggest(profile: &Profile) -> Suggestion {
             mapping.columns.insert(field, column.header.clone());
         }
     }
-    let numbers = answers(profile, &mapping, |kind| matches!(kind, FieldKind::Amount | FieldKind::BaseAmount | FieldKind::Rate), number_answer);
+    let numbers =
+        answers(profile, &mapping, |kind| matches!(kind, FieldKind::Amount | FieldKind::BaseAmount | FieldKind::Rate), number_answer);
     let dates = answers(profile, &mapping, |kind| matches!(kind, FieldKind::Day | FieldKind::Time), date_answer);
     mapping.numbers = numbers.0;
     mapping.dates = dates.0;
@@ -150,7 +152,7 @@ fn contains_words(name: &str, words: &str) -> bool {
     format!(" {name} ").contains(&format!(" {words} "))
 }
 
-/// One letter more, less or other: a typing error.
+/// One letter more, less or other, or two neighbours swapped: a typing error.
 fn one_letter_apart(one: &str, other: &str) -> bool {
     let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
     let (short, long) = if one.len() <= other.len() { (&one, &other) } else { (&other, &one) };
@@ -159,7 +161,8 @@ fn one_letter_apart(one: &str, other: &str) -> bool {
     }
     let front = short.iter().zip(long.iter()).take_while(|(one, other)| one == other).count();
     let back = short.iter().rev().zip(long.iter().rev()).take_while(|(one, other)| one == other).count();
-    front + back + 1 >= long.len()
+    let swapped = || short.get(front) == long.get(front + 1) && short.get(front + 1) == long.get(front);
+    front + back + 1 >= long.len() || (front + back + 2 == long.len() && short.len() == long.len() && swapped())
 }
 
 /// Whether most cells can be what the field holds; an empty column contradicts nothing.
@@ -174,7 +177,7 @@ fn fits(column: &ColumnProfile, field: Field) -> bool {
     }
     match field.kind() {
         FieldKind::Amount | FieldKind::BaseAmount | FieldKind::Rate => most(column.numbers.numbers),
-        FieldKind::Whole => most(column.samples.iter().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit())).count() as u64 * column.filled / 3),
+        FieldKind::Whole => column.samples.iter().all(|text| text.bytes().all(|byte| byte.is_ascii_digit())),
         FieldKind::Day | FieldKind::Time => most(column.dates.dates),
         FieldKind::Currency => words(|word| Currency::parse(&word.to_ascii_uppercase()).is_some()),
         FieldKind::Region | FieldKind::Budget => column.values().is_some() && !most(column.dates.dates),

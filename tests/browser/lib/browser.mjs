@@ -1,0 +1,120 @@
+// One Chromium per process; contexts that notice what a person would not: console errors, policy violations, lost and foreign requests.
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { after } from 'node:test';
+import { chromium } from 'playwright-core';
+
+const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
+const SWITCHES = [
+  '--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-dev-shm-usage', '--no-first-run', '--disable-background-networking',
+  '--disable-component-update', '--disable-sync', '--force-color-profile=srgb', '--font-render-hinting=none',
+];
+
+let launched;
+
+function executable() {
+  if (process.env.COUNTERFOIL_CHROMIUM) return process.env.COUNTERFOIL_CHROMIUM;
+  const folders = (process.env.PATH ?? '').split(path.delimiter);
+  const found = NAMES.flatMap((name) => folders.map((folder) => path.join(folder, name))).find((file) => existsSync(file));
+  assert.ok(found, 'no Chromium on the PATH: run `bash tests/run`, or set COUNTERFOIL_CHROMIUM');
+  return found;
+}
+
+/** The browser of this process. */
+export function browser() {
+  launched ??= chromium.launch({ executablePath: executable(), args: SWITCHES });
+  return launched;
+}
+
+after(async () => (await launched)?.close());
+
+/**
+ * A context with one page. `person` (a name on the demo's sign-in page) signs in. `close()` fails on anything that went wrong unseen;
+ * `allow` lists expressions for what a test provokes on purpose.
+ */
+export async function visit(portal, { js = true, dark = false, width = 1440, height, reducedMotion = false, person, allow = [] } = {}) {
+  const context = await (await browser()).newContext({
+    baseURL: portal.url,
+    javaScriptEnabled: js,
+    colorScheme: dark ? 'dark' : 'light',
+    reducedMotion: reducedMotion ? 'reduce' : 'no-preference',
+    viewport: { width, height: height ?? (width < 600 ? 844 : 900) },
+    hasTouch: width < 600,
+    locale: 'en-GB',
+    timezoneId: 'Europe/Zurich',
+    acceptDownloads: true,
+  });
+  context.setDefaultTimeout(15_000);
+  const trouble = watch(context, portal.url);
+  const page = await context.newPage();
+  if (person) await signIn(page, person);
+  const check = () => {
+    const left = trouble.filter((line) => !allow.some((pattern) => pattern.test(line)));
+    trouble.length = 0;
+    assert.deepEqual(left, [], 'the browser reported trouble');
+  };
+  const close = async () => {
+    await context.close();
+    check();
+  };
+  return { context, page, check, close };
+}
+
+/** `visit`, then `use`, then `close`, which also happens when `use` throws. */
+export async function withPage(portal, mode, use) {
+  const opened = await visit(portal, mode);
+  try {
+    await use(opened.page, opened);
+  } catch (error) {
+    await opened.context.close();
+    throw error;
+  }
+  await opened.close();
+}
+
+function watch(context, own) {
+  const trouble = [];
+  context.on('request', (request) => {
+    const url = request.url();
+    if (!url.startsWith(`${own}/`) && !/^(data|blob|about):/.test(url)) trouble.push(`request to another host: ${url}`);
+  });
+  context.on('requestfailed', (request) => {
+    // A download or a second click ends a navigation on purpose.
+    const why = request.failure()?.errorText ?? '';
+    if (!(request.isNavigationRequest() && why === 'net::ERR_ABORTED')) trouble.push(`request failed: ${request.url()} ${why}`);
+  });
+  context.on('response', (response) => {
+    const bad = response.request().isNavigationRequest() ? response.status() >= 500 : response.status() >= 400;
+    if (bad) trouble.push(`status ${response.status()}: ${response.url()}`);
+  });
+  context.on('console', (message) => {
+    // The status of a response is judged above; what remains is errors of the script and violations of the policy.
+    const text = message.text();
+    const isStatus = text.startsWith('Failed to load resource: the server responded');
+    if ((message.type() === 'error' && !isStatus) || /Content[- ]Security[- ]Policy/i.test(text)) trouble.push(`console: ${text}`);
+  });
+  context.on('weberror', (error) => trouble.push(`script: ${error.error().message}`));
+  return trouble;
+}
+
+const DEMO_BUTTON = 'form[action^="/demo/sign-in"] button, form[action^="/sign-in/demo"] button';
+
+/** The names on the demo's sign-in page. */
+export async function people(portal) {
+  const { page, close } = await visit(portal);
+  await page.goto('/sign-in');
+  const names = await page.locator(DEMO_BUTTON).evaluateAll((buttons) =>
+    buttons.map((button) => (button.querySelector('.name, [data-name]') ?? button).textContent.trim().split('\n')[0]),
+  );
+  await close();
+  assert.ok(names.length > 0, 'the demo lists nobody on its sign-in page');
+  return names;
+}
+
+/** One click on the demo's sign-in page. */
+export async function signIn(page, person) {
+  await page.goto('/sign-in');
+  const button = page.locator(DEMO_BUTTON).filter({ hasText: person }).first();
+  await Promise.all([page.waitForURL((url) => !url.pathname.startsWith('/sign-in')), button.click()]);
+}

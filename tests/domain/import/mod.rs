@@ -1,0 +1,6 @@
+//! From a cell to a draft.
+
+mod date;
+mod draft;
+mod number;
+mod suggest;
