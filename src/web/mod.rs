@@ -35,7 +35,7 @@ use actix_web::web::{self, ServiceConfig, get, post, resource, scope};
 
 use crate::actions::passwords::Passwords;
 use crate::store::failure::Failure;
-use crate::store::{Store, settings};
+use crate::store::{Store, settings as kept};
 pub use session::Lives;
 
 /// The name of the session cookie.
@@ -64,9 +64,9 @@ impl Portal {
     /// Over an open store.
     pub async fn new(store: Store, lives: Lives, upload_max_bytes: u64) -> Result<Self, Failure> {
         let mut read = store.read().await?;
-        let key = settings::secret(&mut read, settings::SESSION_KEY).await?;
-        let demo = settings::get(&mut read, settings::DEMO).await?.is_some();
-        let name = settings::get(&mut read, settings::ORGANISATION).await?.unwrap_or_default();
+        let key = kept::secret(&mut read, kept::SESSION_KEY).await?;
+        let demo = kept::get(&mut read, kept::DEMO).await?.is_some();
+        let name = kept::get(&mut read, kept::ORGANISATION).await?.unwrap_or_default();
         drop(read);
         let passwords = Passwords::new(store.metrics.clone())?;
         Ok(Self {

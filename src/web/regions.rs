@@ -76,7 +76,6 @@ struct Sum {
     reserved: String,
     spent: String,
     available: String,
-    negative: bool,
 }
 
 struct BudgetLine {
@@ -135,7 +134,6 @@ fn sums(budgets: &[BudgetRow]) -> Vec<Sum> {
             reserved: text(figures.reserved),
             spent: text(figures.spent),
             available: text(figures.available()),
-            negative: figures.available() < 0,
         })
     };
     by_currency.into_iter().filter_map(shown).collect()

@@ -37,7 +37,7 @@ struct OrganisationPage {
     tabs: Vec<(&'static str, &'static str, bool)>,
     errors: Errors,
     key: String,
-    name: String,
+    organisation: String,
     time_zone: String,
     zones: Vec<&'static str>,
     /// (code, name, whether something is kept in it).
@@ -66,7 +66,7 @@ async fn show(
     let mut read = portal.store.read().await?;
     let kept = settings::currencies_kept(&mut read).await?;
     let used = settings::currencies(&mut read).await?;
-    let (name, time_zone) = match typed.organisation {
+    let (organisation, time_zone) = match typed.organisation {
         Some(typed) => typed,
         None => (portal.organisation(), choices::zone(&mut read).await?.name().to_owned()),
     };
@@ -75,7 +75,7 @@ async fn show(
         tabs: tabs(true, PLACE),
         errors,
         key: portal.store.random.token(16),
-        name,
+        organisation,
         time_zone,
         zones: choices::zones(),
         others: choices::all_currencies().into_iter().filter(|(code, _)| used.iter().all(|used| used.code() != code)).collect(),
@@ -214,7 +214,7 @@ struct ReasonsPage {
     key: String,
     codes: Vec<(String, String, bool)>,
     code: String,
-    label: String,
+    words: String,
 }
 
 /// What the forms about a reason code send.
@@ -247,7 +247,7 @@ async fn show_reasons(
         key: portal.store.random.token(16),
         codes: codes.into_iter().map(|(code, label, active)| (code, label, active == 1)).collect(),
         code: form.code,
-        label: form.label,
+        words: form.label,
     };
     page.shell.answer(status, &page)
 }
