@@ -5,6 +5,8 @@ pub mod budgets_move;
 pub mod budgets_plan;
 mod budgets_rules;
 pub mod demo;
+pub mod exports;
 pub mod passwords;
 pub mod people;
 pub mod sign_in;
+pub mod transactions;

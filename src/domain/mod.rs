@@ -8,6 +8,7 @@ pub mod currency;
 pub mod exchange;
 pub mod id;
 pub mod import;
+pub mod list_query;
 pub mod money;
 pub mod refusal;
 pub mod time;

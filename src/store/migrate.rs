@@ -6,7 +6,8 @@
 use rust_embed::RustEmbed;
 use sha2::{Digest, Sha256};
 
-use super::db::{Engine, Pools, Sql, Tx};
+use super::db::{Engine, Sql, Tx};
+use super::db_pools::Pools;
 use super::failure::{DbError, Failure};
 use crate::domain::time::Instant;
 

@@ -2,8 +2,12 @@
 
 pub mod access;
 pub mod audit_log;
+pub mod bulk_read;
+pub mod cells;
 pub mod budgets;
 pub mod db;
+pub mod db_pools;
+pub mod exports;
 pub mod failure;
 pub mod imports;
 pub mod ledger;
@@ -14,7 +18,13 @@ pub mod recipients;
 pub mod regions;
 pub mod sessions;
 pub mod settings;
+pub mod transaction_detail;
+pub mod transaction_list;
+pub mod transaction_query;
+pub mod transaction_search;
+pub mod transaction_totals;
 pub mod transactions;
+pub mod write_tx;
 pub mod writer;
 
 use std::sync::Arc;
@@ -25,7 +35,8 @@ use serde::de::DeserializeOwned;
 use crate::clock::{Clock, Random};
 use crate::domain::time::Instant;
 use crate::metrics::Metrics;
-use db::{Engine, Pools, Read};
+use db::{Engine, Read};
+use db_pools::Pools;
 use failure::{DbError, Failure};
 use writer::{Door, Intent, Running, WriteTx};
 

@@ -11,6 +11,7 @@ mod budgets_money;
 pub mod chart;
 mod csrf;
 pub mod error;
+mod exports;
 mod form;
 mod frame;
 mod guard;
@@ -18,8 +19,14 @@ mod health;
 pub mod page;
 mod postings;
 pub mod server;
+mod search;
 mod session;
 mod sign_in;
+mod transactions;
+mod transactions_detail;
+mod transactions_filter;
+mod transactions_known;
+mod transactions_timeline;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -126,6 +133,19 @@ pub fn routes(config: &mut ServiceConfig, portal: &Portal) {
             .route("/demo/sign-in", post().to(sign_in::demo))
             .route("/sign-out", post().to(sign_in::out))
             .route("/signed-out", get().to(sign_in::signed_out))
+            // Search and exports.
+            .route("/search", get().to(search::search))
+            .service(resource("/exports").route(get().to(exports::list)).route(post().to(exports::create)))
+            .route("/exports/new", get().to(exports::new))
+            .route("/exports/{id}/file", get().to(exports::file))
+            // Transactions.
+            .route("/transactions", get().to(transactions::list))
+            .route("/transactions/{id}", get().to(transactions_detail::page))
+            .service(
+                resource("/transactions/{id}/assignment")
+                    .route(get().to(transactions_detail::form))
+                    .route(post().to(transactions_detail::assign)),
+            )
             // Budgets.
             .service(resource("/budgets").route(get().to(budgets::list)).route(post().to(budgets_edit::create)))
             .route("/budgets/new", get().to(budgets_edit::new))

@@ -1,0 +1,33 @@
+//! Work that nobody waits for. Each job does a small piece at a time, through the same door as everybody.
+
+pub mod search_index;
+
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+
+use crate::store::Store;
+
+/// How long a job that has nothing to do waits before it looks again.
+const IDLE: Duration = Duration::from_secs(3);
+/// How long a job rests between two pieces, so that people are served first.
+const BREATH: Duration = Duration::from_millis(20);
+/// How long a job waits after something went wrong.
+const AFTER_FAILURE: Duration = Duration::from_secs(30);
+
+/// Starts every job of the process. Aborting the task ends them: a piece that has begun is committed whole or not at all.
+pub fn start(store: Store) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        loop {
+            let rest = match search_index::piece(&store).await {
+                Ok(0) => IDLE,
+                Ok(_) => BREATH,
+                Err(error) => {
+                    tracing::warn!(%error, "the search index could not be continued; it is tried again");
+                    AFTER_FAILURE
+                }
+            };
+            tokio::time::sleep(rest).await;
+        }
+    })
+}
