@@ -3,7 +3,9 @@
 pub mod access;
 pub mod audit;
 pub mod budget;
+pub mod burn_down;
 pub mod currency;
+pub mod exchange;
 pub mod id;
 pub mod import;
 pub mod list_query;
