@@ -4,6 +4,7 @@
 
 mod domain;
 mod formats;
+mod imports;
 mod store;
 mod support;
 mod tidy;

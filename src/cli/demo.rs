@@ -61,7 +61,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
             read_connections: 8,
             running: Running { listen, workers: 2, max_connections: 1024 },
             lives: Lives { idle: 15 * 60, absolute: 12 * 3600 },
-            upload_max_bytes: 512 << 20,
+            limits: crate::actions::imports::Limits { max_bytes: 512 << 20, ..crate::actions::imports::Limits::default() },
         };
         serve::answer(site, clock).await
     })

@@ -6,8 +6,10 @@ use clap::Args as ClapArgs;
 
 use super::Settings;
 use super::exit::{CliError, Exit};
+use crate::actions::imports::Limits;
 use crate::clock::{Clock, Random};
 use crate::config::{Config, LogFormat};
+use crate::jobs;
 use crate::metrics::Metrics;
 use crate::store::failure::{DbError, Failure};
 use crate::store::{Options, Store};
@@ -35,8 +37,8 @@ pub struct Site {
     pub running: Running,
     /// How long sessions live.
     pub lives: Lives,
-    /// The largest upload, in bytes.
-    pub upload_max_bytes: u64,
+    /// What an imported file may cost.
+    pub limits: Limits,
 }
 
 /// Runs the portal from the configuration until it is told to stop.
@@ -56,23 +58,35 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         read_connections: config.read_connections,
         running: Running { listen: config.listen, workers: config.workers, max_connections: config.max_connections },
         lives: Lives { idle: i64::from(config.session_idle_minutes) * 60, absolute: i64::from(config.session_absolute_hours) * 3600 },
-        upload_max_bytes: config.upload_max_bytes,
+        limits: limits(&config),
     };
     block_on(answer(site, clock))
+}
+
+/// What an imported file may cost, as configured.
+pub fn limits(config: &Config) -> Limits {
+    Limits {
+        max_bytes: config.upload_max_bytes,
+        max_rows: config.import_max_rows,
+        max_inflated: config.xlsx_max_inflated_bytes,
+        ..Limits::default()
+    }
 }
 
 /// Opens the store, answers, and closes the store after the last answer.
 pub async fn answer(site: Site, clock: Clock) -> Result<(), CliError> {
     let options = Options { read_connections: site.read_connections, ..Options::of(site.url) };
     let store = Store::open(&options, clock, Random::system(), Arc::new(Metrics::new())).await?;
-    let portal = Portal::new(store.clone(), site.lives, site.upload_max_bytes).await?;
+    let portal = Portal::new(store.clone(), site.lives, site.limits.max_bytes).await?.with_limits(site.limits.clone());
     let taken = |error: std::io::Error| {
         CliError::new(Exit::Failed, format!("cannot listen on {}: {error}", site.running.listen)).hint("choose another with --listen")
     };
     let bound = Bound::to(site.running).map_err(taken)?;
     let address = bound.address().map_err(taken)?;
     super::say(&format!("listening on http://{address}\n"))?;
+    let jobs = jobs::start(store.clone(), site.limits);
     bound.serve(portal, told_to_stop()).await.map_err(|error| CliError::new(Exit::Failed, format!("the server failed: {error}")))?;
+    jobs.abort();
     store.close().await;
     Ok(())
 }

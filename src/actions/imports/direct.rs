@@ -65,7 +65,7 @@ impl Direct {
         }
         let path = wanted.path.to_path_buf();
         let (bytes, sha256) = super::file::blocking(move || fingerprint(&path)).await?.map_err(FileFault::Io)?;
-        let setup = Setup { mapping, name: saved.name, survey: None };
+        let setup = Setup { mapping, name: saved.name, headers: opened.headers, survey: None };
         let row = unkept(store, &source, wanted.person, file_name, bytes, sha256, &setup);
         Ok(Self { run: Run::begun(store, row, Input::Path(wanted.path.to_path_buf()), wanted.limits, wanted.person) })
     }
@@ -123,30 +123,5 @@ fn unkept(store: &Store, source: &imports::Source, person: UserId, file_name: St
         version: 1,
         created_at: store.now(),
         finished_at: None,
-    }
-}
-
-/// The refused rows of an import as the file for correcting them: the original columns, then line, code, field and words. `part` gets the next bytes.
-///
-/// # Errors
-/// Whatever `part` or the store says.
-pub async fn refused_file(
-    store: &Store,
-    id: ImportId,
-    headers: &[String],
-    mut part: impl FnMut(Vec<u8>) -> Result<(), Failure>,
-) -> Result<(), Failure> {
-    let mut file = super::refused::File::new(headers);
-    let mut after = 0;
-    loop {
-        let mut read = store.read().await?;
-        let rows = imports::refusals(&mut read, id, after, 500).await?;
-        drop(read);
-        rows.iter().for_each(|row| file.row(row));
-        part(file.take())?;
-        match rows.last() {
-            Some(last) if rows.len() == 500 => after = last.line,
-            _ => return Ok(()),
-        }
     }
 }
