@@ -2,9 +2,9 @@
 
 pub mod access;
 pub mod audit_log;
+pub mod budgets;
 pub mod bulk_read;
 pub mod cells;
-pub mod budgets;
 pub mod db;
 pub mod db_pools;
 pub mod exports;
