@@ -6,6 +6,7 @@ use clap::Args as ClapArgs;
 
 use super::Settings;
 use super::exit::{CliError, Exit};
+use crate::actions::setup;
 use crate::clock::{Clock, Random};
 use crate::config::{Config, LogFormat};
 use crate::metrics::Metrics;
@@ -72,6 +73,9 @@ pub async fn answer(site: Site, clock: Clock) -> Result<(), CliError> {
     let bound = Bound::to(site.running).map_err(taken)?;
     let address = bound.address().map_err(taken)?;
     super::say(&format!("listening on http://{address}\n"))?;
+    if let Some(token) = setup::first_link(&store).await? {
+        super::say(&format!("Nobody is set up yet. Open this link within 30 minutes; it works once:\nhttp://{address}/setup/{token}\n"))?;
+    }
     bound.serve(portal, told_to_stop()).await.map_err(|error| CliError::new(Exit::Failed, format!("the server failed: {error}")))?;
     store.close().await;
     Ok(())
