@@ -7,6 +7,7 @@ mod budgets_rules;
 pub mod audit;
 pub mod demo;
 pub mod exports;
+pub mod imports;
 pub mod passwords;
 pub mod people;
 pub mod regions;

@@ -99,6 +99,11 @@ impl Sql {
         self
     }
 
+    /// [`Sql::push_bind`] for a value that is an [`Arg`] already.
+    pub fn push_arg(&mut self, value: Arg) -> &mut Self {
+        self.push_bind(value)
+    }
+
     /// Appends `value, value, …` as bound parameters, for `IN (…)`. An empty list becomes NULL, which is IN nothing.
     pub fn push_list<A: Into<Arg>>(&mut self, values: impl IntoIterator<Item = A>) -> &mut Self {
         let mut any = false;

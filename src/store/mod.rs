@@ -9,6 +9,7 @@ pub mod db;
 pub mod db_pools;
 pub mod exports;
 pub mod failure;
+pub mod import_rows;
 pub mod imports;
 pub mod ledger;
 pub mod migrate;
