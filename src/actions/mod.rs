@@ -1,5 +1,6 @@
 //! Use cases: one file a noun, one function a thing that can be done. Portal, API, jobs and command line all call these.
 
+pub mod backups;
 pub mod demo;
 pub mod passwords;
 pub mod people;

@@ -17,6 +17,10 @@ use uuid::Uuid;
 
 use super::failure::{DbError, Failure};
 
+pub mod copy;
+pub mod dump;
+pub mod inspect;
+
 /// Which engine a store is on: for words on a page, and for the few statements that truly differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
