@@ -1,6 +1,10 @@
 //! Every test of the crate in one binary.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
 mod domain;
 mod formats;
+mod store;
 mod support;
 mod tidy;
+mod web;

@@ -65,7 +65,9 @@ fn report(faults: &[Fault]) {
 
 #[test]
 fn the_source_keeps_the_rules() {
-    let sources: Vec<Source> = read("src", &[".rs"]).iter().map(|(path, text)| Source::new(path, text)).collect();
+    // `tests.rs` holds a module's own tests, under `#[cfg(test)]` where it is named.
+    let files = read("src", &[".rs"]).into_iter().filter(|(path, _)| !path.ends_with("/tests.rs"));
+    let sources: Vec<Source> = files.map(|(path, text)| Source::new(&path, &text)).collect();
     assert!(!sources.is_empty(), "no source was found");
     let faults: Vec<Fault> = sources.iter().flat_map(|source| rust::RULES.iter().flat_map(move |rule| (rule.check)(source))).collect();
     report(&faults);
@@ -98,7 +100,13 @@ fn no_file_is_left_that_nothing_names() {
 }
 
 #[test]
-fn the_library_asks_for_docs() {
-    let text = fs::read_to_string(root().join("src/lib.rs")).expect("src/lib.rs");
-    assert!(text.contains("#![warn(missing_docs)]"), "src/lib.rs must carry #![warn(missing_docs)]");
+fn the_compiler_asks_for_docs_and_forbids_unsafe_code() {
+    let text = fs::read_to_string(root().join("Cargo.toml")).expect("Cargo.toml");
+    for line in
+        ["missing_docs = \"warn\"", "unsafe_code = \"forbid\"", "unwrap_used = \"deny\"", "expect_used = \"deny\"", "panic = \"deny\""]
+    {
+        assert!(text.lines().any(|written| written.starts_with(line)), "Cargo.toml must say {line}");
+    }
+    let checks = fs::read_to_string(root().join(".ci/run")).expect(".ci/run");
+    assert!(checks.contains("-D warnings"), ".ci/run must turn warnings into errors");
 }

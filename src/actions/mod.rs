@@ -2,6 +2,7 @@
 
 pub mod backups;
 pub mod demo;
+pub mod organisation;
 pub mod passwords;
 pub mod people;
 pub mod sign_in;

@@ -16,9 +16,9 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::access::Actor;
 use crate::store::check::{self, Facts};
-use crate::store::db::{Pools, copy, dump};
+use crate::store::db_pools::Pools;
 use crate::store::failure::Failure;
-use crate::store::migrate;
+use crate::store::{db_copy as copy, db_dump as dump, migrate};
 
 /// Arguments of `backup`.
 #[derive(ClapArgs)]

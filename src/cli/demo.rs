@@ -1,6 +1,7 @@
 //! `demo`: the portal over a made-up company.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use clap::Args as ClapArgs;
 
@@ -62,6 +63,10 @@ pub fn run(args: &Args) -> Result<(), CliError> {
             running: Running { listen, workers: 2, max_connections: 1024 },
             lives: Lives { idle: 15 * 60, absolute: 12 * 3600 },
             upload_max_bytes: 512 << 20,
+            key: None,
+            trusted_proxies: Vec::new(),
+            body_still: Duration::from_secs(30),
+            public_url: None,
         };
         serve::answer(site, clock).await
     })

@@ -8,7 +8,7 @@ use super::{Settings, say, serve};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::time::Instant;
-use crate::store::db::Pools;
+use crate::store::db_pools::Pools;
 use crate::store::migrate::{self, Status};
 
 /// Arguments of `migrate`.

@@ -1,7 +1,8 @@
 //! Cuts one record out of CSV text: RFC 4180, and what people's programs make of it.
 //!
 //! Taken as records end: LF, CRLF and CR alone, mixed as they come. A field that begins with a quote runs to its closing quote, over line
-//! ends too; a doubled quote inside is one quote; what stands between the closing quote and the next separator belongs to the field. A quote
+//! ends too; a doubled quote inside is one quote; what stands between the closing quote and the next separator belongs to the field. A
+//! quote
 //! in the middle of an unquoted field is a plain character. A line without any character is no record.
 
 use super::row::Span;

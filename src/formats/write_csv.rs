@@ -1,9 +1,11 @@
 //! The one writer of CSV: every export, file of refused rows and template goes through it.
 //!
-//! RFC 4180: fields that hold the separator, a quote, CR or LF are quoted, quotes inside are doubled, records end with CRLF. Bytes go into a
+//! RFC 4180: fields that hold the separator, a quote, CR or LF are quoted, quotes inside are doubled, records end with CRLF. Bytes go
+//! into a
 //! buffer that the caller takes away when it is full enough; nothing is allocated per row.
 //!
-//! Text that a spreadsheet would run as a formula is guarded by an apostrophe in front, in text cells only: numbers, dates and ids are written
+//! Text that a spreadsheet would run as a formula is guarded by an apostrophe in front, in text cells only: numbers, dates and ids are
+//! written
 //! by calls of their own and never touched, so a negative amount stays a number.
 
 use uuid::Uuid;

@@ -178,7 +178,8 @@ impl Spool<'_> {
 
 fn copy(book: &mut Xlsx<BufReader<File>>, sheet: &str, out: &mut Spool<'_>) -> Result<(), FileFault> {
     let mut cells = book.worksheet_cells_reader(sheet).map_err(damaged)?;
-    // The call that also tells of formulas, in the form that does not unfold shared ones: unfolding reserves memory by a number in the file.
+    // The call that also tells of formulas, in the form that does not unfold shared ones: unfolding reserves memory by a number in the
+    // file.
     while let Some(record) = cells.next_cell_with_formula_metadata().map_err(damaged)? {
         let (row, column) = record.pos;
         if record.formula.is_some() {

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::db::{Reader, Sql, inspect};
+use super::db::{Reader, Sql};
 use super::failure::DbError;
-use super::{audit_log, migrate};
+use super::{audit_log, db_inspect as inspect, migrate};
 use crate::domain::audit::{self, START};
 use crate::domain::id::BudgetId;
 

@@ -6,7 +6,9 @@
 use rust_embed::RustEmbed;
 use sha2::{Digest, Sha256};
 
-use super::db::{Engine, Pools, Reader, Sql, Tx, inspect};
+use super::db::{Engine, Reader, Sql, Tx};
+use super::db_inspect as inspect;
+use super::db_pools::Pools;
 use super::failure::{DbError, Failure};
 use crate::domain::time::Instant;
 

@@ -4,6 +4,10 @@ pub mod access;
 pub mod audit_log;
 pub mod check;
 pub mod db;
+pub mod db_copy;
+pub mod db_dump;
+pub mod db_inspect;
+pub mod db_pools;
 pub mod failure;
 pub mod imports;
 pub mod ledger;
@@ -14,6 +18,7 @@ pub mod regions;
 pub mod sessions;
 pub mod settings;
 pub mod transactions;
+pub mod write_tx;
 pub mod writer;
 
 use std::sync::Arc;
@@ -24,7 +29,8 @@ use serde::de::DeserializeOwned;
 use crate::clock::{Clock, Random};
 use crate::domain::time::Instant;
 use crate::metrics::Metrics;
-use db::{Engine, Pools, Read};
+use db::{Engine, Read};
+use db_pools::Pools;
 use failure::{DbError, Failure};
 use writer::{Door, Intent, Running, WriteTx};
 

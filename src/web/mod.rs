@@ -1,6 +1,7 @@
 //! The portal: the whole route table on one screen, and what handlers share.
 
 pub mod assets;
+mod body;
 pub mod chart;
 mod csrf;
 pub mod error;
@@ -13,8 +14,9 @@ pub mod server;
 mod session;
 mod sign_in;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use actix_session::SessionMiddleware;
 use actix_session::config::{BrowserSession, CookieContentSecurity};
@@ -23,11 +25,16 @@ use actix_web::middleware::{Compress, from_fn};
 use actix_web::web::{self, ServiceConfig, get, post, resource, scope};
 
 use crate::actions::passwords::Passwords;
+use crate::config::Network;
+use crate::domain::refusal::Refusal;
 use crate::store::failure::Failure;
 use crate::store::{Store, settings};
+use error::WebError;
 pub use session::Lives;
 
-/// The name of the session cookie.
+/// The name of the session cookie. `__Host-` binds it to this host and to `Secure`: browsers send it over TLS, and over plain HTTP only to
+/// this machine itself (`http://127.0.0.1` and `http://localhost` count as trustworthy). Behind a proxy that speaks TLS with the browser and plain
+/// HTTP with the portal it works as well; over plain HTTP from another machine nobody can sign in, and that is meant.
 pub const SESSION_COOKIE: &str = "__Host-counterfoil";
 
 /// What handlers share. Cheap to clone.
@@ -45,8 +52,14 @@ pub struct Portal {
     pub lives: Lives,
     /// The largest file that may be uploaded, in bytes.
     pub upload_max_bytes: u64,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    trusted_proxies: Arc<[Network]>,
+    /// How long the body of a request may stand still.
+    body_still: Duration,
     organisation: Arc<RwLock<String>>,
     stopping: Arc<AtomicBool>,
+    /// Requests that are being answered, to the last byte of their answers.
+    running: Arc<AtomicUsize>,
 }
 
 impl Portal {
@@ -65,9 +78,29 @@ impl Portal {
             demo,
             lives,
             upload_max_bytes,
+            trusted_proxies: Arc::default(),
+            body_still: Duration::from_secs(30),
             organisation: Arc::new(RwLock::new(name)),
             stopping: Arc::default(),
+            running: Arc::default(),
         })
+    }
+
+    /// The same with a key from outside the database, of at least 64 bytes; `None` leaves the database's own.
+    #[must_use]
+    pub fn with_key(mut self, key: Option<Vec<u8>>) -> Self {
+        if let Some(key) = key.filter(|key| key.len() >= 64) {
+            self.key = key.into();
+        }
+        self
+    }
+
+    /// The same behind these proxies, with request bodies that may stand still for this long.
+    #[must_use]
+    pub fn reached(mut self, trusted_proxies: Vec<Network>, body_still: Duration) -> Self {
+        self.trusted_proxies = trusted_proxies.into();
+        self.body_still = body_still;
+        self
     }
 
     /// The organisation's name.
@@ -83,6 +116,11 @@ impl Portal {
     /// Whether [`Portal::stop`] was called.
     pub fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Acquire)
+    }
+
+    /// How many requests are being answered.
+    pub fn running(&self) -> usize {
+        self.running.load(Ordering::Acquire)
     }
 
     /// To be called when the organisation's name was changed.
@@ -102,6 +140,9 @@ pub fn routes(config: &mut ServiceConfig, portal: &Portal) {
         .session_lifecycle(BrowserSession::default())
         .build();
     config.app_data(web::Data::new(portal.clone()));
+    // What an extractor cannot read gets the same page as everything else. An id in a path that is none is missing like one that is not there.
+    config.app_data(web::QueryConfig::default().error_handler(|_, _| WebError::Malformed("The address holds something the portal does not read.").into()));
+    config.app_data(web::PathConfig::default().error_handler(|_, _| WebError::from(Refusal::NotFound).into()));
     config.service(
         scope("")
             .wrap(sessions)
@@ -116,6 +157,7 @@ pub fn routes(config: &mut ServiceConfig, portal: &Portal) {
             .service(resource("/sign-in").route(get().to(sign_in::page)).route(post().to(sign_in::submit)))
             .route("/demo/sign-in", post().to(sign_in::demo))
             .route("/sign-out", post().to(sign_in::out))
-            .route("/signed-out", get().to(sign_in::signed_out)),
+            .route("/signed-out", get().to(sign_in::signed_out))
+            .default_service(web::to(frame::nothing_here)),
     );
 }

@@ -54,7 +54,7 @@ fn header() -> String {
 
 #[test]
 fn cells_come_out_as_they_are_typed() {
-    let strings = r#"<?xml version="1.0"?><sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" count="2" uniqueCount="2"><si><t>uniqueCount</t></si><si><r><t>A &amp; </t></r><r><t>B</t></r></si></sst>"#;
+    let strings = r#"<?xml version="1.0"?><sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" count="2" uniqueCount="2"><si><t>uniqueCount</t></si><si><r><t xml:space="preserve">A &amp; </t></r><r><t>B</t></r></si></sst>"#;
     let data = format!(
         r#"{}<row r="3"><c r="A3"><v>12.1</v></c><c r="B3" s="1"><v>44006</v></c><c r="C3" t="s"><v>1</v></c></row>
         <row r="4"><c r="A4"><v>64.099999999999994</v></c><c r="B4" s="1"><v>44006.75</v></c><c r="C4" t="b"><v>1</v></c></row>

@@ -1,5 +1,6 @@
 //! What tests share.
 
+pub mod app;
 pub mod database;
 
 use database::{TestDb, on_both_engines};

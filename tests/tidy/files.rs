@@ -18,16 +18,16 @@ pub fn clean(path: &str, text: &str) -> Vec<Fault> {
     faults
 }
 
-/// Files (`templates/budgets/list.html`, `static/css/tokens.css`) whose path below their folder stands in no text of `users` but their own.
+/// Files (`templates/budgets/list.html`, `static/css/tokens.css`) that no text of `users` but their own names: by the path below their
+/// folder, or, for a part of the style sheet, by its stem in quotes.
 pub fn dead(files: &[String], users: &[(String, String)]) -> Vec<Fault> {
-    files
-        .iter()
-        .filter(|file| {
-            let name = file.split_once('/').map_or(file.as_str(), |(_, below)| below);
-            !users.iter().any(|(user, text)| user != *file && text.contains(name))
-        })
-        .map(|file| Fault::new(file, 1, "nothing names this file"))
-        .collect()
+    let names = |file: &str| {
+        let below = file.split_once('/').map_or(file, |(_, below)| below);
+        let stem = below.strip_prefix("css/").and_then(|name| name.strip_suffix(".css")).map(|stem| format!("\"{stem}\""));
+        [Some(below.to_owned()), stem].into_iter().flatten().collect::<Vec<_>>()
+    };
+    let named = |file: &String| names(file).iter().any(|name| users.iter().any(|(user, text)| user != file && text.contains(name)));
+    files.iter().filter(|file| !named(file)).map(|file| Fault::new(file, 1, "nothing names this file")).collect()
 }
 
 #[test]
@@ -40,8 +40,9 @@ fn unclean_text_is_found() {
 
 #[test]
 fn a_dead_file_is_found() {
-    let files = ["templates/a/list.html".to_owned(), "templates/a/old.html".to_owned()];
-    let users = [("src/web/a.rs".to_owned(), "path = \"a/list.html\"".to_owned()), (files[1].clone(), "a/old.html".to_owned())];
+    let files = ["templates/a/list.html", "templates/a/old.html", "static/css/a.css"].map(str::to_owned);
+    let users = [("src/web/a.rs", "path = \"a/list.html\", [\"a\"]"), ("templates/a/old.html", "a/old.html")];
+    let users = users.map(|(path, text)| (path.to_owned(), text.to_owned()));
     let faults = dead(&files, &users);
     assert_eq!(faults.len(), 1, "{faults:?}");
     assert_eq!(faults[0].path, files[1]);

@@ -19,9 +19,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("web", &["actions", "store", "domain", "config", "telemetry", "clock", "metrics"]),
     ("api", &["actions", "store", "domain", "config", "telemetry", "clock", "metrics"]),
     ("jobs", &["actions", "store", "integrations", "domain", "clock", "metrics"]),
-    ("actions", &["store", "formats", "domain"]),
+    ("actions", &["store", "formats", "domain", "clock", "metrics"]),
     ("integrations", &["domain"]),
-    ("store", &["domain"]),
+    ("store", &["domain", "clock", "metrics"]),
     ("formats", &["domain"]),
     ("domain", &[]),
     ("config", &[]),
@@ -75,7 +75,7 @@ pub const RULES: &[Rule] = &[
         check: columns,
         bad: &[(
             "src/a.rs",
-            "const A: &str = \"a line that goes on, and on, and on, and on, and on, and on, and on, and on, and on, and on, and on, and on, and on, and on\";\n",
+            "const A: &str = \"a line that goes on, and on, and on, and on, and on, and on, and on, and on, and on, and on, and on, and on, and on, and on, and on, and on, and on, and on\";\n",
         )],
         good: &[("src/a.rs", "// short\n")],
     },
@@ -122,12 +122,16 @@ pub const RULES: &[Rule] = &[
         bad: &[
             ("src/store/budget.rs", "use sqlx::Sqlite;\n"),
             ("src/store/budget.rs", "fn a(p: &PgPool) {}\n"),
-            ("src/actions/a.rs", "use sqlx::postgres::PgRow;\n"),
+            ("src/actions/a.rs", "use sqlx::postgres::Thing;\n"),
+            ("src/actions/a.rs", "fn a(e: Engine) -> bool { e == Engine::Sqlite }\n"),
+            ("src/config.rs", "use sqlx::Postgres;\n"),
             ("src/web/a.rs", "fn a(c: rusqlite::Connection) {}\n"),
         ],
         good: &[
             ("src/store/db.rs", "use sqlx::{Postgres, Sqlite};\n"),
             ("src/store/bulk_read.rs", "use rusqlite::Connection;\n"),
+            ("src/store/audit.rs", "fn a(e: Engine) -> bool { e == Engine::Sqlite }\n"),
+            ("src/config.rs", "enum Address { Sqlite, Postgres }\n"),
             ("src/web/a.rs", "const A: &str = \"Postgres\"; // Sqlite\n"),
         ],
     },
@@ -226,9 +230,12 @@ fn function_length(source: &Source) -> Vec<Fault> {
         .collect()
 }
 
+/// The formatter keeps code within 140; what it cannot break, prose and strings, may go a little further.
+const COLUMNS: usize = 160;
+
 fn columns(source: &Source) -> Vec<Fault> {
-    let long = source.text.lines().enumerate().filter(|(_, line)| line.chars().count() > 140);
-    long.map(|(i, _)| Fault::new(&source.path, i + 1, "more than 140 columns")).collect()
+    let long = source.text.lines().enumerate().filter(|(_, line)| line.chars().count() > COLUMNS);
+    long.map(|(i, _)| Fault::new(&source.path, i + 1, format!("more than {COLUMNS} columns"))).collect()
 }
 
 fn banned_calls(source: &Source) -> Vec<Fault> {
@@ -286,17 +293,12 @@ fn built_sql(source: &Source) -> Vec<Fault> {
 }
 
 fn engines(source: &Source) -> Vec<Fault> {
-    if ENGINE_FILES.iter().any(|start| source.path.starts_with(start)) {
-        return Vec::new();
-    }
-    let names = [
-        "Sqlite",
+    const TYPES: &[&str] = &[
         "SqlitePool",
         "SqliteConnection",
         "SqliteConnectOptions",
         "SqliteRow",
         "SqliteArguments",
-        "Postgres",
         "PgPool",
         "PgConnection",
         "PgConnectOptions",
@@ -304,9 +306,21 @@ fn engines(source: &Source) -> Vec<Fault> {
         "PgArguments",
         "PgListener",
         "rusqlite",
+        "sqlx::sqlite",
+        "sqlx::postgres",
     ];
-    let places = names.iter().flat_map(|name| source.words(name).into_iter().map(move |at| (at, name)));
-    places.map(|(at, name)| Fault::at(source, at, format!("{name}: only src/store/db knows the engines"))).collect()
+    if ENGINE_FILES.iter().any(|start| source.path.starts_with(start)) {
+        return Vec::new();
+    }
+    // Two places may tell the engines apart without their types: the store by its own `Engine`, and the settings, which read an address.
+    let told_apart = |at: &usize| match floor(&source.path) {
+        "store" => source.code[..*at].ends_with("Engine::"),
+        "config" => !source.code.contains("sqlx"),
+        _ => false,
+    };
+    let types = TYPES.iter().flat_map(|name| source.words(name));
+    let names = ["Sqlite", "Postgres"].iter().flat_map(|name| source.words(name)).filter(|at| !told_apart(at));
+    types.chain(names).map(|at| Fault::at(source, at, "only src/store/db knows the engines")).collect()
 }
 
 fn reasons(source: &Source) -> Vec<Fault> {

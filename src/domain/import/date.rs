@@ -1,7 +1,9 @@
 //! Dates and times as files write them.
 //!
-//! Read always: `2026-11-22`, `2026/11/22`, `20261122`, `22.11.2026`, `22-Nov-2026`, `22 November 2026`. Read by the mapping's order, because the
-//! file cannot tell: `03/04/2026` and `03-04-2026`. Years have four digits; two are refused, not guessed. A time `HH:MM`, `HH:MM:SS` or with
+//! Read always: `2026-11-22`, `2026/11/22`, `20261122`, `22.11.2026`, `22-Nov-2026`, `22 November 2026`. Read by the mapping's order,
+//! because the
+//! file cannot tell: `03/04/2026` and `03-04-2026`. Years have four digits; two are refused, not guessed. A time `HH:MM`, `HH:MM:SS` or
+//! with
 //! a fraction may follow, then `Z` or an offset; without one it is a time in the mapping's zone.
 
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc};
@@ -84,7 +86,7 @@ struct Written {
 
 impl Written {
     fn instant(&self, zone: Tz) -> Instant {
-        let Some((time, offset)) = self.clock else { return Day::of(self.date).start(zone) };
+        let Some((time, offset)) = self.clock else { return in_zone(self.date.and_time(NaiveTime::MIN), zone) };
         let local = self.date.and_time(time);
         match offset {
             Some(seconds) => Instant::of(Utc.from_utc_datetime(&local)).plus_seconds(-seconds),
@@ -95,6 +97,9 @@ impl Written {
 
 /// The earlier of two where the clock goes back; the moment of the change where it goes forward over the time.
 fn in_zone(local: NaiveDateTime, zone: Tz) -> Instant {
+    if zone == Tz::UTC {
+        return Instant::of(Utc.from_utc_datetime(&local));
+    }
     let found = (0..=8).find_map(|quarters| zone.from_local_datetime(&(local + chrono::Duration::minutes(15 * quarters))).earliest());
     found.map_or_else(|| Instant::of(Utc.from_utc_datetime(&local)), |at| Instant::of(at.with_timezone(&Utc)))
 }

@@ -82,7 +82,8 @@ use FieldKind::{Amount, BaseAmount, Budget, Currency, Day, Rate, Region, Text, T
 
 fields! {
     AmountIssued, "amount_issued", "Amount issued", Amount, "What the recipient gets; a credit note is below zero.",
-        ["amount issued", "amount", "net amount", "reward amount", "face value", "value", "gift amount", "payout amount", "gross amount", "amt"];
+        ["amount issued", "amount", "net amount", "reward amount", "face value", "value", "gift amount", "payout amount", "gross amount",
+         "amt"];
     CurrencyCode, "currency_code", "Currency", Currency, "Three letters, like EUR.",
         ["currency code", "currency", "ccy", "curr", "iso currency", "reward currency"];
     Region, "region", "Region", Region, "A value that says which region pays; each value is mapped to a region.",
@@ -91,7 +92,8 @@ fields! {
     Budget, "budget", "Budget", Budget, "A value that says which budget pays; each value is mapped to a budget.",
         ["budget", "budget name", "budget code", "program budget", "funding source", "fund", "wallet"];
     ExternalId, "external_id", "External id", Text(200), "The vendor's own id of the line; with it the same line is known again.",
-        ["external id", "transaction number", "transaction id", "transaction no", "reward id", "payout id", "payment id", "payment reference",
+        ["external id", "transaction number", "transaction id", "transaction no", "reward id", "payout id", "payment id",
+         "payment reference",
          "reference id", "reference", "document no", "document number", "line item id", "id", "uuid"];
     OrderId, "order_id", "Order id", Text(200), "The vendor's id of the order.",
         ["order id", "order number", "order no", "order reference", "order"];
@@ -106,7 +108,8 @@ fields! {
     Channel, "channel", "Channel", Word, "Which way it was ordered: portal, bulk, API, integration or import.",
         ["channel", "order channel", "procurement card", "order type", "delivery channel", "via"];
     RecipientName, "recipient_name", "Recipient", Text(200), "The recipient's name.",
-        ["recipient name", "beneficiary name", "recipient", "beneficiary", "payee", "payee name", "employee name", "vendor name", "supplier name",
+        ["recipient name", "beneficiary name", "recipient", "beneficiary", "payee", "payee name", "employee name", "vendor name",
+         "supplier name",
          "full name", "name"];
     RecipientEmail, "recipient_email", "Recipient e-mail", Text(320), "The recipient's e-mail address.",
         ["recipient email", "email", "email address", "recipient email address", "employee email", "beneficiary email", "mail"];

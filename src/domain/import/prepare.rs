@@ -67,6 +67,12 @@ impl<T: Copy> Rules<T> {
 impl<T: Axis> Rules<T> {
     /// A rule of the mapping, the axis' own code, or a word that vendors use.
     pub fn word(&self, text: &str) -> Option<T> {
+        // The usual case, without a copy of the text: no rule of the mapping's own, and the word as it is known.
+        if self.normal.is_empty()
+            && let Some(found) = T::known(text)
+        {
+            return Some(found);
+        }
         self.find(text).or_else(|| T::known(&normal(text)))
     }
 }

@@ -20,7 +20,8 @@ pub struct Suggestion {
     pub ask_dates: bool,
 }
 
-/// Maps each field to the column whose name fits best and whose cells do not contradict it; a column is used once, for the field it fits best.
+/// Maps each field to the column whose name fits best and whose cells do not contradict it; a column is used once, for the field it fits
+/// best.
 pub fn suggest(profile: &Profile) -> Suggestion {
     let mut scored = Vec::new();
     for (at, column) in profile.columns.iter().enumerate() {
@@ -151,7 +152,7 @@ fn contains_words(name: &str, words: &str) -> bool {
     format!(" {name} ").contains(&format!(" {words} "))
 }
 
-/// One letter more, less or other: a typing error.
+/// One letter more, less or other, or two neighbours swapped: a typing error.
 fn one_letter_apart(one: &str, other: &str) -> bool {
     let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
     let (short, long) = if one.len() <= other.len() { (&one, &other) } else { (&other, &one) };
@@ -160,7 +161,8 @@ fn one_letter_apart(one: &str, other: &str) -> bool {
     }
     let front = short.iter().zip(long.iter()).take_while(|(one, other)| one == other).count();
     let back = short.iter().rev().zip(long.iter().rev()).take_while(|(one, other)| one == other).count();
-    front + back + 1 >= long.len()
+    let swapped = || short.get(front) == long.get(front + 1) && short.get(front + 1) == long.get(front);
+    front + back + 1 >= long.len() || (front + back + 2 == long.len() && short.len() == long.len() && swapped())
 }
 
 /// Whether most cells can be what the field holds; an empty column contradicts nothing.

@@ -27,7 +27,8 @@ axis! {
     OrderStatus {
         Open: ["open", "new", "created", "placed", "in progress", "processing", "submitted"];
         PendingApproval: ["pending approval", "awaiting approval", "to approve", "pending"];
-        Executed: ["executed", "complete", "completed", "done", "paid", "approved", "fulfilled", "success", "successful", "succeeded", "delivered", "sent",
+        Executed: ["executed", "complete", "completed", "done", "paid", "approved", "fulfilled", "success", "successful", "succeeded",
+            "delivered", "sent",
             "issued", "closed", "cleared"];
         PartiallyFailed: ["partially failed", "partial", "partial failure", "partially completed"];
         Failed: ["failed", "error", "rejected", "declined", "failure"];
@@ -36,7 +37,8 @@ axis! {
     DeliveryStatus {
         Scheduled: ["scheduled", "planned", "future"];
         Pending: ["pending", "queued", "in transit", "sending", "processing", "in progress"];
-        Succeeded: ["succeeded", "success", "successful", "delivered", "sent", "opened", "clicked", "received", "complete", "completed", "paid", "yes"];
+        Succeeded: ["succeeded", "success", "successful", "delivered", "sent", "opened", "clicked", "received", "complete", "completed",
+            "paid", "yes"];
         Failed: ["failed", "bounced", "bounce", "undeliverable", "undelivered", "error", "returned", "rejected", "blocked", "spam", "no"];
     }
     RedemptionStatus {
@@ -51,7 +53,8 @@ axis! {
         Portal: ["portal", "web", "manual", "ui", "online", "admin", "no"];
         Bulk: ["bulk", "bulk upload", "csv", "batch", "file", "spreadsheet", "upload"];
         Api: ["api", "rest", "rest api"];
-        Integration: ["integration", "connector", "hris", "slack", "teams", "zapier", "workday", "procurement card", "purchasing card", "yes"];
+        Integration: ["integration", "connector", "hris", "slack", "teams", "zapier", "workday", "procurement card", "purchasing card",
+            "yes"];
         Import: ["import", "imported"];
     }
 }

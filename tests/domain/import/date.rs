@@ -97,7 +97,8 @@ proptest! {
         let expected = Day(number);
         let (iso, date) = (expected.iso(), expected.date());
         prop_assert_eq!(day(&iso, DayFirst, LONDON), Ok(expected));
-        for (form, order) in [("%d/%m/%Y", DayFirst), ("%m/%d/%Y", MonthFirst), ("%d.%m.%Y", MonthFirst), ("%d-%b-%Y", DayFirst), ("%Y%m%d", DayFirst)] {
+        for (form, order) in [("%d/%m/%Y", DayFirst), ("%m/%d/%Y", MonthFirst), ("%d.%m.%Y", MonthFirst), ("%d-%b-%Y", DayFirst),
+            ("%Y%m%d", DayFirst)] {
             prop_assert_eq!(day(&date.format(form).to_string(), order, LONDON), Ok(expected));
         }
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
-use crate::store::failure::{DbError, Failure};
+use super::failure::{DbError, Failure};
 
 /// Pages a step: 2 MiB with SQLite's usual page, a few milliseconds.
 const PAGES_A_STEP: i32 = 512;

@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use crate::store::failure::Failure;
+use super::failure::Failure;
 
 /// How a server is reached. The password travels in the environment, where no other user can see it.
 #[derive(Clone, Debug)]
@@ -17,7 +17,7 @@ pub struct Server {
     pub password: Option<String>,
 }
 
-/// Writes everything of a snapshot (see [`super::Read::shared`]) into the file.
+/// Writes everything of a snapshot (see [`super::db::Read::shared`]) into the file.
 pub fn dump(server: &Server, snapshot: &str, file: &Path) -> Result<(), Failure> {
     let mut command = program("pg_dump", server);
     command.args(["--format=custom", "--no-owner", "--no-privileges", "--no-password", "--snapshot"]).arg(snapshot);

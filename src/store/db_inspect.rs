@@ -6,8 +6,9 @@ use std::time::Duration;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{ConnectOptions, Sqlite};
 
-use super::{DbError, Pools, Read, Reader, Sql, Tx};
-use crate::store::failure::Failure;
+use super::db::{Engine, Read, Reader, Sql, Tx};
+use super::db_pools::Pools;
+use super::failure::{DbError, Failure};
 
 impl Pools {
     /// Opens a database that is there, for reading alone. A write through it is refused by the engine.
@@ -38,10 +39,10 @@ impl Pools {
 pub async fn tables(reader: &mut impl Reader) -> Result<Vec<String>, DbError> {
     let sql = match reader.engine() {
         // A virtual table's own tables hold nothing that could not be made again; `reward_search` has no rows to count by name.
-        super::Engine::Sqlite => Sql::new(
+        Engine::Sqlite => Sql::new(
             "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE 'reward_search%' ORDER BY name",
         ),
-        super::Engine::Postgres => Sql::new(
+        Engine::Postgres => Sql::new(
             "SELECT CAST(table_name AS TEXT) FROM information_schema.tables \
              WHERE table_schema = current_schema() AND table_type = 'BASE TABLE' ORDER BY table_name COLLATE \"C\"",
         ),
@@ -52,7 +53,7 @@ pub async fn tables(reader: &mut impl Reader) -> Result<Vec<String>, DbError> {
 /// What SQLite's own checks find wrong with the file, in its words; `None` where nothing is, and on a server. `thorough` looks at indexes and at
 /// references between rows as well.
 pub async fn damage(reader: &mut impl Reader, thorough: bool) -> Result<Option<String>, DbError> {
-    if reader.engine() == super::Engine::Postgres {
+    if reader.engine() == Engine::Postgres {
         return Ok(None);
     }
     let check = if thorough { "PRAGMA integrity_check(1)" } else { "PRAGMA quick_check(1)" };
@@ -71,8 +72,8 @@ pub async fn damage(reader: &mut impl Reader, thorough: bool) -> Result<Option<S
 /// How large the database is, in bytes.
 pub async fn size(reader: &mut impl Reader) -> Result<i64, DbError> {
     let sql = match reader.engine() {
-        super::Engine::Sqlite => Sql::new("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"),
-        super::Engine::Postgres => Sql::new("SELECT pg_database_size(current_database())"),
+        Engine::Sqlite => Sql::new("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"),
+        Engine::Postgres => Sql::new("SELECT pg_database_size(current_database())"),
     };
     Ok(reader.one::<(i64,)>(sql).await?.map_or(0, |row| row.0))
 }
@@ -80,15 +81,15 @@ pub async fn size(reader: &mut impl Reader) -> Result<i64, DbError> {
 /// The engine's version in its own words.
 pub async fn version(reader: &mut impl Reader) -> Result<String, DbError> {
     let sql = match reader.engine() {
-        super::Engine::Sqlite => Sql::new("SELECT 'SQLite ' || sqlite_version()"),
-        super::Engine::Postgres => Sql::new("SELECT 'PostgreSQL ' || current_setting('server_version')"),
+        Engine::Sqlite => Sql::new("SELECT 'SQLite ' || sqlite_version()"),
+        Engine::Postgres => Sql::new("SELECT 'PostgreSQL ' || current_setting('server_version')"),
     };
     Ok(reader.one::<(String,)>(sql).await?.map(|row| row.0).unwrap_or_default())
 }
 
 /// How many other connections of this program a server has open to the database; 0 on SQLite, whose file says so when it is taken.
 pub async fn others_connected(reader: &mut impl Reader) -> Result<i64, DbError> {
-    if reader.engine() == super::Engine::Sqlite {
+    if reader.engine() == Engine::Sqlite {
         return Ok(0);
     }
     let sql = Sql::new(

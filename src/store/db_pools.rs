@@ -1,0 +1,206 @@
+//! Connections of both engines: opening them, checking that they are new enough and durable, and beginning a snapshot or a write.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, Postgres};
+
+use super::db::{Engine, Read, Tx};
+use super::failure::{DbError, Failure};
+
+/// Connections of either engine: many that read, one that writes.
+#[derive(Clone)]
+pub enum Pools {
+    /// A file in WAL mode: readers never wait for the writer.
+    Sqlite {
+        /// The file.
+        file: PathBuf,
+        /// Connections that cannot write.
+        readers: SqlitePool,
+        /// The one connection that does.
+        writer: SqlitePool,
+    },
+    /// A server.
+    Postgres {
+        /// Every connection.
+        pool: PgPool,
+    },
+}
+
+/// How long a statement may run before the engine ends it.
+const STATEMENT_TIMEOUT: Duration = Duration::from_mins(1);
+/// How long a request waits for a free connection before it is told that the portal is busy.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// The first SQLite release without the WAL-reset bug that can lose committed writes (sqlite.org, "3.51.3").
+const SQLITE_AT_LEAST: (u32, u32, u32) = (3, 51, 3);
+
+impl Pools {
+    /// Opens `sqlite:FILE` or `postgres://…` and checks that the engine is new enough and durable; refuses otherwise.
+    pub async fn open(url: &str, read_connections: u32) -> Result<Self, Failure> {
+        if let Some(file) = url.strip_prefix("sqlite:") {
+            return Self::open_sqlite(Path::new(file.trim_start_matches("//")), read_connections).await;
+        }
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            return Self::open_postgres(url, read_connections).await;
+        }
+        Err(Failure::Setup("a database is sqlite:FILE or postgres://…".into()))
+    }
+
+    async fn open_sqlite(file: &Path, read_connections: u32) -> Result<Self, Failure> {
+        let base = SqliteConnectOptions::new()
+            .filename(file)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(Duration::from_secs(10))
+            .pragma("trusted_schema", "OFF")
+            .pragma("cell_size_check", "ON")
+            .pragma("temp_store", "MEMORY")
+            .statement_cache_capacity(256)
+            .disable_statement_logging();
+        let write_options = base.clone().create_if_missing(true).pragma("cache_size", "-16384");
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .min_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .acquire_timeout(Duration::from_secs(30))
+            .connect_with(write_options)
+            .await
+            .map_err(|error| Failure::Setup(format!("cannot open {}: {error}", file.display())))?;
+        let version: (String,) = sqlx::query_as("SELECT sqlite_version()").fetch_one(&writer).await.map_err(DbError::from)?;
+        require_sqlite(&version.0)?;
+        private_file(file)?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(read_connections.max(1))
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .test_before_acquire(false)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_with(base.pragma("query_only", "ON").pragma("cache_size", "-4096"))
+            .await
+            .map_err(DbError::from)?;
+        Ok(Self::Sqlite { file: file.to_path_buf(), readers, writer })
+    }
+
+    async fn open_postgres(url: &str, read_connections: u32) -> Result<Self, Failure> {
+        let millis = STATEMENT_TIMEOUT.as_millis().to_string();
+        let options = PgConnectOptions::from_str(url)
+            .map_err(|_| Failure::Setup("the PostgreSQL address cannot be read: postgres://USER:PASSWORD@HOST:PORT/NAME".into()))?
+            .application_name("counterfoil")
+            .options([("statement_timeout", millis.as_str()), ("lock_timeout", "20000"), ("idle_in_transaction_session_timeout", "60000")])
+            .statement_cache_capacity(256)
+            .disable_statement_logging();
+        let pool = PgPoolOptions::new()
+            .max_connections(read_connections.max(1) + 2)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .test_before_acquire(false)
+            .connect_with(options)
+            .await
+            .map_err(|error| Failure::Setup(format!("cannot reach PostgreSQL: {}", DbError::from(error))))?;
+        for (name, wanted) in [("fsync", "on"), ("full_page_writes", "on"), ("synchronous_commit", "on")] {
+            let (value,): (String,) =
+                sqlx::query_as("SELECT current_setting($1)").bind(name).fetch_one(&pool).await.map_err(DbError::from)?;
+            // `remote_apply` and `remote_write` promise more than `on`, `local` as much on one server.
+            if value != wanted && !(name == "synchronous_commit" && ["remote_apply", "remote_write", "local"].contains(&value.as_str())) {
+                return Err(Failure::Setup(format!("PostgreSQL runs with {name} = {value}; money needs {name} = {wanted}")));
+            }
+        }
+        let (version,): (String,) =
+            sqlx::query_as("SELECT current_setting('server_version_num')").fetch_one(&pool).await.map_err(DbError::from)?;
+        if version.parse::<u32>().unwrap_or_default() < 150_000 {
+            return Err(Failure::Setup(format!("PostgreSQL {version} is too old: 15 or newer is needed")));
+        }
+        Ok(Self::Postgres { pool })
+    }
+
+    /// Which engine it is.
+    pub fn engine(&self) -> Engine {
+        match self {
+            Self::Sqlite { .. } => Engine::Sqlite,
+            Self::Postgres { .. } => Engine::Postgres,
+        }
+    }
+
+    /// A read-only snapshot. It begins in a task of its own: a `begin` that is cancelled half-way would leave the next borrower of the connection
+    /// inside a foreign transaction (security.md 4.4).
+    pub async fn read(&self) -> Result<Read, DbError> {
+        let pools = self.clone();
+        let begun = tokio::spawn(async move {
+            match pools {
+                Self::Sqlite { readers, .. } => readers.begin_with("BEGIN").await.map(Tx::Sqlite),
+                Self::Postgres { pool, .. } => pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await.map(Tx::Postgres),
+            }
+        });
+        Ok(Read::of(begun.await.map_err(|_| DbError::Gone)??))
+    }
+
+    /// A transaction that writes. Only the writer task asks for one.
+    pub(super) async fn begin_write(&self) -> Result<Tx, DbError> {
+        Ok(match self {
+            Self::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
+            Self::Postgres { pool } => Tx::Postgres(pool.begin().await?),
+        })
+    }
+
+    /// Closes every connection; SQLite folds its log into the file.
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite { readers, writer, .. } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Self::Postgres { pool } => pool.close().await,
+        }
+    }
+
+    /// A PostgreSQL connection outside of any snapshot, for streaming a table out; `None` on SQLite.
+    pub(super) async fn postgres(&self) -> Option<Result<PoolConnection<Postgres>, DbError>> {
+        match self {
+            Self::Sqlite { .. } => None,
+            Self::Postgres { pool } => Some(pool.acquire().await.map_err(DbError::from)),
+        }
+    }
+
+    /// The SQLite file; `None` on PostgreSQL.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Sqlite { file, .. } => Some(file),
+            Self::Postgres { .. } => None,
+        }
+    }
+
+    /// (in use, idle) connections.
+    pub fn connections(&self) -> (u32, u32) {
+        let count = |size: u32, idle: usize| (size.saturating_sub(idle as u32), idle as u32);
+        match self {
+            Self::Sqlite { readers, .. } => count(readers.size(), readers.num_idle()),
+            Self::Postgres { pool } => count(pool.size(), pool.num_idle()),
+        }
+    }
+}
+
+fn require_sqlite(version: &str) -> Result<(), Failure> {
+    let mut numbers = version.split('.').map(|part| part.parse::<u32>().unwrap_or_default());
+    let mut next = || numbers.next().unwrap_or_default();
+    let (major, minor, patch) = (next(), next(), next());
+    if (major, minor, patch) < SQLITE_AT_LEAST {
+        return Err(Failure::Setup(format!("SQLite {version} can lose committed writes in WAL mode: 3.51.3 or newer is needed")));
+    }
+    Ok(())
+}
+
+/// The file holds money and names: its owner alone reads it.
+fn private_file(file: &Path) -> Result<(), Failure> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o600))
+            .map_err(|error| Failure::Setup(format!("cannot make {} private: {error}", file.display())))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,293 @@
+//! A running portal over a small company, and clients that behave like a browser without script.
+//!
+//! Regions: Global, and below it North and South. People by role, each with one grant; budgets in North and South. The clock is held at
+//! [`NOW`] and moves when a test moves it.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::Mutex;
+
+use counterfoil::clock::{Clock, Random};
+use counterfoil::domain::access::{Actor, Role, Who};
+use counterfoil::domain::audit;
+use counterfoil::domain::budget::{Account, BudgetStatus, End, Movement, Nature, PostingKind};
+use counterfoil::domain::currency::Currency;
+use counterfoil::domain::id::{BudgetId, GrantId, RegionId, SourceId, UserId};
+use counterfoil::domain::time::Day;
+use counterfoil::metrics::Metrics;
+use counterfoil::store::ledger::{self, Details, NewBudget};
+use counterfoil::store::regions::{self, Region};
+use counterfoil::store::writer::{Intent, WriteTx};
+use counterfoil::store::{Options, Store, audit_log, imports, people, settings};
+use counterfoil::web::server::{Bound, Running};
+use counterfoil::web::{Lives, Portal};
+
+use super::database::TestDb;
+
+/// 2026-11-22T12:00:00Z.
+pub const NOW: i64 = 1_795_348_800_000_000;
+
+/// The people: (name, role, region).
+pub const PEOPLE: &[(&str, Role, &str)] = &[
+    ("Ada Admin", Role::Administrator, "Global"),
+    ("Finn Finance", Role::FinanceController, "Global"),
+    ("Aud Auditor", Role::Auditor, "Global"),
+    ("Nora North", Role::RegionalAdministrator, "North"),
+    ("Nils North", Role::RegionalPartner, "North"),
+    ("Sara South", Role::RegionalAdministrator, "South"),
+    ("Sven South", Role::RegionalPartner, "South"),
+];
+
+/// The budgets: (name, region, currency), each with 10,000.00 (or ¥1,000,000) allocated.
+pub const BUDGETS: &[(&str, &str, &str)] =
+    &[("North one", "North", "EUR"), ("North two", "North", "EUR"), ("North yen", "North", "JPY"), ("South one", "South", "EUR")];
+
+/// A store with the small company in it.
+pub struct Company {
+    /// The store.
+    pub store: Store,
+    /// The clock it lives by.
+    pub clock: Clock,
+    /// Regions by name.
+    pub regions: BTreeMap<String, RegionId>,
+    /// People by name.
+    pub people: BTreeMap<String, UserId>,
+    /// Budgets by name.
+    pub budgets: BTreeMap<String, BudgetId>,
+    /// Where transactions come from.
+    pub source: SourceId,
+    _db: TestDb,
+}
+
+impl Company {
+    /// Founds it.
+    pub async fn found(db: TestDb) -> Self {
+        let clock = Clock::fixed(NOW);
+        let store = Store::open(&Options::of(db.url.clone()), clock.clone(), Random::system(), Arc::new(Metrics::new())).await.unwrap();
+        let made = store.write(Intent::once(Actor::system("test"), "test.found"), |tx| Box::pin(found(tx))).await.unwrap();
+        let (regions, people, budgets, source) = made;
+        Self { store, clock, regions, people, budgets, source, _db: db }
+    }
+
+    /// A person, as the one who acts.
+    pub fn actor(&self, name: &str) -> Actor {
+        Actor { who: Who::Person(self.people[name]), request_id: "test".to_owned(), peer: "127.0.0.1".to_owned() }
+    }
+
+    /// Walks the audit chain by hand: numbers without gaps, every leaf and link as the bytes say, the head at the end.
+    pub async fn check_audit(&self) {
+        let mut read = self.store.read().await.unwrap();
+        let head = audit_log::stated_head(&mut read).await.unwrap().unwrap();
+        let (mut seq, mut chain) = (0i64, audit::START.to_vec());
+        loop {
+            let events = audit_log::after(&mut read, seq, 500).await.unwrap();
+            if events.is_empty() {
+                break;
+            }
+            for event in events {
+                assert_eq!(event.seq, seq + 1, "a number is missing");
+                let leaf = audit::leaf(&event.body);
+                assert_eq!(event.leaf, leaf);
+                chain = audit::chain(&head.log_id, event.seq.unsigned_abs(), &chain, &leaf).to_vec();
+                assert_eq!(event.chain, chain);
+                seq = event.seq;
+            }
+        }
+        assert_eq!((head.seq, head.chain), (seq, chain));
+    }
+}
+
+type Made = (BTreeMap<String, RegionId>, BTreeMap<String, UserId>, BTreeMap<String, BudgetId>, SourceId);
+
+async fn found(tx: &mut WriteTx<'_>) -> Result<Made, counterfoil::store::failure::Failure> {
+    settings::set(tx, settings::ORGANISATION, "Test company").await?;
+    settings::set(tx, settings::TIME_ZONE, "Europe/Berlin").await?;
+    settings::set(tx, settings::SETUP_DONE, "1").await?;
+    // One-click sign-ins: the tests are not about passwords.
+    settings::set(tx, settings::DEMO, "1").await?;
+    for code in ["BHD", "EUR", "JPY", "USD"] {
+        settings::add_currency(tx, Currency::parse(code).unwrap()).await?;
+    }
+    settings::put_reason_code(tx, "correction", "Correction", true).await?;
+    let mut regions = BTreeMap::new();
+    for (name, parent) in [("Global", None), ("North", Some("Global")), ("South", Some("Global"))] {
+        let region = Region {
+            id: RegionId(tx.new_id()),
+            parent_id: parent.map(|parent: &str| regions[parent]),
+            name: name.to_owned(),
+            currency: "EUR".to_owned(),
+            time_zone: "Europe/Berlin".to_owned(),
+            fiscal_start_month: 1,
+            cost_centre: String::new(),
+            status: "active".to_owned(),
+            version: 1,
+            created_at: tx.now,
+        };
+        regions::insert(tx, &region).await?;
+        regions.insert(name.to_owned(), region.id);
+    }
+    let mut staff = BTreeMap::new();
+    for (name, role, region) in PEOPLE {
+        let id = UserId(tx.new_id());
+        let email = format!("{}@test.example", name.to_lowercase().replace(' ', "."));
+        people::insert(tx, id, &email, name, None, "active").await?;
+        people::insert_grant(tx, GrantId(tx.new_id()), id, *role, regions[*region], None).await?;
+        staff.insert((*name).to_owned(), id);
+    }
+    let mut budgets = BTreeMap::new();
+    for (name, region, currency) in BUDGETS {
+        let currency = Currency::parse(currency).unwrap();
+        let (id, from, to) = (BudgetId(tx.new_id()), Day::parse("2026-01-01").unwrap(), Day::parse("2026-12-31").unwrap());
+        let (region, cost_centre, name) = (regions[*region], String::new(), (*name).to_owned());
+        let new = NewBudget { id, region, name: name.clone(), currency, from, to, owner: None, cost_centre, previous: None };
+        ledger::insert_budget(tx, &new, BudgetStatus::Active).await?;
+        let budget = ledger::get(tx, id).await?;
+        let kind = PostingKind::Allocation;
+        let (source, destination) = (End::outside(Account::Funding), End::of(Account::Available, &budget));
+        let movement = Movement { kind, counted: kind, source, destination, amount: 1_000_000, currency };
+        ledger::post(tx, &movement, Nature::Request, &Details { effective: Some(from), ..Details::default() }).await?;
+        budgets.insert(name, id);
+    }
+    let source = SourceId(tx.new_id());
+    imports::insert_source(tx, source, "Vendor").await?;
+    Ok((regions, staff, budgets, source))
+}
+
+/// A running portal.
+pub struct TestApp {
+    /// What lies behind it.
+    pub company: Company,
+    /// `http://127.0.0.1:PORT`.
+    pub base: String,
+    stop: Option<tokio::sync::oneshot::Sender<()>>,
+    served: tokio::task::JoinHandle<std::io::Result<()>>,
+}
+
+impl TestApp {
+    /// Starts it on a free port.
+    pub async fn start(db: TestDb) -> Self {
+        let company = Company::found(db).await;
+        let lives = Lives { idle: 15 * 60, absolute: 12 * 3600 };
+        let portal = Portal::new(company.store.clone(), lives, 64 << 20).await.unwrap();
+        let listen: SocketAddr = "127.0.0.1:0".parse().unwrap();
+        let bound = Bound::to(Running { listen, workers: 1, max_connections: 64 }).unwrap();
+        let base = format!("http://{}", bound.address().unwrap());
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let served = tokio::spawn(async move { bound.serve(portal, async move { drop(stopped.await) }).await });
+        Self { company, base, stop: Some(stop), served }
+    }
+
+    /// Somebody who has not signed in.
+    pub fn anonymous(&self) -> Client {
+        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        Client { http, base: self.base.clone(), cookies: Mutex::default() }
+    }
+
+    /// Somebody who has.
+    pub async fn signed_in(&self, name: &str) -> Client {
+        let client = self.anonymous();
+        let page = client.get("/sign-in").await;
+        let person = self.company.people[name].to_string();
+        let answer = client.post("/demo/sign-in", &[("csrf", page.csrf().as_str()), ("person", &person)]).await;
+        assert_eq!(answer.status, 303, "{}", answer.body);
+        client
+    }
+
+    /// Stops it, and proves that the audit trail is whole.
+    pub async fn finish(mut self) {
+        self.company.check_audit().await;
+        drop(self.stop.take());
+        self.served.await.unwrap().unwrap();
+        self.company.store.close().await;
+    }
+}
+
+/// A browser without script.
+pub struct Client {
+    http: reqwest::Client,
+    base: String,
+    cookies: Mutex<BTreeMap<String, String>>,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The headers.
+    pub headers: reqwest::header::HeaderMap,
+    /// The body.
+    pub body: String,
+}
+
+impl Answer {
+    /// The first form's token.
+    pub fn csrf(&self) -> String {
+        self.field("csrf")
+    }
+
+    /// The value of the first input of this name.
+    pub fn field(&self, name: &str) -> String {
+        let (_, rest) = self.body.split_once(&format!("name=\"{name}\" ")).unwrap_or_else(|| panic!("no field {name} in {}", self.body));
+        let (_, rest) = rest.split_once("value=\"").unwrap();
+        rest.split_once('"').unwrap().0.replace("&amp;", "&").replace("&#38;", "&")
+    }
+
+    /// Where it leads.
+    pub fn location(&self) -> &str {
+        self.headers.get("location").map_or("", |value| value.to_str().unwrap())
+    }
+}
+
+impl Client {
+    async fn send(&self, mut request: reqwest::RequestBuilder) -> Answer {
+        let cookies: Vec<String> = self.cookies.lock().unwrap().iter().map(|(name, value)| format!("{name}={value}")).collect();
+        if !cookies.is_empty() {
+            request = request.header("cookie", cookies.join("; "));
+        }
+        let answer = request.send().await.unwrap();
+        for set in answer.headers().get_all("set-cookie") {
+            let (pair, rest) = set.to_str().unwrap().split_once(';').unwrap();
+            let (name, value) = pair.split_once('=').unwrap();
+            let mut kept = self.cookies.lock().unwrap();
+            if rest.contains("Max-Age=0") {
+                kept.remove(name)
+            } else {
+                kept.insert(name.to_owned(), value.to_owned())
+            };
+        }
+        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+        Answer { status, headers, body: answer.text().await.unwrap() }
+    }
+
+    /// GET.
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(self.http.get(format!("{}{path}", self.base)).header("sec-fetch-site", "same-origin")).await
+    }
+
+    /// POST of a form, as a page of ours sends it.
+    pub async fn post(&self, path: &str, form: &[(&str, &str)]) -> Answer {
+        self.post_from(path, form, "same-origin").await
+    }
+
+    /// POST of a form, as a page of another site sends it.
+    pub async fn post_from(&self, path: &str, form: &[(&str, &str)], site: &str) -> Answer {
+        self.send(self.http.post(format!("{}{path}", self.base)).header("sec-fetch-site", site).form(form)).await
+    }
+
+    /// A request of one's own making, with the cookies.
+    pub async fn raw(&self, make: impl FnOnce(&reqwest::Client, &str) -> reqwest::RequestBuilder) -> Answer {
+        self.send(make(&self.http, &self.base)).await
+    }
+
+    /// A cookie's value.
+    pub fn cookie(&self, name: &str) -> Option<String> {
+        self.cookies.lock().unwrap().get(name).cloned()
+    }
+
+    /// Plants a cookie.
+    pub fn plant(&self, name: &str, value: &str) {
+        self.cookies.lock().unwrap().insert(name.to_owned(), value.to_owned());
+    }
+}

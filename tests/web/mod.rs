@@ -1,0 +1,3 @@
+//! The portal over HTTP, on both engines.
+
+mod sign_in;
