@@ -10,6 +10,7 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
 use super::failure::{DbError, Failure};
+use crate::domain::refusal::Refusal;
 
 /// Pages a step: 2 MiB with SQLite's usual page, a few milliseconds.
 const PAGES_A_STEP: i32 = 512;
@@ -61,7 +62,7 @@ pub fn withdraw(file: &Path) -> Result<(), Failure> {
     let mode: Result<String, _> = connection.query_row("PRAGMA journal_mode = DELETE", (), |row| row.get(0));
     match mode {
         Ok(mode) if mode == "delete" => connection.close().map_err(|(_, error)| broken(error)),
-        _ => Err(Failure::Setup(format!("{} is in use: stop the portal that answers from it first", file.display()))),
+        _ => Err(Refusal::State(format!("{} is in use: stop the portal that answers from it first", file.display())).into()),
     }
 }
 
