@@ -3,9 +3,12 @@
 pub mod access;
 pub mod audit;
 pub mod budget;
+pub mod burn_down;
 pub mod currency;
+pub mod exchange;
 pub mod id;
 pub mod import;
+pub mod list_query;
 pub mod money;
 pub mod refusal;
 pub mod time;

@@ -1,4 +1,7 @@
-//! What the portal does by itself, beside answering: one task a job, all of which end when they are told to.
+//! What the portal does by itself, beside answering: one task a job, a small piece at a time, through the same door as everybody.
+
+pub mod search_index;
+mod sessions;
 
 use std::time::Duration;
 
@@ -7,11 +10,16 @@ use tokio::task::JoinHandle;
 
 use crate::store::Store;
 
-mod sessions;
+/// How long a job that has nothing to do waits before it looks again.
+const IDLE: Duration = Duration::from_secs(3);
+/// How long a job rests between two pieces, so that people are served first.
+const BREATH: Duration = Duration::from_millis(20);
+/// How long a job waits after something went wrong.
+const AFTER_FAILURE: Duration = Duration::from_secs(30);
 
-/// Starts every job. Each ends soon after `stop` says so, and leaves nothing half-done.
+/// Starts every job. Each ends soon after `stop` says so: a piece that has begun is committed whole or not at all.
 pub fn spawn(store: &Store, stop: watch::Receiver<bool>) -> Vec<JoinHandle<()>> {
-    vec![tokio::spawn(sessions::run(store.clone(), stop))]
+    vec![tokio::spawn(search_index::run(store.clone(), stop.clone())), tokio::spawn(sessions::run(store.clone(), stop))]
 }
 
 /// Waits, or is told to stop: `false`.

@@ -146,7 +146,7 @@ macro_rules! bind_all {
     }};
 }
 
-fn query<DB>(sql: Sql) -> Query<'static, DB, <DB as Database>::Arguments>
+pub(super) fn native<DB>(sql: Sql) -> Query<'static, DB, <DB as Database>::Arguments>
 where
     DB: Database,
     Option<i64>: Encode<'static, DB> + Type<DB>,
@@ -222,7 +222,7 @@ impl Tx {
 
     /// Runs a statement; how many rows it changed.
     pub async fn exec(&mut self, sql: Sql) -> Result<u64, DbError> {
-        on!(self, conn => query(sql).execute(conn).await.map(|done| done.rows_affected()).map_err(DbError::from))
+        on!(self, conn => native(sql).execute(conn).await.map(|done| done.rows_affected()).map_err(DbError::from))
     }
 
     /// Runs several statements that bind nothing.

@@ -144,6 +144,8 @@ pub async fn set_budget_status(tx: &mut WriteTx<'_>, id: BudgetId, status: Budge
 /// What is known of a posting besides its movement.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Details {
+    /// The posting's own id, where its pair has to name it beforehand; otherwise a new one.
+    pub id: Option<PostingId>,
     /// The accounting date; the day of the write in UTC where none is given.
     pub effective: Option<Day>,
     /// The one transaction it belongs to.
@@ -167,7 +169,7 @@ pub struct Details {
 /// Moves money: checks the movement against every budget it touches, writes their figures and the posting, and leaves one audit event for each budget.
 /// The caller has checked who may. A request counts in the version that forms carry, a fact does not.
 pub async fn post(tx: &mut WriteTx<'_>, movement: &Movement, nature: Nature, details: &Details) -> Result<PostingId, Failure> {
-    let id = PostingId(tx.new_id());
+    let id = details.id.unwrap_or_else(|| PostingId(tx.new_id()));
     let mut after: [Option<i64>; 2] = [None, None];
     let ends = [movement.source, movement.destination];
     let mut touched: Vec<BudgetId> = Vec::with_capacity(2);

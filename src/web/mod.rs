@@ -2,17 +2,32 @@
 
 pub mod assets;
 mod body;
+mod budgets;
+mod budgets_chart;
+mod budgets_check;
+mod budgets_detail;
+mod budgets_edit;
+mod budgets_fields;
+mod budgets_money;
 pub mod chart;
 mod csrf;
 pub mod error;
+mod exports;
 mod form;
 mod frame;
 mod guard;
 mod health;
 pub mod page;
+mod postings;
 pub mod server;
+mod search;
 mod session;
 mod sign_in;
+mod transactions;
+mod transactions_detail;
+mod transactions_filter;
+mod transactions_known;
+mod transactions_timeline;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -29,6 +44,7 @@ use crate::config::Network;
 use crate::domain::refusal::Refusal;
 use crate::store::failure::Failure;
 use crate::store::{Store, settings};
+use budgets_money::{Adjustment, Allocation, CarryOver, Commitment, Reservation, Reversal, Transfer, Void};
 use error::WebError;
 pub use session::Lives;
 
@@ -158,6 +174,55 @@ pub fn routes(config: &mut ServiceConfig, portal: &Portal) {
             .route("/demo/sign-in", post().to(sign_in::demo))
             .route("/sign-out", post().to(sign_in::out))
             .route("/signed-out", get().to(sign_in::signed_out))
+            // Search and exports.
+            .route("/search", get().to(search::search))
+            .service(resource("/exports").route(get().to(exports::list)).route(post().to(exports::create)))
+            .route("/exports/new", get().to(exports::new))
+            .route("/exports/{id}/file", get().to(exports::file))
+            // Transactions.
+            .route("/transactions", get().to(transactions::list))
+            .route("/transactions/{id}", get().to(transactions_detail::page))
+            .service(
+                resource("/transactions/{id}/assignment")
+                    .route(get().to(transactions_detail::form))
+                    .route(post().to(transactions_detail::assign)),
+            )
+            // Budgets.
+            .service(resource("/budgets").route(get().to(budgets::list)).route(post().to(budgets_edit::create)))
+            .route("/budgets/new", get().to(budgets_edit::new))
+            .route("/budgets/{id}", get().to(budgets_detail::page))
+            .route("/budgets/{id}/edit", get().to(budgets_edit::edit))
+            .route("/budgets/{id}/versions", post().to(budgets_edit::keep))
+            .route("/budgets/{id}/activation/new", get().to(budgets_edit::activation))
+            .route("/budgets/{id}/activation", post().to(budgets_edit::activate))
+            .route("/budgets/{id}/closure/new", get().to(budgets_edit::closure))
+            .route("/budgets/{id}/closure", post().to(budgets_edit::close))
+            .route("/budgets/{id}/allocations/new", get().to(budgets_money::form::<Allocation>))
+            .route("/budgets/{id}/allocations/check", get().to(budgets_money::check::<Allocation>))
+            .route("/budgets/{id}/allocations", post().to(budgets_money::submit::<Allocation>))
+            .route("/budgets/{id}/adjustments/new", get().to(budgets_money::form::<Adjustment>))
+            .route("/budgets/{id}/adjustments/check", get().to(budgets_money::check::<Adjustment>))
+            .route("/budgets/{id}/adjustments", post().to(budgets_money::submit::<Adjustment>))
+            .route("/budgets/{id}/transfers/new", get().to(budgets_money::form::<Transfer>))
+            .route("/budgets/{id}/transfers/check", get().to(budgets_money::check::<Transfer>))
+            .route("/budgets/{id}/transfers", post().to(budgets_money::submit::<Transfer>))
+            .route("/budgets/{id}/reservations/new", get().to(budgets_money::form::<Reservation>))
+            .route("/budgets/{id}/reservations/check", get().to(budgets_money::check::<Reservation>))
+            .route("/budgets/{id}/reservations", post().to(budgets_money::submit::<Reservation>))
+            .route("/budgets/{id}/carry-overs/new", get().to(budgets_money::form::<CarryOver>))
+            .route("/budgets/{id}/carry-overs/check", get().to(budgets_money::check::<CarryOver>))
+            .route("/budgets/{id}/carry-overs", post().to(budgets_money::submit::<CarryOver>))
+            .route("/postings/{id}", get().to(postings::page))
+            .route("/postings/{id}/commitment/new", get().to(budgets_money::form::<Commitment>))
+            .route("/postings/{id}/commitment/check", get().to(budgets_money::check::<Commitment>))
+            .route("/postings/{id}/commitment", post().to(budgets_money::submit::<Commitment>))
+            .route("/postings/{id}/void/new", get().to(budgets_money::form::<Void>))
+            .route("/postings/{id}/void/check", get().to(budgets_money::check::<Void>))
+            .route("/postings/{id}/void", post().to(budgets_money::submit::<Void>))
+            .route("/postings/{id}/reversal/new", get().to(budgets_money::form::<Reversal>))
+            .route("/postings/{id}/reversal/check", get().to(budgets_money::check::<Reversal>))
+            .route("/postings/{id}/reversal", post().to(budgets_money::submit::<Reversal>))
+            // Last: whatever fits none of them.
             .default_service(web::to(frame::nothing_here)),
     );
 }

@@ -1,0 +1,203 @@
+//! Finding transactions by a part of a word: trigrams for what is indexed, reading for what is not yet.
+//!
+//! `reward_search` holds the text of every row up to `search_progress.indexed_no`; later rows are read. What the index finds is compared again
+//! with the real columns, so that a row that changed since then is judged as it is now. Letters of ASCII are found whatever their case on both
+//! engines; other letters as well on PostgreSQL, and as they are written on SQLite, whose `lower()` knows ASCII alone.
+
+use super::db::{Engine, Reader, Sql};
+use super::failure::DbError;
+use super::writer::WriteTx;
+use crate::domain::access::Scope;
+use crate::domain::id::{ImportId, RecipientId, TransactionId};
+use crate::domain::time::Instant;
+
+/// More hits than this, and walking the list in its own order finds a page sooner than sorting them would.
+const HITS_MOST: i64 = 5_000;
+/// Shorter words have no trigram.
+const TRIGRAM: usize = 3;
+/// The columns that are searched.
+const COLUMNS: [&str; 6] = ["r.name", "r.email", "r.employee_number", "t.external_id", "t.order_id", "t.batch_id"];
+
+/// One word of a search, in lower case.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Term(String);
+
+impl Term {
+    /// The words of a search.
+    pub fn all(q: &str, engine: Engine) -> Vec<Self> {
+        let lower = |word: &str| if engine == Engine::Sqlite { word.to_ascii_lowercase() } else { word.to_lowercase() };
+        q.split_whitespace().map(|word| Self(lower(word))).collect()
+    }
+
+    fn pattern(&self) -> String {
+        let escaped = self.0.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+        format!("%{escaped}%")
+    }
+
+    fn is_indexable(&self) -> bool {
+        self.0.chars().count() >= TRIGRAM
+    }
+
+    /// Appends ` AND (lower(…) LIKE … OR …)` over the columns of `t` and `r`.
+    pub fn like(&self, sql: &mut Sql) {
+        let [first, rest @ ..] = COLUMNS;
+        sql.push(" AND (lower(").push(first).push(") LIKE ").push_bind(self.pattern()).push(" ESCAPE '\\'");
+        let again = format!("${}", sql.args().len());
+        for column in rest {
+            sql.push(" OR lower(").push(column).push(") LIKE ").push(&again).push(" ESCAPE '\\'");
+        }
+        sql.push(")");
+    }
+
+    /// Appends the statement that finds the numbers of rows in which every word occurs: by the index up to `indexed`, by reading after it.
+    pub fn hits(terms: &[Self], sql: &mut Sql, engine: Engine, indexed: i64) {
+        Self::indexed(terms, sql, engine);
+        sql.push(" UNION ALL SELECT t.no FROM reward_transaction t LEFT JOIN recipient r ON r.id = t.recipient_id WHERE t.no > ");
+        sql.push_bind(indexed);
+        for term in terms {
+            term.like(sql);
+        }
+    }
+
+    fn indexed(terms: &[Self], sql: &mut Sql, engine: Engine) {
+        let indexable = terms.iter().filter(|term| term.is_indexable());
+        match engine {
+            Engine::Sqlite => {
+                let phrases: Vec<String> = indexable.map(|term| format!("\"{}\"", term.0.replace('"', "\"\""))).collect();
+                sql.push("SELECT rowid FROM reward_search WHERE reward_search MATCH ").push_bind(phrases.join(" AND "));
+            }
+            Engine::Postgres => {
+                sql.push("SELECT s.no FROM reward_search s WHERE TRUE");
+                for term in indexable {
+                    sql.push(" AND s.text LIKE ").push_bind(term.pattern()).push(" ESCAPE '\\'");
+                }
+            }
+        }
+    }
+}
+
+/// How far the index has come.
+pub async fn indexed_no(reader: &mut impl Reader) -> Result<i64, DbError> {
+    let row: Option<(i64,)> = reader.one(Sql::new("SELECT indexed_no FROM search_progress WHERE one = 1")).await?;
+    Ok(row.map_or(0, |row| row.0))
+}
+
+/// How far the index is to be used for these words: [`indexed_no`], or 0 where walking the list finds them sooner.
+pub async fn worth_using(reader: &mut impl Reader, terms: &[Term]) -> Result<i64, DbError> {
+    if !terms.iter().any(Term::is_indexable) {
+        return Ok(0);
+    }
+    let indexed = indexed_no(reader).await?;
+    if indexed == 0 {
+        return Ok(0);
+    }
+    let mut sql = Sql::new("SELECT CAST(count(*) AS BIGINT) FROM (");
+    Term::indexed(terms, &mut sql, reader.engine());
+    sql.push(" LIMIT ").push_bind(HITS_MOST + 1).push(") found");
+    let hits: i64 = reader.one::<(i64,)>(sql).await?.map_or(0, |row| row.0);
+    Ok(if hits > HITS_MOST { 0 } else { indexed })
+}
+
+/// Whether rows wait to be indexed.
+pub async fn is_behind(reader: &mut impl Reader) -> Result<bool, DbError> {
+    let sql = Sql::new("SELECT t.no FROM reward_transaction t WHERE t.no > (SELECT indexed_no FROM search_progress WHERE one = 1) LIMIT 1");
+    Ok(reader.one::<(i64,)>(sql).await?.is_some())
+}
+
+/// One row to be indexed.
+type Text = (i64, Option<String>, Option<String>, Option<String>, Option<String>, Option<String>, Option<String>);
+
+/// Indexes the next rows, at most `most` of them; how many it was. Rows of imports that are not done are indexed too: they are hidden elsewhere.
+pub async fn index_more(tx: &mut WriteTx<'_>, most: i64) -> Result<i64, DbError> {
+    let from = indexed_no(tx).await?;
+    let mut sql = texts();
+    sql.push(" WHERE t.no > ").push_bind(from).push(" ORDER BY t.no LIMIT ").push_bind(most);
+    let rows: Vec<Text> = tx.all(sql).await?;
+    let Some(last) = rows.last().map(|row| row.0) else { return Ok(0) };
+    let count = rows.len() as i64;
+    insert(tx, rows).await?;
+    tx.exec(Sql::new("UPDATE search_progress SET indexed_no = $1 WHERE one = 1").bind(last)).await?;
+    Ok(count)
+}
+
+/// Indexes rows again that have changed; those past the index are left to [`index_more`].
+pub async fn changed(tx: &mut WriteTx<'_>, rows: &[i64]) -> Result<(), DbError> {
+    let indexed = indexed_no(tx).await?;
+    let known: Vec<i64> = rows.iter().copied().filter(|no| *no <= indexed).collect();
+    if known.is_empty() {
+        return Ok(());
+    }
+    let key = if tx.engine() == Engine::Sqlite { "rowid" } else { "no" };
+    let mut old = Sql::new("DELETE FROM reward_search WHERE ");
+    old.push(key).push(" IN (").push_list(known.iter().copied()).push(")");
+    tx.exec(old).await?;
+    let mut sql = texts();
+    sql.push(" WHERE t.no IN (").push_list(known).push(")");
+    let rows = tx.all(sql).await?;
+    insert(tx, rows).await
+}
+
+fn texts() -> Sql {
+    let mut sql = Sql::new("SELECT t.no");
+    for column in COLUMNS {
+        sql.push(", ").push(column);
+    }
+    sql.push(" FROM reward_transaction t LEFT JOIN recipient r ON r.id = t.recipient_id");
+    sql
+}
+
+async fn insert(tx: &mut WriteTx<'_>, rows: Vec<Text>) -> Result<(), DbError> {
+    let columns: &'static [&'static str] = if tx.engine() == Engine::Sqlite { &["rowid", "text"] } else { &["no", "text"] };
+    let values = rows.into_iter().map(|(no, name, email, number, external, order, batch)| {
+        let parts = [name, email, number, external, order, batch];
+        let text: Vec<String> = parts.into_iter().flatten().filter(|part| !part.is_empty()).collect();
+        vec![no.into(), text.join("\n").to_lowercase().into()]
+    });
+    tx.insert_many("reward_search", columns, values.collect()).await
+}
+
+/// A transaction that was found.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Hit {
+    /// Its id.
+    pub id: TransactionId,
+    /// The vendor's id.
+    pub external_id: Option<String>,
+    /// Who received it.
+    pub recipient: Option<String>,
+    /// When it was issued.
+    pub issued_at: Instant,
+}
+
+/// The newest transactions that were asked for.
+pub async fn first(reader: &mut impl Reader, asked: &super::transaction_query::Asked<'_>, most: i64) -> Result<Vec<Hit>, DbError> {
+    let page = super::transaction_list::page(reader, asked, super::transaction_list::Place::First).await?;
+    let ids: Vec<TransactionId> = page.lines.iter().map(|line| line.id).take(usize::try_from(most).unwrap_or(0)).collect();
+    let mut sql = Sql::new(
+        "SELECT t.id, t.external_id, r.name AS recipient, t.issued_at FROM reward_transaction t \
+         LEFT JOIN recipient r ON r.id = t.recipient_id WHERE t.region_id IN (",
+    );
+    sql.push_list(asked.regions.iter().copied()).push(") AND t.id IN (").push_list(ids).push(") ORDER BY t.issued_at DESC, t.no DESC");
+    reader.all(sql).await
+}
+
+/// Recipients in scope whose name, e-mail address or number holds every word: (id, name, note).
+pub async fn recipients(reader: &mut impl Reader, scope: &Scope, q: &str, most: i64) -> Result<Vec<(RecipientId, String, String)>, DbError> {
+    let mut sql = Sql::new("SELECT r.id, r.name, r.email FROM recipient r WHERE r.region_id IN (");
+    sql.push_list(scope.regions()).push(")");
+    for term in Term::all(q, reader.engine()) {
+        sql.push(" AND (lower(r.name) LIKE ").push_bind(term.pattern()).push(" ESCAPE '\\'");
+        let again = format!("${}", sql.args().len());
+        sql.push(" OR lower(r.email) LIKE ").push(&again).push(" ESCAPE '\\' OR lower(r.employee_number) LIKE ").push(&again);
+        sql.push(" ESCAPE '\\')");
+    }
+    sql.push(" LIMIT ").push_bind(most);
+    reader.all(sql).await
+}
+
+/// Whether an import touched a region in scope.
+pub async fn import_in_scope(reader: &mut impl Reader, scope: &Scope, id: ImportId) -> Result<bool, DbError> {
+    let mut sql = Sql::new("SELECT import_id FROM import_region WHERE import_id = ");
+    sql.push_bind(id).push(" AND region_id IN (").push_list(scope.regions()).push(") LIMIT 1");
+    Ok(reader.one::<(ImportId,)>(sql).await?.is_some())
+}

@@ -1,0 +1,265 @@
+//! Taking lists away: what she is about to take, her exports, and the file itself.
+
+use actix_web::http::header::{self, ContentDisposition, DispositionParam, DispositionType};
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use askama::Template;
+use serde::Deserialize;
+
+use super::Portal;
+use super::error::WebError;
+use super::form::{Errors, Posted};
+use super::guard::{Allowed, CreateExports};
+use super::page::{Shell, see_other};
+use super::transactions::thousands;
+use super::transactions_known::Known;
+use crate::actions::exports::{self, Names};
+use crate::domain::access::{Permission, Scope};
+use crate::domain::id::{ExportId, RegionId};
+use crate::domain::list_query::{Calendar, Column, ListQuery};
+use crate::domain::refusal::Refusal;
+use crate::domain::time::Instant;
+use crate::store::exports::{ExportRow, NewExport};
+use crate::store::transaction_totals::COUNT_MOST;
+use crate::store::{exports as kept, transaction_list, transaction_query};
+
+/// The most exports on her page.
+const SHOWN: i64 = 100;
+
+struct Made {
+    words: String,
+    when: String,
+    datetime: String,
+    format: &'static str,
+    rows: String,
+    bytes: String,
+    sha256: String,
+    href: String,
+}
+
+#[derive(Template)]
+#[template(path = "exports/list.html")]
+struct ListPage {
+    shell: Shell,
+    made: Vec<Made>,
+    zone: &'static str,
+    may_list: bool,
+}
+
+#[derive(Template)]
+#[template(path = "exports/new.html")]
+struct NewPage {
+    shell: Shell,
+    crumbs: Vec<(String, String)>,
+    notices: Vec<String>,
+    errors: Errors,
+    words: String,
+    rows: String,
+    query: String,
+    key: String,
+    columns: &'static str,
+    format: &'static str,
+    back: String,
+    column_options: Vec<(&'static str, &'static str, String)>,
+    format_options: Vec<(&'static str, &'static str, &'static str)>,
+}
+
+/// What the form sends.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wanted {
+    key: String,
+    query: String,
+    columns: String,
+    format: String,
+}
+
+/// The rows a person may take away: where she may both see transactions and export.
+fn reach(who: &Allowed<CreateExports>) -> Scope {
+    let (reads, exports) = (who.scope(Permission::TransactionsRead), who.reach());
+    let both = reads.regions().filter(|region| exports.covers(*region));
+    Scope::of(both, reads.is_whole() && exports.is_whole())
+}
+
+/// `GET /exports`: her own, newest first.
+pub async fn list(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<CreateExports>) -> Result<HttpResponse, WebError> {
+    let scope = reach(&who);
+    let mut read = portal.store.read().await?;
+    let known = Known::read(&mut read, &scope).await?;
+    let rows = kept::list(&mut read, who.person.id, SHOWN).await?;
+    drop(read);
+    let made = |row: ExportRow| Made {
+        when: row.at.local(known.zone()),
+        datetime: row.at.iso(),
+        format: if row.format == "excel" { "CSV for Excel" } else { "CSV for programs" },
+        rows: row.rows_written.map(thousands).unwrap_or_default(),
+        bytes: row.bytes_written.map(size).unwrap_or_default(),
+        sha256: row.sha256.map(|hash| hash.iter().map(|byte| format!("{byte:02x}")).collect()).unwrap_or_default(),
+        href: format!("/exports/{}/file", row.id),
+        words: row.words,
+    };
+    let page = ListPage {
+        shell: Shell::new(&req, &portal, &who, "Exports"),
+        made: rows.into_iter().map(made).collect(),
+        zone: known.zone().name(),
+        may_list: who.access.has(Permission::TransactionsRead),
+    };
+    page.shell.answer(StatusCode::OK, &page)
+}
+
+/// Bytes as people read them.
+fn size(bytes: i64) -> String {
+    match bytes {
+        ..10_000 => format!("{} bytes", thousands(bytes)),
+        ..10_000_000 => format!("{} kB", thousands(bytes / 1000)),
+        _ => format!("{} MB", thousands(bytes / 1_000_000)),
+    }
+}
+
+/// `GET /exports/new?…`: the question of a list in the address; which columns, which kind of file.
+pub async fn new(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<CreateExports>) -> Result<HttpResponse, WebError> {
+    let parsed = ListQuery::parse(req.query_string());
+    let key = portal.store.random.token(16);
+    show(&req, &portal, &who, parsed.query, parsed.notices, key, ("view", "excel"), Errors::none()).await
+}
+
+#[expect(clippy::too_many_arguments, reason = "what the form holds, for its first showing and for one with what is wrong in it")]
+async fn show(
+    req: &HttpRequest,
+    portal: &Portal,
+    who: &Allowed<CreateExports>,
+    query: ListQuery,
+    notices: Vec<String>,
+    key: String,
+    (columns, format): (&'static str, &'static str),
+    errors: Errors,
+) -> Result<HttpResponse, WebError> {
+    let scope = reach(who);
+    let mut read = portal.store.read().await?;
+    let known = Known::read(&mut read, &scope).await?;
+    let asked = transaction_list::ask(&mut read, &scope, &query, known.calendar(portal.store.now())).await?;
+    let totals = known.totals(&mut read, &asked, false).await?;
+    drop(read);
+    let rows = if totals.capped { format!("More than {}", thousands(COUNT_MOST)) } else { thousands(totals.count()) };
+    let view: Vec<&str> = query.columns().iter().map(|column| column.label()).collect();
+    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let page = NewPage {
+        shell: Shell::new(req, portal, who, "Export transactions").with_errors(!errors.is_empty()),
+        crumbs: vec![("/exports".to_owned(), "Exports".to_owned())],
+        notices,
+        words: query.words(&|filter, id| known.name(filter, id)),
+        rows,
+        back: query.href("/transactions", ""),
+        query: query.text(),
+        key,
+        columns,
+        format,
+        column_options: vec![
+            ("view", "The columns of this list", view.join(", ")),
+            ("all", "All columns", "Without e-mail addresses and employee numbers: those are chosen in the list.".to_owned()),
+        ],
+        format_options: vec![
+            ("excel", "CSV for Excel", "With a byte-order mark; text that a spreadsheet would run as a formula is guarded with an apostrophe."),
+            ("machine", "CSV for programs", "Column codes as headings, text exactly as it is stored."),
+        ],
+        errors,
+    };
+    page.shell.answer(status, &page)
+}
+
+/// `POST /exports`: notes it, and leads to the file.
+pub async fn create(
+    req: HttpRequest,
+    portal: web::Data<Portal>,
+    who: Allowed<CreateExports>,
+    Posted(sent): Posted<Wanted>,
+) -> Result<HttpResponse, WebError> {
+    let query = ListQuery::parse(&sent.query).query;
+    let mut errors = Errors::none();
+    let all = match sent.columns.as_str() {
+        "view" => false,
+        "all" => true,
+        _ => {
+            errors.add("columns", "Choose which columns");
+            false
+        }
+    };
+    if exports::preset(&sent.format).is_none() {
+        errors.add("format", "Choose a kind of file");
+    }
+    if !errors.is_empty() {
+        return show(&req, &portal, &who, query, Vec::new(), sent.key, ("view", "excel"), errors).await;
+    }
+    let query = if all { query.with_columns(Some(Column::all_but_personal())) } else { query };
+    let scope = reach(&who);
+    let mut read = portal.store.read().await?;
+    let known = Known::read(&mut read, &scope).await?;
+    drop(read);
+    let regions = transaction_query::regions_of(&scope, &query);
+    let region: Option<RegionId> = if let [only] = regions.as_slice() { Some(*only) } else { None };
+    let words = query.words(&|filter, id| known.name(filter, id));
+    let new = NewExport { what: "transactions".to_owned(), query: query.text(), words, format: sent.format };
+    let id = exports::create(&portal.store, who.actor.clone(), &sent.key, new, region).await?;
+    Ok(see_other(&portal, &format!("/exports/{id}/file"), None))
+}
+
+/// `transactions_2026-11-01_2026-11-22_20261122T2130Z.csv`: what, the days asked for, when it was made.
+fn file_name(query: &ListQuery, calendar: &Calendar, now: Instant) -> String {
+    let (from, to) = query.period.days(calendar);
+    let days: String = [from, to].into_iter().flatten().map(|day| format!("{}_", day.iso())).collect();
+    format!("transactions_{days}{}.csv", now.utc().format("%Y%m%dT%H%MZ"))
+}
+
+/// `GET /exports/{id}/file`: only for the one who asked for it, with what she may see at this moment.
+pub async fn file(
+    req: HttpRequest,
+    portal: web::Data<Portal>,
+    who: Allowed<CreateExports>,
+    path: web::Path<String>,
+) -> Result<HttpResponse, WebError> {
+    if req.headers().contains_key("sec-purpose") {
+        // Nobody has asked for it yet: the browser guesses.
+        return Err(WebError::Busy);
+    }
+    let id = ExportId::parse(&path).ok_or(Refusal::NotFound)?;
+    let scope = reach(&who);
+    let mut read = portal.store.read().await?;
+    let row = kept::find(&mut read, who.person.id, id).await?.ok_or(Refusal::NotFound)?;
+    let preset = exports::preset(&row.format).ok_or(Refusal::NotFound)?;
+    let query = ListQuery::parse(&row.query).query;
+    let known = Known::read(&mut read, &scope).await?;
+    // Words like "this month" mean what they meant when she asked.
+    let calendar = known.calendar(row.at);
+    let asked = transaction_list::ask(&mut read, &scope, &query, calendar).await?;
+    let plan = kept::plan(&asked, query.columns(), portal.store.engine());
+    drop(read);
+    let names = Names { known: known.names.clone(), base_digits: known.base_digits };
+    let body = exports::download(&portal.store, who.actor.clone(), id, plan, preset, query.columns(), names);
+    let name = DispositionParam::Filename(file_name(&query, &calendar, portal.store.now()));
+    Ok(HttpResponse::Ok()
+        .content_type("text/csv; charset=utf-8")
+        .insert_header(ContentDisposition { disposition: DispositionType::Attachment, parameters: vec![name] })
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .streaming(body))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::time::Day;
+
+    #[test]
+    fn a_file_is_called_by_what_it_holds() {
+        let calendar = Calendar { zone: chrono_tz::UTC, today: Day(20_779), fiscal_start_month: 1 };
+        let now = Instant(1_795_383_000_000_000);
+        let name = |query: &str| file_name(&ListQuery::parse(query).query, &calendar, now);
+        assert_eq!(name(""), "transactions_20261122T2130Z.csv");
+        assert_eq!(name("from=2026-11-01&to=2026-11-22"), "transactions_2026-11-01_2026-11-22_20261122T2130Z.csv");
+        assert_eq!(name("q=%22%0d%0a../x"), "transactions_20261122T2130Z.csv");
+    }
+
+    #[test]
+    fn sizes_are_readable() {
+        assert_eq!([size(999), size(123_456), size(205_000_000)], ["999 bytes", "123 kB", "205 MB"]);
+    }
+}

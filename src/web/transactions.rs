@@ -1,0 +1,280 @@
+//! The list of transactions.
+
+use std::sync::Arc;
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use askama::Template;
+
+use super::Portal;
+use super::error::WebError;
+use super::guard::{Allowed, ReadTransactions};
+use super::page::Shell;
+use super::transactions_filter::{ColumnChooser, FilterBar};
+use super::transactions_known::Known;
+use crate::domain::access::Permission;
+use crate::domain::currency::Currency;
+use crate::domain::id::TransactionId;
+use crate::domain::list_query::{Chip, Column, Kind, ListQuery, Parsed, Sort, SortBy};
+use crate::domain::money;
+use crate::domain::time::{Day, Instant};
+use crate::store::cells::Cell;
+use crate::store::transaction_list::{self, Line, Page, Place};
+use crate::store::transaction_totals::{COUNT_MOST, Totals};
+
+/// A column's head.
+pub struct Head {
+    /// Its words.
+    pub label: String,
+    /// Where the link leads that sorts by it; empty where it does not sort.
+    pub href: String,
+    /// `none`, `ascending` or `descending`.
+    pub state: &'static str,
+    /// `num` for numbers.
+    pub class: &'static str,
+}
+
+/// One value in the table.
+#[derive(Default)]
+pub struct Shown {
+    /// The words.
+    pub text: String,
+    /// Where it leads; empty for nowhere.
+    pub href: String,
+    /// The tone of a status; `None` for what is no status.
+    pub tone: Option<&'static str>,
+    /// For a moment: as a machine reads it.
+    pub datetime: String,
+    /// `num` for numbers.
+    pub class: &'static str,
+}
+
+/// The sum of one currency.
+pub struct SumLine {
+    /// The amount, grouped.
+    pub amount: String,
+    /// The code of the currency.
+    pub currency: String,
+    /// How many transactions.
+    pub count: String,
+}
+
+#[derive(Template)]
+#[template(path = "transactions/list.html")]
+struct ListPage {
+    shell: Shell,
+    notices: Vec<String>,
+    bar: FilterBar,
+    chooser: ColumnChooser,
+    chips: Vec<Chip>,
+    clear: String,
+    export: String,
+    heads: Vec<Head>,
+    rows: Vec<Vec<Shown>>,
+    sums: Vec<SumLine>,
+    /// (columns before the amount, columns after the currency) where sums stand under their column.
+    foot: Option<(usize, usize)>,
+    count: String,
+    exact: String,
+    previous: String,
+    next: String,
+    filtered: bool,
+    mixed_amounts: bool,
+    can_import: bool,
+}
+
+/// A whole number with its thousands apart.
+pub fn thousands(number: i64) -> String {
+    let digits = number.unsigned_abs().to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3 + 1);
+    if number < 0 {
+        out.push('\u{2212}');
+    }
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// The tone of a status word: what is done is good, what failed is bad, what is under way or stopped asks for a look.
+pub fn tone(code: &str) -> &'static str {
+    match code {
+        "executed" | "succeeded" | "redeemed" | "matched" | "posted" | "approved" => "ok",
+        "failed" | "mismatched" | "missing" | "rejected" => "bad",
+        "partially_failed" | "pending_approval" | "pending" | "frozen" | "expired" => "warn",
+        "open" | "scheduled" | "partially_redeemed" => "info",
+        _ => "",
+    }
+}
+
+/// A status in words.
+pub fn status_label(column: Column, code: &str) -> String {
+    use crate::domain::list_query::Filter;
+    let filter = match column {
+        Column::OrderStatus => Filter::OrderStatus,
+        Column::DeliveryStatus => Filter::DeliveryStatus,
+        Column::RedemptionStatus => Filter::RedemptionStatus,
+        Column::ReconStatus => Filter::ReconStatus,
+        Column::ApprovalStatus => Filter::ApprovalStatus,
+        Column::Channel => Filter::Channel,
+        _ => return code.to_owned(),
+    };
+    filter.words().into_iter().find(|(known, _)| *known == code).map_or(code, |(_, label)| label).to_owned()
+}
+
+/// One value in words.
+fn shown(column: Column, cell: &Cell, line: &Line, known: &Known) -> Shown {
+    let text = |text: String| Shown { text, ..Shown::default() };
+    let number = |text: String| Shown { text, class: "num", ..Shown::default() };
+    let name = |prefix: &str, path: &str| {
+        let Some(id) = cell.id() else { return Shown::default() };
+        let text = known.names.get(&id).cloned().unwrap_or_default();
+        let href = format!("{path}{prefix}_{}", crate::domain::id::encode(id.as_u128()));
+        Shown { text, href, ..Shown::default() }
+    };
+    let digits = Currency::parse(&line.currency);
+    match column.kind() {
+        Kind::Text if column == Column::ExternalId => {
+            let text = cell.text().map_or_else(|| line.id.short(), str::to_owned);
+            Shown { text, href: format!("/transactions/{}", line.id), ..Shown::default() }
+        }
+        Kind::Text => text(cell.text().unwrap_or_default().to_owned()),
+        Kind::Code if matches!(column, Column::Currency) => text(cell.text().unwrap_or_default().to_owned()),
+        Kind::Code => {
+            let code = cell.text().unwrap_or_default();
+            let tone = (column != Column::Channel).then(|| tone(code));
+            Shown { text: status_label(column, code), tone, ..Shown::default() }
+        }
+        Kind::Amount => match (cell.int(), digits) {
+            (Some(minor), Some(currency)) => number(money::grouped(minor, currency)),
+            _ => number(String::new()),
+        },
+        Kind::BaseAmount => {
+            let mut out = String::new();
+            cell.int().iter().for_each(|minor| money::write_plain(&mut out, *minor, known.base_digits));
+            number(out)
+        }
+        Kind::Integer => number(cell.int().map(|number| number.to_string()).unwrap_or_default()),
+        Kind::Instant => match cell.int().map(Instant) {
+            Some(at) => Shown { text: at.local(known.zone()), datetime: at.iso(), ..Shown::default() },
+            None => Shown::default(),
+        },
+        Kind::Day => text(cell.int().map(|day| Day(day).iso()).unwrap_or_default()),
+        Kind::Id("txn") => {
+            let id = cell.id().map(|id| TransactionId(id).to_string()).unwrap_or_default();
+            Shown { href: format!("/transactions/{id}"), text: id, ..Shown::default() }
+        }
+        Kind::Id(prefix) => text(cell.id().map(|id| format!("{prefix}_{}", crate::domain::id::encode(id.as_u128()))).unwrap_or_default()),
+        Kind::RegionName => name("reg", "/regions/"),
+        Kind::BudgetName => name("bud", "/budgets/"),
+        Kind::SourceName => Shown { href: String::new(), ..name("src", "") },
+    }
+}
+
+/// Where on the list the address says she is.
+fn place(parsed: &Parsed) -> Place {
+    let id = |key: &str| parsed.page_value(key).and_then(TransactionId::parse);
+    match (id("after"), id("before")) {
+        (Some(id), _) => Place::After(id),
+        (None, Some(id)) => Place::Before(id),
+        (None, None) => Place::First,
+    }
+}
+
+fn heads(query: &ListQuery, known: &Known) -> Vec<Head> {
+    let head = |column: &Column| {
+        let by = match column {
+            Column::IssuedAt => Some(SortBy::Issued),
+            Column::AmountIssued => Some(SortBy::Amount),
+            _ => None,
+        };
+        let zoned = column.kind() == Kind::Instant;
+        let label = if zoned { format!("{} ({})", column.label(), known.zone().name()) } else { column.label().to_owned() };
+        let class = if matches!(column.kind(), Kind::Amount | Kind::BaseAmount | Kind::Integer) { "num" } else { "" };
+        let Some(by) = by else { return Head { label, href: String::new(), state: "none", class } };
+        let current = query.sort.by == by;
+        let descending = !(current && query.sort.descending);
+        let state = match (current, query.sort.descending) {
+            (false, _) => "none",
+            (true, true) => "descending",
+            (true, false) => "ascending",
+        };
+        Head { label, href: query.clone().sorted(Sort { by, descending }).href("/transactions", ""), state, class }
+    };
+    query.columns().iter().map(head).collect()
+}
+
+fn sum_lines(totals: &Totals) -> Vec<SumLine> {
+    let line = |sum: &crate::store::transaction_totals::Sum| {
+        let currency = Currency::parse(&sum.currency);
+        let amount = currency.map_or_else(|| sum.amount.to_string(), |currency| money::grouped(sum.amount, currency));
+        SumLine { amount, currency: sum.currency.clone(), count: thousands(sum.count) }
+    };
+    if totals.capped { Vec::new() } else { totals.sums.iter().map(line).collect() }
+}
+
+/// Where the sums stand: under the amount, when its currency stands beside it.
+fn foot(columns: &[Column]) -> Option<(usize, usize)> {
+    let at = columns.iter().position(|column| *column == Column::AmountIssued).filter(|at| *at > 0)?;
+    (columns.get(at + 1) == Some(&Column::Currency)).then(|| (at, columns.len() - at - 2))
+}
+
+fn count_words(lines: usize, totals: &Totals) -> String {
+    let count = totals.count();
+    if totals.capped {
+        return format!("Showing {lines} of more than {} transactions", thousands(COUNT_MOST));
+    }
+    match count {
+        1 => "1 transaction".to_owned(),
+        _ if usize::try_from(count) == Ok(lines) => format!("{} transactions", thousands(count)),
+        _ => format!("Showing {lines} of {} transactions", thousands(count)),
+    }
+}
+
+fn list_page(shell: Shell, parsed: Parsed, known: &Known, page: &Page, totals: &Totals, may: (bool, bool)) -> ListPage {
+    let query = &parsed.query;
+    let columns = query.columns();
+    let row = |line: &Line| columns.iter().zip(&line.cells).map(|(column, cell)| shown(*column, cell, line, known)).collect();
+    let cursor = |key: &str, id: Option<TransactionId>| id.map(|id| query.href("/transactions", &format!("{key}={id}"))).unwrap_or_default();
+    let name = |filter, id| known.name(filter, id);
+    ListPage {
+        bar: FilterBar::new(query, known),
+        chooser: ColumnChooser::new(query),
+        chips: query.chips(&name),
+        clear: query.cleared().href("/transactions", ""),
+        export: if may.0 { query.href("/exports/new", "") } else { String::new() },
+        heads: heads(query, known),
+        rows: page.lines.iter().map(row).collect(),
+        sums: sum_lines(totals),
+        foot: foot(columns),
+        count: count_words(page.lines.len(), totals),
+        exact: if totals.capped { query.href("/transactions", "count=exact") } else { String::new() },
+        previous: cursor("before", page.previous),
+        next: cursor("after", page.next),
+        filtered: query.is_filtered(),
+        mixed_amounts: query.sort.by == SortBy::Amount && totals.sums.len() > 1,
+        can_import: may.1,
+        notices: parsed.notices.clone(),
+        shell,
+    }
+}
+
+/// `GET /transactions`.
+pub async fn list(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<ReadTransactions>) -> Result<HttpResponse, WebError> {
+    let parsed = ListQuery::parse(req.query_string());
+    let scope = who.reach();
+    let mut read = portal.store.read().await?;
+    let known: Arc<Known> = Known::read(&mut read, &scope).await?;
+    let asked = transaction_list::ask(&mut read, &scope, &parsed.query, known.calendar(portal.store.now())).await?;
+    let page = transaction_list::page(&mut read, &asked, place(&parsed)).await?;
+    let totals = known.totals(&mut read, &asked, parsed.page_value("count") == Some("exact")).await?;
+    drop(read);
+    let may = (who.access.has(Permission::ExportsCreate), who.access.has(Permission::ImportsRun));
+    let shell = Shell::new(&req, &portal, &who, "Transactions");
+    drop(asked);
+    let page = list_page(shell, parsed, &known, &page, &totals, may);
+    page.shell.answer(StatusCode::OK, &page)
+}

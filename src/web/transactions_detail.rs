@@ -1,0 +1,393 @@
+//! One transaction: every field, its separate statuses, one timeline, and its budget.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use askama::Template;
+use serde::Deserialize;
+
+use super::Portal;
+use super::error::{WebError, status_of};
+use super::form::{Errors, Posted, encoded};
+use super::guard::{Allowed, AssignTransactions, ReadTransactions, Signed};
+use super::page::{Shell, see_other};
+use super::transactions::{status_label, tone};
+use super::transactions_known::Known;
+use super::transactions_timeline::{self as timeline, Moment};
+use crate::actions::transactions::{self, Assignment, Effect, Preview};
+use crate::domain::access::{Permission, Scope};
+use crate::domain::currency::Currency;
+use crate::domain::id::{BudgetId, TransactionId};
+use crate::domain::list_query::Column;
+use crate::domain::money;
+use crate::domain::refusal::Refusal;
+use crate::domain::time::Instant;
+use crate::store::db::Read;
+use crate::store::failure::{DbError, Failure};
+use crate::store::transaction_detail::{self, TransactionRow};
+use crate::store::{audit_log, ledger, recipients};
+
+/// One fact: its name, its words, where it leads (empty for nowhere).
+pub struct Fact {
+    label: &'static str,
+    text: String,
+    href: String,
+}
+
+/// One status axis.
+pub struct Axis {
+    label: &'static str,
+    tone: &'static str,
+    text: String,
+}
+
+#[derive(Template)]
+#[template(path = "transactions/detail.html")]
+struct DetailPage {
+    shell: Shell,
+    crumbs: Vec<(String, String)>,
+    title: String,
+    id: String,
+    amount: String,
+    currency: String,
+    axes: Vec<Axis>,
+    links: Vec<Fact>,
+    facts: Vec<Fact>,
+    money: Vec<Fact>,
+    timeline: Vec<Moment>,
+    assign: String,
+    assign_words: &'static str,
+    audit: String,
+}
+
+/// Everything a page about one transaction reads.
+struct Seen {
+    row: TransactionRow,
+    currency: Currency,
+    known: std::sync::Arc<Known>,
+    scope: Scope,
+}
+
+async fn seen(portal: &Portal, scope: Scope, id: &str) -> Result<(Read, Seen), WebError> {
+    let id = TransactionId::parse(id).ok_or(Refusal::NotFound)?;
+    let mut read = portal.store.read().await?;
+    let row = transaction_detail::find(&mut read, &scope, id).await?.ok_or(Refusal::NotFound)?;
+    let known = Known::read(&mut read, &scope).await?;
+    let currency = row.currency()?;
+    Ok((read, Seen { row, currency, known, scope }))
+}
+
+fn fact(label: &'static str, text: impl Into<String>) -> Fact {
+    Fact { label, text: text.into(), href: String::new() }
+}
+
+fn linked(label: &'static str, text: String, href: String) -> Fact {
+    Fact { label, text, href }
+}
+
+fn maybe(label: &'static str, text: Option<&str>) -> Fact {
+    fact(label, text.unwrap_or_default())
+}
+
+impl Seen {
+    fn amount(&self, label: &'static str, minor: Option<i64>) -> Fact {
+        fact(label, minor.map(|minor| format!("{} {}", money::grouped(minor, self.currency), self.currency)).unwrap_or_default())
+    }
+
+    fn at(&self, label: &'static str, at: Option<Instant>) -> Fact {
+        fact(label, at.map(|at| at.local(self.known.zone())).unwrap_or_default())
+    }
+
+    fn named(&self, id: uuid::Uuid) -> String {
+        self.known.names.get(&id).cloned().unwrap_or_default()
+    }
+
+    fn axes(&self) -> Vec<Axis> {
+        let row = &self.row;
+        let axis = |label, column, code: &str| Axis { label, tone: tone(code), text: status_label(column, code) };
+        vec![
+            axis("Order", Column::OrderStatus, &row.order_status),
+            axis("Delivery", Column::DeliveryStatus, &row.delivery_status),
+            axis("Redemption", Column::RedemptionStatus, &row.redemption_status),
+            axis("Reconciliation", Column::ReconStatus, &row.recon_status),
+            axis("Approval", Column::ApprovalStatus, &row.approval_status),
+        ]
+    }
+
+    /// Where it belongs, each with the list behind it.
+    async fn links(&self, read: &mut Read) -> Result<Vec<Fact>, DbError> {
+        let row = &self.row;
+        let list = |key: &str, value: &str| format!("/transactions?{key}={}", encoded(value));
+        let mut links = vec![linked("Region", self.named(row.region_id.0), format!("/regions/{}", row.region_id))];
+        links.push(match row.budget_id {
+            Some(id) => linked("Budget", self.named(id.0), format!("/budgets/{id}")),
+            None => fact("Budget", "None"),
+        });
+        let recipient = match row.recipient_id {
+            Some(id) => recipients::find(read, &self.scope, id).await?,
+            None => None,
+        };
+        if let Some(recipient) = recipient {
+            let name = if recipient.name.is_empty() { recipient.id.short() } else { recipient.name };
+            links.push(linked("Recipient", name, list("recipient", &recipient.id.to_string())));
+            links.push(fact("E-mail", recipient.email));
+            links.push(fact("Employee number", recipient.employee_number));
+        }
+        for (label, key, value) in [("Order", "order", &row.order_id), ("Batch", "batch", &row.batch_id)] {
+            if let Some(value) = value {
+                links.push(linked(label, value.clone(), list(key, value)));
+            }
+        }
+        links.push(fact("Source", self.named(row.source_id.0)));
+        if let Some((id, _)) = transaction_detail::import_of(read, row.import_no).await? {
+            links.push(linked("Import", id.short(), format!("/imports/{id}")));
+        }
+        links.retain(|fact| !fact.text.is_empty());
+        Ok(links)
+    }
+
+    fn money(&self) -> Vec<Fact> {
+        let row = &self.row;
+        let base = row.base_amount.map(|minor| {
+            let mut out = String::new();
+            money::write_plain(&mut out, minor, self.known.base_digits);
+            out
+        });
+        vec![
+            self.amount("Issued", Some(row.amount_issued)),
+            self.amount("Charged", row.amount_charged),
+            self.amount("Fee", row.fee),
+            self.amount("Discount", row.discount),
+            self.amount("Remaining balance", row.remaining_balance),
+            maybe("Rate", row.fx_rate.as_deref()),
+            fact("Rate date", row.fx_date.map(|day| day.words()).unwrap_or_default()),
+            maybe("Base amount", base.as_deref()),
+        ]
+    }
+
+    fn facts(&self) -> Vec<Fact> {
+        let row = &self.row;
+        vec![
+            maybe("External id", row.external_id.as_deref()),
+            maybe("Product", row.product.as_deref()),
+            maybe("Campaign", row.campaign.as_deref()),
+            fact("Channel", status_label(Column::Channel, &row.channel)),
+            fact("Line", row.line_number.map(|line| line.to_string()).unwrap_or_default()),
+            maybe("PO number", row.po_number.as_deref()),
+            maybe("Cost centre", row.cost_center.as_deref()),
+            maybe("GL account", row.gl_account.as_deref()),
+            maybe("Reason code", row.reason_code.as_deref()),
+            fact("Accounting date", row.effective_date.words()),
+            self.at("Created", Some(row.created_at)),
+            self.at("Issued", Some(row.issued_at)),
+            self.at("Delivered", row.delivered_at),
+            self.at("Redeemed", row.redeemed_at),
+            self.at("Expires", row.expires_at),
+            self.at("Canceled", row.canceled_at),
+            self.at("Last changed", Some(row.updated_at)),
+            maybe("Note", row.note.as_deref()),
+        ]
+    }
+}
+
+/// `GET /transactions/{id}`.
+pub async fn page(
+    req: HttpRequest,
+    portal: web::Data<Portal>,
+    who: Allowed<ReadTransactions>,
+    path: web::Path<String>,
+) -> Result<HttpResponse, WebError> {
+    let (mut read, seen) = seen(&portal, who.reach(), &path).await?;
+    let row = &seen.row;
+    let links = seen.links(&mut read).await?;
+    let postings = transaction_detail::postings(&mut read, &who.scope(Permission::BudgetsRead), row.id).await?;
+    let wanted =
+        audit_log::Wanted { object_kind: Some("transaction".to_owned()), object_id: Some(row.id.to_string()), ..audit_log::Wanted::default() };
+    let events = audit_log::list(&mut read, &seen.scope, &wanted, 100).await?;
+    let import = transaction_detail::import_of(&mut read, row.import_no).await?;
+    drop(read);
+    let may_assign = who.may(Permission::TransactionsAssign, row.region_id);
+    let page = DetailPage {
+        shell: Shell::new(&req, &portal, &who, format!("Transaction {}", row.title())),
+        crumbs: vec![("/transactions".to_owned(), "Transactions".to_owned())],
+        title: row.title(),
+        id: row.id.to_string(),
+        amount: money::grouped(row.amount_issued, seen.currency),
+        currency: row.currency_code.clone(),
+        axes: seen.axes(),
+        links,
+        facts: seen.facts().into_iter().filter(|fact| !fact.text.is_empty()).collect(),
+        money: seen.money().into_iter().filter(|fact| !fact.text.is_empty()).collect(),
+        timeline: timeline::of(row, seen.currency, &seen.known, import, &postings, &events),
+        assign: if may_assign { format!("/transactions/{}/assignment", row.id) } else { String::new() },
+        assign_words: if row.budget_id.is_some() { "Move to another budget" } else { "Assign to a budget" },
+        audit: if who.access.may(Permission::AuditRead, row.region_id) { format!("/audit?object={}", row.id) } else { String::new() },
+    };
+    page.shell.answer(StatusCode::OK, &page)
+}
+
+/// A budget before and after, in words.
+struct Balance {
+    name: String,
+    before: String,
+    after: String,
+}
+
+#[derive(Template)]
+#[template(path = "transactions/assignment.html")]
+struct AssignmentPage {
+    shell: Shell,
+    crumbs: Vec<(String, String)>,
+    errors: Errors,
+    id: String,
+    title: String,
+    amount: String,
+    currency: String,
+    now: String,
+    budgets: Vec<(String, String)>,
+    chosen: String,
+    key: String,
+    version: i64,
+    /// The balances, once a budget was chosen that it can go to.
+    check: Vec<Balance>,
+}
+
+/// What the address of the form may carry: the budget that was chosen.
+#[derive(Deserialize)]
+pub struct Choice {
+    #[serde(default)]
+    budget: String,
+}
+
+/// What the confirmation sends.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Confirmed {
+    key: String,
+    version: i64,
+    budget: String,
+}
+
+/// The budgets it could go to: of its region and currency, active, not its own.
+fn choices(seen: &Seen) -> Vec<(String, String)> {
+    let fits = |budget: &&super::transactions_known::BudgetChoice| {
+        budget.region == seen.row.region_id
+            && budget.currency == seen.row.currency_code
+            && budget.status == "active"
+            && Some(budget.id) != seen.row.budget_id
+    };
+    seen.known.budgets.iter().filter(fits).map(|budget| (budget.id.to_string(), budget.name.clone())).collect()
+}
+
+async fn preview(read: &mut Read, seen: &Seen, chosen: BudgetId) -> Result<Preview, Failure> {
+    let new = ledger::find(read, &seen.scope, chosen).await?.ok_or(Refusal::Invalid("budget", "Choose a budget".to_owned()))?.budget()?;
+    let old = match seen.row.budget_id {
+        Some(id) => match ledger::find(read, &seen.scope, id).await? {
+            Some(old) => Some(old.budget()?),
+            None => None,
+        },
+        None => None,
+    };
+    transactions::preview(read, &seen.row, old, new).await
+}
+
+fn balances(preview: Preview) -> Vec<Balance> {
+    let balance = |effect: Effect| Balance {
+        before: money::grouped(effect.budget.figures.available(), effect.budget.currency),
+        after: money::grouped(effect.after.available(), effect.budget.currency),
+        name: effect.budget.name,
+    };
+    preview.from.into_iter().chain([preview.to]).map(balance).collect()
+}
+
+struct Form {
+    chosen: String,
+    key: String,
+    version: i64,
+    errors: Errors,
+    status: StatusCode,
+}
+
+async fn show(req: &HttpRequest, portal: &Portal, who: &Signed, mut read: Read, seen: Seen, mut form: Form) -> Result<HttpResponse, WebError> {
+    let mut check = Vec::new();
+    if form.errors.is_empty() && !form.chosen.is_empty() {
+        let previewed = match BudgetId::parse(&form.chosen) {
+            Some(chosen) => preview(&mut read, &seen, chosen).await,
+            None => Err(Refusal::Invalid("budget", "Choose a budget".to_owned()).into()),
+        };
+        match previewed {
+            Ok(preview) => check = balances(preview),
+            Err(Failure::Refused(refusal)) => {
+                form.status = status_of(&refusal);
+                form.errors = Errors::of(&refusal);
+            }
+            Err(failure) => return Err(failure.into()),
+        }
+    }
+    drop(read);
+    let row = &seen.row;
+    let title = if row.budget_id.is_some() { "Move to another budget" } else { "Assign to a budget" };
+    let now = row.budget_id.map(|id| seen.named(id.0)).unwrap_or_default();
+    let page = AssignmentPage {
+        shell: Shell::new(req, portal, who, title).with_errors(!form.errors.is_empty()),
+        crumbs: vec![("/transactions".to_owned(), "Transactions".to_owned()), (format!("/transactions/{}", row.id), row.title())],
+        errors: form.errors,
+        id: row.id.to_string(),
+        title: title.to_owned(),
+        amount: money::grouped(row.amount_issued, seen.currency),
+        currency: row.currency_code.clone(),
+        now: if now.is_empty() { "No budget".to_owned() } else { now },
+        budgets: choices(&seen),
+        chosen: form.chosen,
+        key: form.key,
+        version: form.version,
+        check,
+    };
+    page.shell.answer(form.status, &page)
+}
+
+/// `GET /transactions/{id}/assignment`: the form, and with a budget in the address the check.
+pub async fn form(
+    req: HttpRequest,
+    portal: web::Data<Portal>,
+    who: Allowed<AssignTransactions>,
+    path: web::Path<String>,
+    choice: web::Query<Choice>,
+) -> Result<HttpResponse, WebError> {
+    let (read, seen) = seen(&portal, who.scope(Permission::TransactionsRead), &path).await?;
+    if !who.may(Permission::TransactionsAssign, seen.row.region_id) {
+        return Err(Refusal::Forbidden(Permission::TransactionsAssign).into());
+    }
+    let (key, version) = (portal.store.random.token(16), seen.row.version);
+    let chosen = choice.into_inner().budget;
+    show(&req, &portal, &who, read, seen, Form { chosen, key, version, errors: Errors::none(), status: StatusCode::OK }).await
+}
+
+/// `POST /transactions/{id}/assignment`.
+pub async fn assign(
+    req: HttpRequest,
+    portal: web::Data<Portal>,
+    who: Allowed<AssignTransactions>,
+    path: web::Path<String>,
+    Posted(sent): Posted<Confirmed>,
+) -> Result<HttpResponse, WebError> {
+    let transaction = TransactionId::parse(&path).ok_or(Refusal::NotFound)?;
+    let done = match BudgetId::parse(&sent.budget) {
+        Some(budget) => {
+            let wanted = Assignment { transaction, version: sent.version, budget };
+            transactions::assign(&portal.store, who.actor.clone(), &sent.key, wanted).await
+        }
+        None => Err(Refusal::Invalid("budget", "Choose a budget".to_owned()).into()),
+    };
+    match done {
+        Ok(_) => Ok(see_other(&portal, &format!("/transactions/{transaction}"), Some(("ok", "The transaction has its new budget.".to_owned())))),
+        Err(Failure::Refused(refusal @ (Refusal::NotFound | Refusal::Forbidden(_)))) => Err(refusal.into()),
+        Err(Failure::Refused(refusal)) => {
+            let (read, seen) = seen(&portal, who.scope(Permission::TransactionsRead), &path).await?;
+            let (errors, status) = (Errors::of(&refusal), status_of(&refusal));
+            // What it is now is shown, and what is decided next is about that.
+            let (key, version) = (portal.store.random.token(16), seen.row.version);
+            show(&req, &portal, &who, read, seen, Form { chosen: sent.budget, key, version, errors, status }).await
+        }
+        Err(failure) => Err(failure.into()),
+    }
+}
