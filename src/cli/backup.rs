@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use super::exit::{CliError, Exit};
 use super::progress::Progress;
 use super::{Settings, say, serve};
+use crate::actions::audit::{self, Verdict};
 use crate::actions::backups;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -87,8 +88,12 @@ pub(super) fn digest(file: &Path) -> std::io::Result<(u64, String)> {
 pub(super) async fn checked(pools: &Pools, clock: &Clock, what: &str) -> Result<Facts, CliError> {
     let mut read = pools.read().await.map_err(Failure::from)?;
     let mut progress = Progress::start("audit events checked", None, clock);
-    let fault = check::fault(&mut read, |done, _| progress.set(done.unsigned_abs())).await.map_err(Failure::from)?;
+    let walked = audit::walk(&mut read, |done, _| progress.set(done.unsigned_abs())).await.map_err(Failure::from)?;
     progress.finish();
+    let fault = match walked {
+        Verdict::Broken { seq, why } => Some(format!("audit event {seq}: {why}")),
+        Verdict::Ok { .. } => check::fault(&mut read).await.map_err(Failure::from)?,
+    };
     match fault {
         Some(fault) => Err(CliError::new(Exit::Unproven, format!("{what} does not fit together: {fault}"))),
         None => Ok(check::facts(&mut read).await.map_err(Failure::from)?),

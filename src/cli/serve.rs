@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use super::Settings;
 use super::exit::{CliError, Exit};
+use crate::actions::setup;
 use crate::clock::{Clock, Random};
 use crate::config::{Config, LogFormat, Network};
 use crate::jobs;
@@ -99,6 +100,10 @@ pub async fn answer(site: Site, clock: Clock) -> Result<(), CliError> {
     let bound = Bound::to(site.running).map_err(taken)?;
     let address = bound.address().map_err(taken)?;
     super::say(&format!("listening on http://{address}\n"))?;
+    if let Some(token) = setup::first_link(&store).await? {
+        let base = site.public_url.unwrap_or_else(|| format!("http://{address}"));
+        super::say(&format!("Nobody is set up yet. Open this link within 30 minutes; it works once:\n{base}/setup/{token}\n"))?;
+    }
     let (stop_jobs, stop) = watch::channel(false);
     let jobs = jobs::spawn(&store, stop);
     let (told, mut again) = watch::channel(0u32);

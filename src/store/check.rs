@@ -1,15 +1,9 @@
-//! Whether what is kept fits together: the chain of events, and each budget's figures against its postings. And what there is, counted.
-
-use serde_json::{Value, json};
+//! Whether what is kept fits together: the file itself, and each budget's figures against its postings. And what there is, counted.
 
 use super::db::{Reader, Sql};
 use super::failure::DbError;
 use super::{audit_log, db_inspect as inspect, migrate};
-use crate::domain::audit::{self, START};
 use crate::domain::id::BudgetId;
-
-/// How many events are read at once.
-const EVENTS_AT_ONCE: i64 = 1_000;
 
 /// What a database holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,11 +20,6 @@ impl Facts {
     /// The rows of all tables.
     pub fn rows(&self) -> i64 {
         self.tables.iter().map(|table| table.1).sum()
-    }
-
-    /// For an audit event.
-    pub fn words(&self) -> Value {
-        json!({ "schema": self.schema, "rows": self.rows(), "events": self.head.0, "head": self.head.1 })
     }
 
     /// The first difference to what a copy holds, in words.
@@ -63,15 +52,13 @@ pub async fn facts(reader: &mut impl Reader) -> Result<Facts, DbError> {
     Ok(Facts { schema, tables, head })
 }
 
-/// The first thing that does not fit, in words; `None` where everything does. `progress` is told (events walked, events there are).
-pub async fn fault(reader: &mut impl Reader, progress: impl FnMut(i64, i64)) -> Result<Option<String>, DbError> {
+/// The first thing that does not fit, in words; `None` where everything does. The audit trail has its own walk.
+pub async fn fault(reader: &mut impl Reader) -> Result<Option<String>, DbError> {
     if let Some(damage) = inspect::damage(reader, true).await? {
         return Ok(Some(format!("the file is damaged: {damage}")));
     }
-    if let Some(budget) = unbalanced(reader).await? {
-        return Ok(Some(format!("the figures of {budget} are not the sum of its postings")));
-    }
-    broken_link(reader, progress).await
+    let budget = unbalanced(reader).await?;
+    Ok(budget.map(|budget| format!("the figures of {budget} are not the sum of its postings")))
 }
 
 /// A budget whose figures are not what its postings add up to.
@@ -90,29 +77,6 @@ async fn unbalanced(reader: &mut impl Reader) -> Result<Option<BudgetId>, DbErro
          LIMIT 1",
     );
     Ok(reader.one::<(BudgetId,)>(sql).await?.map(|row| row.0))
-}
-
-/// Walks the chain; the first event that is missing, changed or not in its place.
-async fn broken_link(reader: &mut impl Reader, mut progress: impl FnMut(i64, i64)) -> Result<Option<String>, DbError> {
-    let Some(head) = audit_log::stated_head(reader).await? else { return Ok(Some("the audit trail has no head".to_owned())) };
-    let (mut seq, mut chain) = (0, START.to_vec());
-    loop {
-        let events = audit_log::after(reader, seq, EVENTS_AT_ONCE).await?;
-        if events.is_empty() {
-            break;
-        }
-        for event in events {
-            let leaf = audit::leaf(&event.body);
-            let next = audit::chain(&head.log_id, event.seq.unsigned_abs(), &chain, &leaf);
-            if event.seq != seq + 1 || leaf.as_slice() != event.leaf || next.as_slice() != event.chain {
-                return Ok(Some(format!("audit event {} is missing or is not as it was sealed", seq + 1)));
-            }
-            (seq, chain) = (event.seq, event.chain);
-        }
-        progress(seq, head.seq);
-    }
-    let whole = seq == head.seq && chain == head.chain;
-    Ok((!whole).then(|| format!("the audit trail ends at event {seq}, and its head says {}", head.seq)))
 }
 
 fn hex(bytes: &[u8]) -> String {

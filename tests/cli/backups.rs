@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use counterfoil::actions::audit;
 use counterfoil::actions::people::password_link;
 use counterfoil::clock::{Clock, Random};
 use counterfoil::domain::access::Actor;
@@ -26,7 +27,8 @@ async fn at(folder: &std::path::Path, args: &[&str]) -> Ended {
 async fn facts(url: &str) -> Facts {
     let pools = Pools::inspect(url).await.unwrap();
     let mut read = pools.read().await.unwrap();
-    assert_eq!(check::fault(&mut read, |_, _| ()).await.unwrap(), None);
+    assert_eq!(check::fault(&mut read).await.unwrap(), None);
+    assert!(matches!(audit::walk(&mut read, |_, _| ()).await.unwrap(), audit::Verdict::Ok { .. }));
     let facts = check::facts(&mut read).await.unwrap();
     drop(read);
     pools.close().await;
@@ -108,7 +110,7 @@ async fn a_backup_that_was_touched_is_not_proven_and_replaces_nothing() {
     let backup = |name: &'static str| at(folder.path(), &["backup", name, "--database", &url]);
     for (name, sql, words) in [
         ("money.db", "UPDATE budget SET spent = spent + 1, adjusted = adjusted + 1 WHERE name = 'North one'", "not the sum of its postings"),
-        ("trail.db", "DROP TRIGGER audit_event_stays; DELETE FROM audit_event WHERE seq = 2", "audit event 2 is missing"),
+        ("trail.db", "DROP TRIGGER audit_event_stays; DELETE FROM audit_event WHERE seq = 2", "event 2 is missing"),
         ("newer.db", "INSERT INTO schema_migration VALUES (9999, 'tomorrow', '', 0)", "newer Counterfoil"),
     ] {
         assert_eq!(backup(name).await.code, 0);

@@ -4,7 +4,7 @@ use super::{done, run};
 
 const COMMANDS: &[&[&str]] = &[
     &["demo"], &["serve"], &["migrate"], &["user"], &["user", "create"], &["user", "list"], &["user", "suspend"], &["user", "reset"],
-    &["backup"], &["restore"], &["doctor"], &["config", "show"],
+    &["backup"], &["restore"], &["export"], &["audit", "verify"], &["doctor"], &["config", "show"],
 ];
 
 #[test]
@@ -31,6 +31,8 @@ fn mistakes_have_their_numbers_and_no_stack_trace() {
         (&["user", "list", "--database", "sqlite:none.db"], 69, "no database at sqlite:none.db"),
         (&["backup", "b.db", "--database", "sqlite:none.db"], 69, "no database at sqlite:none.db"),
         (&["migrate", "--status", "--database", "postgres://nobody@127.0.0.1:1/none"], 69, "PostgreSQL"),
+        (&["audit", "verify", "--database", "sqlite:none.db"], 69, "no database at sqlite:none.db"),
+        (&["export", "--as", "a@b.example", "--database", "sqlite:none.db"], 69, "no database at sqlite:none.db"),
         (&["restore", "none.db", "--database", "sqlite:x.db"], 1, "none.db cannot be read"),
     ];
     for (args, code, words) in cases {
