@@ -155,7 +155,5 @@ async fn record(config: &Config, file: backups::File) -> Result<(), CliError> {
     let store = super::open(config).await?;
     let recorded = backups::made(&store, Actor::system("cli"), file).await;
     store.close().await;
-    recorded.map_err(|failure| {
-        CliError::new(Exit::Failed, format!("the backup is good, but its event was not written: {failure}"))
-    })
+    recorded.map_err(|failure| CliError::new(Exit::Failed, format!("the backup is good, but its event was not written: {failure}")))
 }

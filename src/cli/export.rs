@@ -82,7 +82,9 @@ pub fn run(args: &Args) -> Result<(), CliError> {
 async fn write(args: &Args, store: &Store, mut out: impl Write) -> Result<(), CliError> {
     let parsed = ListQuery::parse(&args.filter);
     if let Some(notice) = parsed.notices.first() {
-        return Err(CliError::new(Exit::Refused, notice.clone()).hint("copy what stands after the ? in the address of the list in the portal"));
+        return Err(
+            CliError::new(Exit::Refused, notice.clone()).hint("copy what stands after the ? in the address of the list in the portal")
+        );
     }
     let query = parsed.query;
     let preset = exports::preset(&args.format).ok_or(Failure::Refused(Refusal::NotFound))?;

@@ -158,10 +158,7 @@ mod tests {
 
     fn all() -> Vec<clap::Command> {
         let args = |name, augment: fn(clap::Command) -> clap::Command| augment(clap::Command::new(name));
-        let mut commands = vec![
-            Cli::command(),
-            args("import", import::Args::augment_args),
-        ];
+        let mut commands = vec![Cli::command(), args("import", import::Args::augment_args)];
         let mut at = 0;
         while at < commands.len() {
             let below: Vec<_> = commands[at].get_subcommands().cloned().collect();

@@ -41,8 +41,8 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<(), CliError> {
     let config = Config::load(&args.settings.inputs())?;
     let clock = Clock::system();
-    let (bytes, sha256) = digest(&args.file)
-        .map_err(|error| CliError::new(Exit::Failed, format!("{} cannot be read: {error}", args.file.display())))?;
+    let (bytes, sha256) =
+        digest(&args.file).map_err(|error| CliError::new(Exit::Failed, format!("{} cannot be read: {error}", args.file.display())))?;
     let server = config.database.server().map(|(url, password)| dump::Server { url, password });
     fits(&args.file, server.is_some())?;
     serve::block_on(async {
@@ -141,19 +141,23 @@ async fn to_server(args: &Args, config: &Config, server: &dump::Server, clock: &
     let after = after?;
     let wrong = after.tables.iter().find(|(name, count)| rows.get(name).is_some_and(|held| held != count));
     if let Some((name, count)) = wrong {
-        return Err(CliError::new(Exit::Unproven, format!("{name} has {count} rows after the restore, which is not what the archive holds")));
+        return Err(CliError::new(
+            Exit::Unproven,
+            format!("{name} has {count} rows after the restore, which is not what the archive holds"),
+        ));
     }
     Ok(after.head.0)
 }
 
 fn same(before: &Facts, after: &Facts) -> Result<(), CliError> {
-    before.difference(after).map_or(Ok(()), |difference| {
-        Err(CliError::new(Exit::Unproven, format!("what was restored differs from the backup: {difference}")))
-    })
+    before
+        .difference(after)
+        .map_or(Ok(()), |difference| Err(CliError::new(Exit::Unproven, format!("what was restored differs from the backup: {difference}"))))
 }
 
 fn occupied(what: &str) -> CliError {
-    CliError::new(Exit::Refused, format!("{what} holds data already")).hint("--replace puts the backup in its place, and what is there now is gone")
+    CliError::new(Exit::Refused, format!("{what} holds data already"))
+        .hint("--replace puts the backup in its place, and what is there now is gone")
 }
 
 /// Whether nobody has used the database yet: it has no tables, or none of them tells of anything.

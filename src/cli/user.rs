@@ -162,7 +162,8 @@ async fn add(args: &Create, config: &Config, store: &Store, password: Option<Str
                 let said = "the first person of an organisation is its administrator";
                 return Err(CliError::new(Exit::Refused, said).hint("give --role administrator"));
             }
-            organisation::begin(store, actor.clone(), Organisation { name: name.clone(), currency, time_zone: zone.name().to_owned() }).await?
+            organisation::begin(store, actor.clone(), Organisation { name: name.clone(), currency, time_zone: zone.name().to_owned() })
+                .await?
         }
         _ => region_of(args, store).await?,
     };

@@ -329,7 +329,10 @@ mod tests {
         assert!(server.url().contains("hunter2"));
         let parts = |url: &str| Database::parse(url).unwrap().server().unwrap();
         let (address, password) = parts("postgres://app:hunter%402@db.example:5432/rewards?sslmode=verify-full");
-        assert_eq!((address.as_str(), password.as_deref()), ("postgres://app@db.example:5432/rewards?sslmode=verify-full", Some("hunter@2")));
+        assert_eq!(
+            (address.as_str(), password.as_deref()),
+            ("postgres://app@db.example:5432/rewards?sslmode=verify-full", Some("hunter@2"))
+        );
         assert_eq!(parts("postgres://db/rewards?password=p"), ("postgres://db/rewards".to_owned(), Some("p".to_owned())));
         assert_eq!(parts("postgres://me@db/rewards"), ("postgres://me@db/rewards".to_owned(), None));
         assert!(Database::parse("sqlite:x").unwrap().server().is_none());

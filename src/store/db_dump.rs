@@ -92,9 +92,9 @@ fn program(name: impl AsRef<OsStr>, server: &Server) -> Command {
 fn start(command: &mut Command) -> Result<Child, Failure> {
     let name = command.get_program().to_string_lossy().into_owned();
     command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().map_err(|error| match error.kind() {
-        ErrorKind::NotFound => {
-            Failure::Setup(format!("{name} is not on the PATH: it comes with PostgreSQL\u{2019}s client programs (Debian: postgresql-client)"))
-        }
+        ErrorKind::NotFound => Failure::Setup(format!(
+            "{name} is not on the PATH: it comes with PostgreSQL\u{2019}s client programs (Debian: postgresql-client)"
+        )),
         _ => error.into(),
     })
 }

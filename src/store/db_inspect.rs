@@ -64,8 +64,7 @@ pub async fn damage(reader: &mut impl Reader, thorough: bool) -> Result<Option<S
     if !thorough {
         return Ok(None);
     }
-    let dangling: Option<(String, String)> =
-        reader.one(Sql::new("SELECT \"table\", parent FROM pragma_foreign_key_check LIMIT 1")).await?;
+    let dangling: Option<(String, String)> = reader.one(Sql::new("SELECT \"table\", parent FROM pragma_foreign_key_check LIMIT 1")).await?;
     Ok(dangling.map(|(table, parent)| format!("a row of {table} names a row of {parent} that is not there")))
 }
 

@@ -78,33 +78,32 @@ mod tests {
 
     use super::*;
 
-    /// Pieces of `size` bytes, one each `every`.
-    fn body(size: usize, every: Duration, pieces: usize) -> Payload {
-        let stream = futures_util::stream::iter(0..pieces).then(move |_| async move {
-            sleep(every).await;
-            Ok::<_, PayloadError>(Bytes::from(vec![b'x'; size]))
-        });
-        Payload::Stream { payload: Box::pin(stream) }
+    fn waiting(bytes: u64, waited: u64) -> Duration {
+        let still = Duration::from_secs(30);
+        Paced { body: Payload::None, still, bytes, waited: Duration::from_secs(waited), since: None, late: Box::pin(sleep(still)) }
+            .patience()
     }
 
-    /// Seconds until it ended, and whether it came whole.
-    async fn read(body: Payload) -> (u64, bool) {
-        let began = Instant::now();
-        let mut paced = paced(body, Duration::from_secs(30));
-        while let Some(piece) = paced.next().await {
-            if piece.is_err() {
-                return (began.elapsed().as_secs(), false);
-            }
+    #[tokio::test]
+    async fn patience_ends_for_a_trickle_and_not_for_what_is_slow_but_steady() {
+        assert_eq!(waiting(0, 0), GRACE, "the first byte has ten seconds");
+        assert_eq!(waiting(9, 9), Duration::from_secs(1));
+        assert_eq!(waiting(100, 11), Duration::ZERO);
+        assert_eq!(waiting(2 * LEAST_RATE * 300, 300), Duration::from_secs(30), "the pace is twice what is asked");
+        assert_eq!(waiting(LEAST_RATE * 300, 305), Duration::from_secs(5));
+    }
+
+    #[tokio::test]
+    async fn a_body_that_stands_still_ends_in_an_error_and_one_that_comes_is_whole() {
+        let piece = |_| async { Some((Ok::<_, PayloadError>(Bytes::from_static(b"x")), ())) };
+        let endless = futures_util::stream::unfold((), piece).take(3).chain(futures_util::stream::pending());
+        let mut still = paced(Payload::Stream { payload: Box::pin(endless) }, Duration::from_millis(30));
+        for _ in 0..3 {
+            assert!(still.next().await.unwrap().is_ok());
         }
-        (began.elapsed().as_secs(), true)
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_trickle_ends_and_what_is_slow_but_steady_comes_whole() {
-        assert_eq!(read(body(1, Duration::from_secs(1), 1_000)).await, (10, false));
-        assert_eq!(read(body(8 << 10, Duration::from_secs(31), 3)).await, (10, false));
-        assert_eq!(read(body(2 << 10, Duration::from_secs(1), 300)).await, (300, true));
-        assert_eq!(read(body(1 << 20, Duration::from_secs(29), 3)).await.1, false, "the first piece has ten seconds");
-        assert_eq!(read(body(1 << 20, Duration::from_secs(9), 40)).await, (360, true));
+        assert!(was_too_slow(&still.next().await.unwrap().unwrap_err().into()));
+        let whole = futures_util::stream::unfold((), piece).take(3);
+        let whole = paced(Payload::Stream { payload: Box::pin(whole) }, Duration::from_millis(30));
+        assert_eq!(whole.map(|piece| piece.unwrap().len()).collect::<Vec<_>>().await, [1, 1, 1]);
     }
 }

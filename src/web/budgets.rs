@@ -161,7 +161,7 @@ struct ListPage {
     statuses: Vec<(String, String, bool)>,
     currencies: Vec<(String, String, bool)>,
     owners: Vec<(String, String)>,
-    bad_day: bool,
+    bad_day: &'static str,
     chips: Vec<Chip>,
     groups: Vec<Group>,
     lines: Vec<BudgetLine>,
@@ -286,7 +286,8 @@ fn narrowed(scope: &Scope, branches: &[Branch], chosen: &[String]) -> Scope {
 
 /// The list.
 pub async fn list(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<ReadBudgets>) -> Result<HttpResponse, WebError> {
-    let state: State = serde_html_form::from_str(req.query_string()).map_err(|_| WebError::Malformed("The address holds an unknown filter."))?;
+    let state: State =
+        serde_html_form::from_str(req.query_string()).map_err(|_| WebError::Malformed("The address holds an unknown filter."))?;
     let scope = who.reach();
     let mut read = portal.store.read().await?;
     let branches = regions::tree(&mut read, &scope).await?;
@@ -323,7 +324,7 @@ pub async fn list(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<Read
         statuses: BudgetStatus::ALL.iter().map(|s| (s.code().to_owned(), s.label().to_owned(), wanted.statuses.contains(s))).collect(),
         currencies: currencies.iter().map(|c| (c.code().to_owned(), c.code().to_owned(), wanted.currencies.contains(c))).collect(),
         owners: owners.iter().map(|(id, name)| (id.to_string(), name.clone())).collect(),
-        bad_day: !state.on.trim().is_empty() && wanted.on.is_none(),
+        bad_day: if state.on.trim().is_empty() || wanted.on.is_some() { "" } else { "Enter a day like 2026-11-22" },
         heads: state.heads(),
         sums: sums(figures),
         cut: tree && count > TREE_MOST,

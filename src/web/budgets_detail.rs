@@ -90,7 +90,8 @@ struct DetailPage {
     from: String,
     to: String,
     filtered: bool,
-    bad_dates: bool,
+    bad_dates: &'static str,
+    available_note: String,
     older: String,
     newer: String,
     open: Vec<Open>,
@@ -101,8 +102,14 @@ struct DetailPage {
 }
 
 /// The page of one budget.
-pub async fn page(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<ReadBudgets>, id: web::Path<String>) -> Result<HttpResponse, WebError> {
-    let state: State = serde_html_form::from_str(req.query_string()).map_err(|_| WebError::Malformed("The address holds an unknown filter."))?;
+pub async fn page(
+    req: HttpRequest,
+    portal: web::Data<Portal>,
+    who: Allowed<ReadBudgets>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, WebError> {
+    let state: State =
+        serde_html_form::from_str(req.query_string()).map_err(|_| WebError::Malformed("The address holds an unknown filter."))?;
     let id = BudgetId::parse(&id).ok_or(Refusal::NotFound)?;
     let scope = who.reach();
     let mut read = portal.store.read().await?;
@@ -123,10 +130,12 @@ pub async fn page(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<Read
         Some(previous) => budgets::names(&mut read, &scope, &[previous]).await?.remove(&previous).map(|name| (previous, name)),
         None => None,
     };
+    let line = line(&row, &region.name, today)?;
     let page = DetailPage {
         shell: Shell::new(&req, &portal, &who, row.name.clone()),
         crumbs: vec![("/budgets".to_owned(), "Budgets".to_owned())],
-        line: line(&row, &region.name, today)?,
+        available_note: available_note(&line),
+        line,
         facts: facts(&row, &names, previous.as_ref().map(|(_, name)| name.as_str())),
         previous: previous.map(|(id, _)| format!("/budgets/{id}")).unwrap_or_default(),
         region_href: format!("/regions/{}", region.id),
@@ -138,7 +147,7 @@ pub async fn page(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<Read
             count => format!("{count} chosen"),
         },
         filtered: !state.kind.is_empty() || !state.from.is_empty() || !state.to.is_empty(),
-        bad_dates: statement.bad_dates,
+        bad_dates: if statement.bad_dates { "Enter days like 2026-11-22" } else { "" },
         older: statement.older,
         newer: statement.newer,
         entries,
@@ -248,6 +257,15 @@ fn entry(
         after: after.map(|after| money::grouped(after, budget.currency)).unwrap_or_default(),
         by: who_did(row.actor_id, names),
     })
+}
+
+/// Below the available figure.
+fn available_note(line: &BudgetLine) -> String {
+    match (line.overspent, line.runway.is_empty()) {
+        (true, _) => "Overspent".to_owned(),
+        (false, true) => String::new(),
+        (false, false) => format!("Lasts until {}", line.runway),
+    }
 }
 
 /// Words that are no name begin small inside a sentence.

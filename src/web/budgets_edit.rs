@@ -146,7 +146,8 @@ impl Typed {
 
 /// The form for a new budget.
 pub async fn new(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<ManageBudgets>) -> Result<HttpResponse, WebError> {
-    let mut typed: Typed = serde_html_form::from_str(req.query_string()).map_err(|_| WebError::Malformed("The address holds an unknown field."))?;
+    let mut typed: Typed =
+        serde_html_form::from_str(req.query_string()).map_err(|_| WebError::Malformed("The address holds an unknown field."))?;
     if typed.status.is_empty() {
         typed.status = "active".to_owned();
     }
@@ -154,7 +155,12 @@ pub async fn new(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<Manag
 }
 
 /// Makes it.
-pub async fn create(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<ManageBudgets>, form: Posted<Typed>) -> Result<HttpResponse, WebError> {
+pub async fn create(
+    req: HttpRequest,
+    portal: web::Data<Portal>,
+    who: Allowed<ManageBudgets>,
+    form: Posted<Typed>,
+) -> Result<HttpResponse, WebError> {
     let typed = form.0;
     let new = match typed.new_budget() {
         Ok(new) => new,
@@ -176,7 +182,12 @@ async fn found(read: &mut Read, who: &Signed, id: &str) -> Result<BudgetRow, Web
 }
 
 /// The form with a budget's attributes.
-pub async fn edit(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<ManageBudgets>, id: web::Path<String>) -> Result<HttpResponse, WebError> {
+pub async fn edit(
+    req: HttpRequest,
+    portal: web::Data<Portal>,
+    who: Allowed<ManageBudgets>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, WebError> {
     let row = found(&mut portal.store.read().await?, &who, &id).await?;
     let typed = Typed::of(&row);
     show(&req, &portal, &who, Some(&row), typed, Errors::none(), StatusCode::OK).await
@@ -229,14 +240,19 @@ async fn show(
             ("Cost centre", &typed.cost_centre, &now.cost_centre),
             ("Version", &typed.version, &now.version),
         ];
-        changed = pairs.into_iter().filter(|(_, typed, now)| typed != now).map(|(label, typed, now)| (label, typed.clone(), now.clone())).collect();
+        changed = pairs
+            .into_iter()
+            .filter(|(_, typed, now)| typed != now)
+            .map(|(label, typed, now)| (label, typed.clone(), now.clone()))
+            .collect();
         typed.version = now.version;
         typed.key = String::new();
     }
     if typed.key.is_empty() {
         typed.key = portal.store.random.token(16);
     }
-    let mut owners: Vec<_> = people::list(&mut read, &scope).await?.into_iter().filter(|p| p.status == "active").map(|p| (p.id, p.name)).collect();
+    let mut owners: Vec<_> =
+        people::list(&mut read, &scope).await?.into_iter().filter(|p| p.status == "active").map(|p| (p.id, p.name)).collect();
     let known: Vec<UserId> = row.and_then(|row| row.owner_id).into_iter().chain([who.person.id]).collect();
     let names = people::names(&mut read, &known).await?;
     owners.extend(names.into_iter().filter(|(id, _)| !owners.iter().any(|(known, _)| known == id)).collect::<Vec<_>>());
@@ -264,12 +280,22 @@ async fn show(
 }
 
 /// Asks before a budget is activated.
-pub async fn activation(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<ManageBudgets>, id: web::Path<String>) -> Result<HttpResponse, WebError> {
+pub async fn activation(
+    req: HttpRequest,
+    portal: web::Data<Portal>,
+    who: Allowed<ManageBudgets>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, WebError> {
     step(&req, &portal, &who, &id, BudgetStatus::Active, None).await
 }
 
 /// Asks before a budget is closed.
-pub async fn closure(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<ManageBudgets>, id: web::Path<String>) -> Result<HttpResponse, WebError> {
+pub async fn closure(
+    req: HttpRequest,
+    portal: web::Data<Portal>,
+    who: Allowed<ManageBudgets>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, WebError> {
     step(&req, &portal, &who, &id, BudgetStatus::Closed, None).await
 }
 
@@ -308,7 +334,14 @@ async fn take(req: &HttpRequest, portal: &Portal, who: &Signed, id: &str, to: Bu
     }
 }
 
-async fn step(req: &HttpRequest, portal: &Portal, who: &Signed, id: &str, to: BudgetStatus, refused: Option<Refusal>) -> Result<HttpResponse, WebError> {
+async fn step(
+    req: &HttpRequest,
+    portal: &Portal,
+    who: &Signed,
+    id: &str,
+    to: BudgetStatus,
+    refused: Option<Refusal>,
+) -> Result<HttpResponse, WebError> {
     let row = found(&mut portal.store.read().await?, who, id).await?;
     let refused = refused.or_else(|| actions::allowed(&row, to).err());
     let status = refused.as_ref().map_or(StatusCode::OK, status_of);

@@ -70,6 +70,7 @@ struct FormPage<'p> {
     period: String,
     runway: String,
     reasons: Vec<(String, String)>,
+    reasons_hint: &'static str,
     targets: Vec<(String, String)>,
     changes: Vec<Change>,
 }
@@ -100,7 +101,8 @@ async fn place(read: &mut Read, who: &Signed, action: Action, id: &str) -> Resul
     let id = match &posting {
         None => BudgetId::parse(id).ok_or(Refusal::NotFound)?,
         Some(posting) => {
-            let ends = [(posting.source_budget_id, posting.source_region_id), (posting.destination_budget_id, posting.destination_region_id)];
+            let ends =
+                [(posting.source_budget_id, posting.source_region_id), (posting.destination_budget_id, posting.destination_region_id)];
             let seen = ends.into_iter().filter_map(|(budget, region)| budget.zip(region)).find(|(_, region)| scope.covers(*region));
             seen.ok_or(Refusal::NotFound)?.0
         }
@@ -249,6 +251,7 @@ impl Visit<'_> {
         let budget = self.place.budget.budget()?;
         let today = self.portal.store.now().day(self.place.region.zone());
         let title = format!("{}: {}", self.action.label(), budget.name);
+        let reasons = self.reasons(read).await?;
         let page = FormPage {
             shell: Shell::new(self.req, self.portal, self.who, title).with_errors(!errors.is_empty()),
             action: self.action,
@@ -259,7 +262,8 @@ impl Visit<'_> {
             reserved: money::grouped(budget.figures.reserved, budget.currency),
             period: format!("{} to {}", budget.period_start.words(), budget.period_end.words()),
             runway: runway(&budget, today).map(Day::words).unwrap_or_default(),
-            reasons: self.reasons(read).await?,
+            reasons_hint: if reasons.is_empty() { "There are no reasons yet: an administrator adds them in the settings" } else { "" },
+            reasons,
             targets: self.targets(read).await?,
             fields,
             errors,

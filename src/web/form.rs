@@ -8,8 +8,8 @@ use futures_util::future::LocalBoxFuture;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 
-use super::{body, csrf};
 use super::error::WebError;
+use super::{body, csrf};
 use crate::domain::refusal::Refusal;
 
 /// The largest form; files go another way.

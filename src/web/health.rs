@@ -3,8 +3,8 @@
 use actix_web::{HttpResponse, web};
 
 use super::Portal;
-use super::guard;
 use super::error::WebError;
+use super::guard;
 use crate::domain::time::Instant;
 use crate::store::sessions;
 

@@ -24,11 +24,11 @@ pub mod page;
 mod password;
 mod people;
 mod people_add;
+mod postings;
 mod regions;
 mod regions_edit;
-mod postings;
-pub mod server;
 mod search;
+pub mod server;
 mod session;
 mod settings;
 mod settings_organisation;
@@ -169,7 +169,10 @@ pub fn routes(config: &mut ServiceConfig, portal: &Portal) {
         .build();
     config.app_data(web::Data::new(portal.clone()));
     // What an extractor cannot read gets the same page as everything else. An id in a path that is none is missing like one that is not there.
-    config.app_data(web::QueryConfig::default().error_handler(|_, _| WebError::Malformed("The address holds something the portal does not read.").into()));
+    config.app_data(
+        web::QueryConfig::default()
+            .error_handler(|_, _| WebError::Malformed("The address holds something the portal does not read.").into()),
+    );
     config.app_data(web::PathConfig::default().error_handler(|_, _| WebError::from(Refusal::NotFound).into()));
     config.service(
         scope("")
@@ -219,7 +222,9 @@ pub fn routes(config: &mut ServiceConfig, portal: &Portal) {
                     .route(get().to(regions_edit::ask_reinstate))
                     .route(post().to(regions_edit::do_reinstate)),
             )
-            .service(resource("/regions/{id}/retirement").route(get().to(regions_edit::ask_retire)).route(post().to(regions_edit::do_retire)))
+            .service(
+                resource("/regions/{id}/retirement").route(get().to(regions_edit::ask_retire)).route(post().to(regions_edit::do_retire)),
+            )
             // Settings.
             .route("/settings", get().to(settings::you))
             .route("/settings/about", get().to(settings::about))

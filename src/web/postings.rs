@@ -158,7 +158,8 @@ async fn facts(read: &mut Read, row: &PostingRow) -> Result<Vec<(&'static str, S
         Some(id) => people::names(read, &[id]).await?.remove(&id).unwrap_or_else(|| "Somebody who is gone".to_owned()),
         None => "The system".to_owned(),
     };
-    let mut facts = vec![("Effective date", row.effective_date.words()), ("Made", format!("{} UTC", row.at.local(chrono_tz::UTC))), ("By", by)];
+    let mut facts =
+        vec![("Effective date", row.effective_date.words()), ("Made", format!("{} UTC", row.at.local(chrono_tz::UTC))), ("By", by)];
     if let Some(code) = &row.reason_code {
         let known = crate::store::settings::reason_codes(read).await?;
         let label = known.into_iter().find(|(known, _, _)| known == code).map_or(code.clone(), |(_, label, _)| label);

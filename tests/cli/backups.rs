@@ -109,7 +109,11 @@ async fn a_backup_that_was_touched_is_not_proven_and_replaces_nothing() {
     let company = Company::found(db).await;
     let backup = |name: &'static str| at(folder.path(), &["backup", name, "--database", &url]);
     for (name, sql, words) in [
-        ("money.db", "UPDATE budget SET spent = spent + 1, adjusted = adjusted + 1 WHERE name = 'North one'", "not the sum of its postings"),
+        (
+            "money.db",
+            "UPDATE budget SET spent = spent + 1, adjusted = adjusted + 1 WHERE name = 'North one'",
+            "not the sum of its postings",
+        ),
         ("trail.db", "DROP TRIGGER audit_event_stays; DELETE FROM audit_event WHERE seq = 2", "event 2 is missing"),
         ("newer.db", "INSERT INTO schema_migration VALUES (9999, 'tomorrow', '', 0)", "newer Counterfoil"),
     ] {
@@ -137,5 +141,11 @@ fn a_full_disk_leaves_no_half_backup() {
     // The folder that the file is to stand in does not take files: the nearest to a full disk that needs no rights.
     let ended = run(folder.path(), &["backup", "/proc/b.db", "--database", "sqlite:f.db"]);
     assert_eq!(ended.code, 1, "{ended:?}");
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().filter(|entry| entry.as_ref().unwrap().path().extension().is_some_and(|e| e == "part")).count(), 0);
+    assert_eq!(
+        std::fs::read_dir(folder.path())
+            .unwrap()
+            .filter(|entry| entry.as_ref().unwrap().path().extension().is_some_and(|e| e == "part"))
+            .count(),
+        0
+    );
 }

@@ -3,8 +3,20 @@
 use super::{done, run};
 
 const COMMANDS: &[&[&str]] = &[
-    &["demo"], &["serve"], &["migrate"], &["user"], &["user", "create"], &["user", "list"], &["user", "suspend"], &["user", "reset"],
-    &["backup"], &["restore"], &["export"], &["audit", "verify"], &["doctor"], &["config", "show"],
+    &["demo"],
+    &["serve"],
+    &["migrate"],
+    &["user"],
+    &["user", "create"],
+    &["user", "list"],
+    &["user", "suspend"],
+    &["user", "reset"],
+    &["backup"],
+    &["restore"],
+    &["export"],
+    &["audit", "verify"],
+    &["doctor"],
+    &["config", "show"],
 ];
 
 #[test]

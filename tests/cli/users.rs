@@ -6,8 +6,21 @@ fn first(folder: &std::path::Path) -> String {
     done(
         folder,
         &[
-            "user", "create", "ida@example.com", "--name", "Ida Holm", "--role", "administrator", "--organisation", "Northwind", "--currency",
-            "EUR", "--time-zone", "Europe/Dublin", "--database", "sqlite:u.db",
+            "user",
+            "create",
+            "ida@example.com",
+            "--name",
+            "Ida Holm",
+            "--role",
+            "administrator",
+            "--organisation",
+            "Northwind",
+            "--currency",
+            "EUR",
+            "--time-zone",
+            "Europe/Dublin",
+            "--database",
+            "sqlite:u.db",
         ],
     )
 }

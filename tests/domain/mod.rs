@@ -1,3 +1,5 @@
 //! The rules of the field.
 
+mod budget_burn_down;
+mod budget_ledger;
 mod import;

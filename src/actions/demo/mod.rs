@@ -19,11 +19,11 @@ use crate::domain::id::{BudgetId, GrantId, RegionId, SourceId, UserId};
 use crate::domain::refusal::Refusal;
 use crate::domain::time::{Day, Instant};
 use crate::metrics::Metrics;
+use crate::store::db_pools::Pools;
 use crate::store::failure::{DbError, Failure};
 use crate::store::ledger::{self, Details};
 use crate::store::regions::{self, Region};
 use crate::store::writer::{Intent, WriteTx};
-use crate::store::db_pools::Pools;
 use crate::store::{Options, Store, db_inspect, imports, people, settings};
 
 /// The seed behind every random choice.

@@ -44,9 +44,11 @@ async fn of_snapshot(read: &mut Read) -> Vec<Check> {
     checks.push(latency(read).await.unwrap_or_else(|error| failed("database time", &error)));
     checks.push(match inspect::damage(read, false).await {
         Ok(None) => Check::good("database file", "no damage found"),
-        Ok(Some(damage)) => {
-            Check::bad("database file", format!("damaged: {damage}"), "stop the portal, keep a copy of the file, and restore the last backup")
-        }
+        Ok(Some(damage)) => Check::bad(
+            "database file",
+            format!("damaged: {damage}"),
+            "stop the portal, keep a copy of the file, and restore the last backup",
+        ),
         Err(error) => failed("database file", &error),
     });
     checks
