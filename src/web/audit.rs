@@ -6,13 +6,13 @@ use askama::Template;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::Portal;
 use super::choices::{self, Choice};
 use super::error::WebError;
 use super::form::{Posted, encoded};
 use super::guard::{Allowed, ReadAudit};
 use super::page::{Shell, see_other};
 use super::settings::{last_verdict, verdict_words};
-use super::Portal;
 use crate::actions::audit::{self as act, Verdict, hex};
 use crate::domain::access::Permission;
 use crate::domain::audit::{START, chain, leaf};
