@@ -194,7 +194,8 @@ pub async fn plan(reader: &mut impl Reader, access: &Access, order: &Order, now:
     if order.note.chars().count() > NOTE_MOST {
         return Err(Refusal::Invalid("note", format!("Write at most {NOTE_MOST} characters")).into());
     }
-    let plan = Plan { legs: Vec::new(), touched: Vec::new(), effective: Day(0), exchanged: None, paired: false, creates: None, closes: None };
+    let plan =
+        Plan { legs: Vec::new(), touched: Vec::new(), effective: Day(0), exchanged: None, paired: false, creates: None, closes: None };
     let mut desk = Desk { access, order, now, fresh, plan };
     match &order.ask {
         Ask::Allocate { budget, amount } => rules::allocate(reader, &mut desk, *budget, *amount).await?,

@@ -210,7 +210,8 @@ pub fn attributes(row: &BudgetRow) -> serde_json::Value {
 }
 
 async fn keep_version(tx: &mut WriteTx<'_>, row: &BudgetRow) -> Result<(), Failure> {
-    let sql = Sql::new("INSERT INTO budget_version (budget_id, version, at, actor_kind, actor_id, attributes) VALUES ($1, $2, $3, $4, $5, $6)");
+    let sql =
+        Sql::new("INSERT INTO budget_version (budget_id, version, at, actor_kind, actor_id, attributes) VALUES ($1, $2, $3, $4, $5, $6)");
     let (now, kind, person) = (tx.now, tx.actor().kind(), tx.actor().person());
     tx.exec_one(sql.bind(row.id).bind(row.version).bind(now).bind(kind).bind(person).bind(attributes(row).to_string())).await
 }
@@ -240,7 +241,11 @@ pub async fn versions(reader: &mut impl Reader, scope: &Scope, id: BudgetId, ver
 }
 
 /// The names of those of these budgets that lie in scope. One that is missing here is not to be named.
-pub async fn names(reader: &mut impl Reader, scope: &Scope, ids: &[BudgetId]) -> Result<std::collections::HashMap<BudgetId, String>, DbError> {
+pub async fn names(
+    reader: &mut impl Reader,
+    scope: &Scope,
+    ids: &[BudgetId],
+) -> Result<std::collections::HashMap<BudgetId, String>, DbError> {
     let mut sql = Sql::default();
     sql.push("SELECT id, name FROM budget WHERE region_id IN (").push_list(scope.regions()).push(") AND id IN (");
     sql.push_list(ids.iter().copied()).push(")");

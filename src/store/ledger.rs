@@ -125,15 +125,28 @@ pub struct NewBudget {
     pub previous: Option<BudgetId>,
 }
 
-/// Adds a budget, with nothing in it.
+/// Adds a budget, with nothing in it, as its first version.
 pub async fn insert_budget(tx: &mut WriteTx<'_>, new: &NewBudget, status: BudgetStatus) -> Result<(), Failure> {
-    let now = tx.now;
-    let sql = Sql::new(
-        "INSERT INTO budget (id, region_id, name, currency, period_start, period_end, owner_id, cost_centre, status, previous_id, created_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-    );
-    let sql = sql.bind(new.id).bind(new.region).bind(new.name.clone()).bind(new.currency.code()).bind(new.from).bind(new.to);
-    tx.exec_one(sql.bind(new.owner).bind(new.cost_centre.clone()).bind(status.code()).bind(new.previous).bind(now)).await
+    let row = BudgetRow {
+        id: new.id,
+        region_id: new.region,
+        name: new.name.clone(),
+        currency: new.currency.code().to_owned(),
+        period_start: new.from,
+        period_end: new.to,
+        owner_id: new.owner,
+        cost_centre: new.cost_centre.clone(),
+        status: status.code().to_owned(),
+        version: 1,
+        allocated: 0,
+        adjusted: 0,
+        carried_over: 0,
+        reserved: 0,
+        spent: 0,
+        previous_id: new.previous,
+        created_at: tx.now,
+    };
+    super::budgets::insert(tx, &row).await
 }
 
 /// Activates or closes a budget.

@@ -164,14 +164,18 @@ pub async fn counted_by(reader: &mut impl Reader, row: &TransactionRow, budget: 
     // Given back once for this transaction already, it does not hold it any more.
     shared.push(" AND NOT EXISTS (SELECT 1 FROM posting back WHERE back.reverses_id = p.id AND (back.transaction_id IS NULL");
     shared.push(" OR back.transaction_id = ").push_bind(row.id).push("))");
-    shared.push(" ORDER BY CASE WHEN p.effective_date >= ").push_bind(row.effective_date).push(" THEN 0 ELSE 1 END, p.effective_date, p.no LIMIT 1");
+    shared
+        .push(" ORDER BY CASE WHEN p.effective_date >= ")
+        .push_bind(row.effective_date)
+        .push(" THEN 0 ELSE 1 END, p.effective_date, p.no LIMIT 1");
     reader.one(shared).await
 }
 
 /// Puts a transaction under a budget, and its count and sum with it.
 pub async fn set_budget(tx: &mut WriteTx<'_>, row: &TransactionRow, budget: BudgetId) -> Result<(), Failure> {
     let now = tx.now;
-    let sql = Sql::new("UPDATE reward_transaction SET budget_id = $3, updated_at = $4, version = version + 1 WHERE id = $1 AND version = $2");
+    let sql =
+        Sql::new("UPDATE reward_transaction SET budget_id = $3, updated_at = $4, version = version + 1 WHERE id = $1 AND version = $2");
     tx.exec_one(sql.bind(row.id).bind(row.version).bind(budget).bind(now)).await?;
     let amount = row.amount_issued;
     let sums = BTreeMap::from([

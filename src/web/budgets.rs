@@ -1,6 +1,6 @@
 //! The list of budgets: as a tree of regions, or as one sorted table.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -9,12 +9,13 @@ use serde::Deserialize;
 
 use super::Portal;
 use super::budgets_check::period_words;
+use super::budgets_groups::{Group, Sum, groups, sums};
 use super::error::WebError;
 use super::form::encoded;
 use super::guard::{Allowed, ReadBudgets};
 use super::page::Shell;
 use crate::domain::access::{Permission, Scope};
-use crate::domain::budget::{BudgetStatus, Figures, runway};
+use crate::domain::budget::{BudgetStatus, runway};
 use crate::domain::currency::Currency;
 use crate::domain::id::{BudgetId, RegionId, UserId};
 use crate::domain::money;
@@ -113,25 +114,6 @@ pub fn line(row: &BudgetRow, region: &str, today: Day) -> Result<BudgetLine, DbE
         runway_short: lasts.is_some_and(|day| day < budget.period_end),
         depth: 0,
     })
-}
-
-/// A region of the tree with the budgets right in it.
-struct Group {
-    name: String,
-    href: String,
-    depth: usize,
-    lines: Vec<BudgetLine>,
-}
-
-/// Sums of one currency.
-struct Sum {
-    currency: String,
-    count: usize,
-    allocated: String,
-    adjusted: String,
-    reserved: String,
-    spent: String,
-    available: String,
 }
 
 /// A filter in use.
@@ -286,7 +268,13 @@ fn narrowed(scope: &Scope, branches: &[Branch], chosen: &[String]) -> Scope {
 
 /// The list.
 pub async fn list(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<ReadBudgets>) -> Result<HttpResponse, WebError> {
-    let state: State = serde_html_form::from_str(req.query_string()).map_err(|_| WebError::Malformed("The address holds an unknown filter."))?;
+    let state: State =
+        serde_html_form::from_str(req.query_string()).map_err(|_| WebError::Malformed("The address holds an unknown filter."))?;
+    let page = made(Shell::new(&req, &portal, &who, "Budgets"), &portal, &who, state).await?;
+    page.shell.answer(StatusCode::OK, &page)
+}
+
+async fn made(shell: Shell, portal: &Portal, who: &Allowed<ReadBudgets>, state: State) -> Result<ListPage, WebError> {
     let scope = who.reach();
     let mut read = portal.store.read().await?;
     let branches = regions::tree(&mut read, &scope).await?;
@@ -307,8 +295,8 @@ pub async fn list(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<Read
     }
     let chips = state.chips(&branches, &owners);
     let count = figures.len();
-    let page = ListPage {
-        shell: Shell::new(&req, &portal, &who, "Budgets"),
+    Ok(ListPage {
+        shell,
         tree,
         tree_href: state.href(|state| state.view.clear()),
         table_href: state.href(|state| state.view = "table".to_owned()),
@@ -335,8 +323,7 @@ pub async fn list(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<Read
         count,
         chips,
         state,
-    };
-    page.shell.answer(StatusCode::OK, &page)
+    })
 }
 
 /// The budgets of one page, and where the pages beside it begin.
@@ -369,60 +356,4 @@ impl Part {
         let (first, last) = (rows.first().map(|row| row.id).filter(|_| before), rows.last().map(|row| row.id).filter(|_| after));
         Ok(Self { rows, first, last })
     }
-}
-
-/// The regions that hold budgets, and those above them, each with its budgets.
-fn groups(branches: &[Branch], lines: &mut Vec<(RegionId, BudgetLine)>) -> Vec<Group> {
-    let mut by_region: HashMap<RegionId, Vec<BudgetLine>> = HashMap::new();
-    for (region, line) in lines.drain(..) {
-        by_region.entry(region).or_default().push(line);
-    }
-    let parents: HashMap<RegionId, Option<RegionId>> = branches.iter().map(|branch| (branch.region.id, branch.region.parent_id)).collect();
-    let mut shown: HashSet<RegionId> = HashSet::new();
-    for region in by_region.keys() {
-        let mut at = Some(*region);
-        while let Some(region) = at.filter(|region| parents.contains_key(region) && shown.insert(*region)) {
-            at = parents.get(&region).copied().flatten();
-        }
-    }
-    let kept = branches.iter().filter(|branch| shown.contains(&branch.region.id));
-    let group = |branch: &Branch| {
-        let depth = branch.depth.min(2);
-        let mut lines = by_region.remove(&branch.region.id).unwrap_or_default();
-        for line in &mut lines {
-            line.depth = depth + 1;
-        }
-        Group { name: branch.region.name.clone(), href: format!("/regions/{}", branch.region.id), depth, lines }
-    };
-    kept.map(group).collect()
-}
-
-/// Sums per currency; one that no 64 bits hold is said so.
-fn sums(figures: Vec<(String, Figures)>) -> Vec<Sum> {
-    let mut by_currency: BTreeMap<String, (usize, [i128; 5])> = BTreeMap::new();
-    for (currency, figures) in figures {
-        let (count, sums) = by_currency.entry(currency).or_default();
-        *count += 1;
-        let parts = [figures.allocated, figures.adjusted, figures.carried_over, figures.reserved, figures.spent];
-        for (sum, part) in sums.iter_mut().zip(parts) {
-            *sum += i128::from(part);
-        }
-    }
-    let sum = |(code, (count, [allocated, adjusted, carried, reserved, spent])): (String, (usize, [i128; 5]))| {
-        let currency = Currency::parse(&code);
-        let amount = |value: i128| match (i64::try_from(value), currency) {
-            (Ok(minor), Some(currency)) => money::grouped(minor, currency),
-            _ => "too large to add".to_owned(),
-        };
-        Sum {
-            count,
-            allocated: amount(allocated),
-            adjusted: amount(adjusted + carried),
-            reserved: amount(reserved),
-            spent: amount(spent),
-            available: amount(allocated + adjusted + carried - reserved - spent),
-            currency: code,
-        }
-    };
-    by_currency.into_iter().map(sum).collect()
 }

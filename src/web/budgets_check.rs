@@ -145,7 +145,8 @@ pub async fn changes(read: &mut Read, who: &Signed, seen: &[Seen]) -> Result<Vec
         let edited = budgets::versions(read, &scope, row.id, seen.version).await?;
         let people: Vec<_> = moved.iter().filter_map(|row| row.actor_id).chain(edited.iter().filter_map(|row| row.actor_id)).collect();
         let names = people::names(read, &people).await?;
-        let name = |id: Option<crate::domain::id::UserId>| id.and_then(|id| names.get(&id).cloned()).unwrap_or_else(|| "The system".to_owned());
+        let name =
+            |id: Option<crate::domain::id::UserId>| id.and_then(|id| names.get(&id).cloned()).unwrap_or_else(|| "The system".to_owned());
         let day = |at: crate::domain::time::Instant| format!("{} UTC", at.local(chrono_tz::UTC));
         let mut events: Vec<_> = moved
             .iter()

@@ -102,9 +102,20 @@ struct DetailPage {
 }
 
 /// The page of one budget.
-pub async fn page(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<ReadBudgets>, id: web::Path<String>) -> Result<HttpResponse, WebError> {
-    let state: State = serde_html_form::from_str(req.query_string()).map_err(|_| WebError::Malformed("The address holds an unknown filter."))?;
-    let id = BudgetId::parse(&id).ok_or(Refusal::NotFound)?;
+pub async fn page(
+    req: HttpRequest,
+    portal: web::Data<Portal>,
+    who: Allowed<ReadBudgets>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, WebError> {
+    let state: State =
+        serde_html_form::from_str(req.query_string()).map_err(|_| WebError::Malformed("The address holds an unknown filter."))?;
+    let page = made(&req, &portal, &who, &id, state).await?;
+    page.shell.answer(StatusCode::OK, &page)
+}
+
+async fn made(req: &HttpRequest, portal: &Portal, who: &Allowed<ReadBudgets>, id: &str, state: State) -> Result<DetailPage, WebError> {
+    let id = BudgetId::parse(id).ok_or(Refusal::NotFound)?;
     let scope = who.reach();
     let mut read = portal.store.read().await?;
     let row = ledger::find(&mut read, &scope, id).await?.ok_or(Refusal::NotFound)?;
@@ -125,15 +136,15 @@ pub async fn page(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<Read
         None => None,
     };
     let line = line(&row, &region.name, today)?;
-    let page = DetailPage {
-        shell: Shell::new(&req, &portal, &who, row.name.clone()),
+    Ok(DetailPage {
+        shell: Shell::new(req, portal, who, row.name.clone()),
         crumbs: vec![("/budgets".to_owned(), "Budgets".to_owned())],
         available_note: available_note(&line),
         line,
         facts: facts(&row, &names, previous.as_ref().map(|(_, name)| name.as_str())),
         previous: previous.map(|(id, _)| format!("/budgets/{id}")).unwrap_or_default(),
         region_href: format!("/regions/{}", region.id),
-        actions: actions(&who, &row),
+        actions: actions(who, &row),
         chart: burn_down(&budget, &moves, today),
         kinds: PostingKind::ALL.iter().map(|kind| (kind.code(), kind.label(), statement.wanted.kinds.contains(kind))).collect(),
         kinds_words: match statement.wanted.kinds.len() {
@@ -152,8 +163,7 @@ pub async fn page(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<Read
         versions: versions.iter().map(|version| version_line(version, &names)).collect(),
         audit: who.access.has(Permission::AuditRead),
         left: budget.status == BudgetStatus::Closed && budget.figures.available() != 0,
-    };
-    page.shell.answer(StatusCode::OK, &page)
+    })
 }
 
 struct Statement {

@@ -64,7 +64,6 @@ struct EditPage {
     regions: Vec<(String, String)>,
     currencies: Vec<(String, String)>,
     owners: Vec<(String, String)>,
-    currency: String,
     /// What somebody else made of it meanwhile: label, what was typed, what it is.
     changed: Vec<(&'static str, String, String)>,
 }
@@ -146,7 +145,8 @@ impl Typed {
 
 /// The form for a new budget.
 pub async fn new(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<ManageBudgets>) -> Result<HttpResponse, WebError> {
-    let mut typed: Typed = serde_html_form::from_str(req.query_string()).map_err(|_| WebError::Malformed("The address holds an unknown field."))?;
+    let mut typed: Typed =
+        serde_html_form::from_str(req.query_string()).map_err(|_| WebError::Malformed("The address holds an unknown field."))?;
     if typed.status.is_empty() {
         typed.status = "active".to_owned();
     }
@@ -154,7 +154,12 @@ pub async fn new(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<Manag
 }
 
 /// Makes it.
-pub async fn create(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<ManageBudgets>, form: Posted<Typed>) -> Result<HttpResponse, WebError> {
+pub async fn create(
+    req: HttpRequest,
+    portal: web::Data<Portal>,
+    who: Allowed<ManageBudgets>,
+    form: Posted<Typed>,
+) -> Result<HttpResponse, WebError> {
     let typed = form.0;
     let new = match typed.new_budget() {
         Ok(new) => new,
@@ -176,7 +181,12 @@ async fn found(read: &mut Read, who: &Signed, id: &str) -> Result<BudgetRow, Web
 }
 
 /// The form with a budget's attributes.
-pub async fn edit(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<ManageBudgets>, id: web::Path<String>) -> Result<HttpResponse, WebError> {
+pub async fn edit(
+    req: HttpRequest,
+    portal: web::Data<Portal>,
+    who: Allowed<ManageBudgets>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, WebError> {
     let row = found(&mut portal.store.read().await?, &who, &id).await?;
     let typed = Typed::of(&row);
     show(&req, &portal, &who, Some(&row), typed, Errors::none(), StatusCode::OK).await
@@ -213,14 +223,25 @@ async fn show(
     portal: &Portal,
     who: &Signed,
     row: Option<&BudgetRow>,
-    mut typed: Typed,
+    typed: Typed,
     errors: Errors,
     status: StatusCode,
 ) -> Result<HttpResponse, WebError> {
+    let page = edit_page((req, portal, who), row, typed, errors, status == StatusCode::CONFLICT).await?;
+    page.shell.answer(status, &page)
+}
+
+async fn edit_page(
+    (req, portal, who): (&HttpRequest, &Portal, &Signed),
+    row: Option<&BudgetRow>,
+    mut typed: Typed,
+    errors: Errors,
+    conflict: bool,
+) -> Result<EditPage, WebError> {
     let mut read = portal.store.read().await?;
     let scope = who.scope(Permission::BudgetsManage);
     let mut changed = Vec::new();
-    if let Some(row) = row.filter(|_| status == StatusCode::CONFLICT) {
+    if let Some(row) = row.filter(|_| conflict) {
         let now = Typed::of(row);
         let pairs = [
             ("Name", &typed.name, &now.name),
@@ -229,14 +250,19 @@ async fn show(
             ("Cost centre", &typed.cost_centre, &now.cost_centre),
             ("Version", &typed.version, &now.version),
         ];
-        changed = pairs.into_iter().filter(|(_, typed, now)| typed != now).map(|(label, typed, now)| (label, typed.clone(), now.clone())).collect();
+        changed = pairs
+            .into_iter()
+            .filter(|(_, typed, now)| typed != now)
+            .map(|(label, typed, now)| (label, typed.clone(), now.clone()))
+            .collect();
         typed.version = now.version;
         typed.key = String::new();
     }
     if typed.key.is_empty() {
         typed.key = portal.store.random.token(16);
     }
-    let mut owners: Vec<_> = people::list(&mut read, &scope).await?.into_iter().filter(|p| p.status == "active").map(|p| (p.id, p.name)).collect();
+    let mut owners: Vec<_> =
+        people::list(&mut read, &scope).await?.into_iter().filter(|p| p.status == "active").map(|p| (p.id, p.name)).collect();
     let known: Vec<UserId> = row.and_then(|row| row.owner_id).into_iter().chain([who.person.id]).collect();
     let names = people::names(&mut read, &known).await?;
     owners.extend(names.into_iter().filter(|(id, _)| !owners.iter().any(|(known, _)| known == id)).collect::<Vec<_>>());
@@ -246,7 +272,7 @@ async fn show(
     let base = vec![("/budgets".to_owned(), "Budgets".to_owned())];
     let here = row.map(|row| (format!("/budgets/{}", row.id), row.name.clone()));
     let title = row.map_or("New budget".to_owned(), |row| format!("Edit {}", row.name));
-    let page = EditPage {
+    Ok(EditPage {
         shell: Shell::new(req, portal, who, title).with_errors(!errors.is_empty()),
         new: row.is_none(),
         post_to: here.as_ref().map_or("/budgets".to_owned(), |(href, _)| format!("{href}/versions")),
@@ -255,21 +281,29 @@ async fn show(
         regions: regions.map(|b| (b.region.id.to_string(), format!("{}{}", "\u{2003}".repeat(b.depth), b.region.name))).collect(),
         currencies: currencies.iter().map(|c| (c.code().to_owned(), format!("{} {}", c.code(), c.name()))).collect(),
         owners: owners.into_iter().map(|(id, name)| (id.to_string(), name)).collect(),
-        currency: typed.currency.clone(),
         typed,
         errors,
         changed,
-    };
-    page.shell.answer(status, &page)
+    })
 }
 
 /// Asks before a budget is activated.
-pub async fn activation(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<ManageBudgets>, id: web::Path<String>) -> Result<HttpResponse, WebError> {
+pub async fn activation(
+    req: HttpRequest,
+    portal: web::Data<Portal>,
+    who: Allowed<ManageBudgets>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, WebError> {
     step(&req, &portal, &who, &id, BudgetStatus::Active, None).await
 }
 
 /// Asks before a budget is closed.
-pub async fn closure(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<ManageBudgets>, id: web::Path<String>) -> Result<HttpResponse, WebError> {
+pub async fn closure(
+    req: HttpRequest,
+    portal: web::Data<Portal>,
+    who: Allowed<ManageBudgets>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, WebError> {
     step(&req, &portal, &who, &id, BudgetStatus::Closed, None).await
 }
 
@@ -308,11 +342,28 @@ async fn take(req: &HttpRequest, portal: &Portal, who: &Signed, id: &str, to: Bu
     }
 }
 
-async fn step(req: &HttpRequest, portal: &Portal, who: &Signed, id: &str, to: BudgetStatus, refused: Option<Refusal>) -> Result<HttpResponse, WebError> {
+async fn step(
+    req: &HttpRequest,
+    portal: &Portal,
+    who: &Signed,
+    id: &str,
+    to: BudgetStatus,
+    refused: Option<Refusal>,
+) -> Result<HttpResponse, WebError> {
     let row = found(&mut portal.store.read().await?, who, id).await?;
     let refused = refused.or_else(|| actions::allowed(&row, to).err());
     let status = refused.as_ref().map_or(StatusCode::OK, status_of);
-    let errors = refused.as_ref().map_or_else(Errors::none, Errors::of);
+    let page = step_page((req, portal, who), &row, to, refused.as_ref())?;
+    page.shell.answer(status, &page)
+}
+
+fn step_page(
+    (req, portal, who): (&HttpRequest, &Portal, &Signed),
+    row: &BudgetRow,
+    to: BudgetStatus,
+    refused: Option<&Refusal>,
+) -> Result<StepPage, WebError> {
+    let errors = refused.map_or_else(Errors::none, Errors::of);
     let budget = row.budget()?;
     let amount = |minor: i64| format!("{} {}", money::grouped(minor, budget.currency), budget.currency);
     let closing = to == BudgetStatus::Closed;
@@ -328,7 +379,7 @@ async fn step(req: &HttpRequest, portal: &Portal, who: &Signed, id: &str, to: Bu
     let (noun, button) = if closing { ("closure", "Close the budget") } else { ("activation", "Activate the budget") };
     let address = format!("/budgets/{}", row.id);
     let title = format!("{} {}", if closing { "Close" } else { "Activate" }, row.name);
-    let page = StepPage {
+    Ok(StepPage {
         shell: Shell::new(req, portal, who, title.clone()).with_errors(!errors.is_empty()),
         crumbs: vec![("/budgets".to_owned(), "Budgets".to_owned()), (address.clone(), row.name.clone())],
         post_to: format!("{address}/{noun}"),
@@ -340,6 +391,5 @@ async fn step(req: &HttpRequest, portal: &Portal, who: &Signed, id: &str, to: Bu
         text,
         button,
         errors,
-    };
-    page.shell.answer(status, &page)
+    })
 }

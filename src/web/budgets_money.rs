@@ -101,7 +101,8 @@ async fn place(read: &mut Read, who: &Signed, action: Action, id: &str) -> Resul
     let id = match &posting {
         None => BudgetId::parse(id).ok_or(Refusal::NotFound)?,
         Some(posting) => {
-            let ends = [(posting.source_budget_id, posting.source_region_id), (posting.destination_budget_id, posting.destination_region_id)];
+            let ends =
+                [(posting.source_budget_id, posting.source_region_id), (posting.destination_budget_id, posting.destination_region_id)];
             let seen = ends.into_iter().filter_map(|(budget, region)| budget.zip(region)).find(|(_, region)| scope.covers(*region));
             seen.ok_or(Refusal::NotFound)?.0
         }

@@ -163,7 +163,7 @@ async fn show(
 
 /// `POST /imports`: takes a file in, as a multipart form whose first field is the token.
 pub async fn upload(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<RunImports>, body: web::Payload) -> Result<HttpResponse, WebError> {
-    let taken = imports_upload::read(&req, body, portal.upload_max_bytes).await?;
+    let taken = imports_upload::read(&req, body, portal.upload_max_bytes, portal.body_still).await?;
     let mut errors = Errors::none();
     let source = if taken.new_source.trim().is_empty() { taken.source.clone() } else { taken.new_source.clone() };
     let source = errors.check("source", upload::source_name(&source));

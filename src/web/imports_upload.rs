@@ -15,8 +15,6 @@ use crate::actions::imports::upload::Received;
 
 /// The longest plain field.
 const FIELD_MOST: usize = 4096;
-/// How long the body may stand still.
-const STILL: Duration = Duration::from_secs(30);
 /// What a form has besides its file, at most.
 const BESIDES: u64 = 64 << 10;
 
@@ -37,19 +35,19 @@ pub struct Taken {
 
 const BROKEN: WebError = WebError::Malformed("The form did not come whole.");
 
-/// Reads the form. Nothing of the file is read before the token was found right.
-pub async fn read(req: &HttpRequest, body: web::Payload, most: u64) -> Result<Taken, WebError> {
+/// Reads the form. Nothing of the file is read before the token was found right. `still` is how long the body may stand still.
+pub async fn read(req: &HttpRequest, body: web::Payload, most: u64, still: Duration) -> Result<Taken, WebError> {
     let stated = req.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()).and_then(|text| text.parse::<u64>().ok());
     let too_large = stated.is_some_and(|stated| stated > most + BESIDES);
     let mut form = Multipart::new(req.headers(), body);
     let (mut taken, mut checked) = (Taken { too_large, ..Taken::default() }, false);
     loop {
-        let next = tokio::time::timeout(STILL, form.next()).await.map_err(|_| WebError::TooSlow)?;
+        let next = tokio::time::timeout(still, form.next()).await.map_err(|_| WebError::TooSlow)?;
         let Some(field) = next else { break };
         let mut field = field.map_err(|_| BROKEN)?;
         let name = field.name().unwrap_or_default().to_owned();
         if name == "csrf" && !checked {
-            csrf::check(req, &text(&mut field).await?).await?;
+            csrf::check(req, &text(&mut field, still).await?).await?;
             checked = true;
             continue;
         }
@@ -57,11 +55,11 @@ pub async fn read(req: &HttpRequest, body: web::Payload, most: u64) -> Result<Ta
             return Err(WebError::Forged);
         }
         match name.as_str() {
-            "key" => taken.key = text(&mut field).await?,
-            "source" => taken.source = text(&mut field).await?,
-            "new_source" => taken.new_source = text(&mut field).await?,
+            "key" => taken.key = text(&mut field, still).await?,
+            "source" => taken.source = text(&mut field, still).await?,
+            "new_source" => taken.new_source = text(&mut field, still).await?,
             "file" if taken.file.is_none() => {
-                if too_large || !file(&mut field, most, &mut taken).await? {
+                if too_large || !file(&mut field, most, still, &mut taken).await? {
                     taken.too_large = true;
                     break;
                 }
@@ -78,20 +76,20 @@ pub async fn read(req: &HttpRequest, body: web::Payload, most: u64) -> Result<Ta
     Ok(taken)
 }
 
-async fn text(field: &mut actix_multipart::Field) -> Result<String, WebError> {
-    let bytes = tokio::time::timeout(STILL, field.bytes(FIELD_MOST)).await.map_err(|_| WebError::TooSlow)?;
+async fn text(field: &mut actix_multipart::Field, still: Duration) -> Result<String, WebError> {
+    let bytes = tokio::time::timeout(still, field.bytes(FIELD_MOST)).await.map_err(|_| WebError::TooSlow)?;
     let bytes = bytes.map_err(|_| WebError::TooLarge)?.map_err(|_| BROKEN)?;
     String::from_utf8(bytes.to_vec()).map_err(|_| WebError::Malformed("The form is not UTF-8."))
 }
 
 /// False where the file is larger than allowed.
-async fn file(field: &mut actix_multipart::Field, most: u64, taken: &mut Taken) -> Result<bool, WebError> {
+async fn file(field: &mut actix_multipart::Field, most: u64, still: Duration, taken: &mut Taken) -> Result<bool, WebError> {
     let name = field.content_disposition().and_then(|disposition| disposition.get_filename()).unwrap_or_default().to_owned();
     let full = |error: std::io::Error| WebError::from(crate::store::failure::Failure::Io(error));
     let mut out = tokio::fs::File::from_std(tempfile::tempfile().map_err(full)?);
     let (mut hash, mut bytes) = (Sha256::new(), 0u64);
     loop {
-        let next = tokio::time::timeout(STILL, field.next()).await.map_err(|_| WebError::TooSlow)?;
+        let next = tokio::time::timeout(still, field.next()).await.map_err(|_| WebError::TooSlow)?;
         let Some(part) = next else { break };
         let part = part.map_err(|_| BROKEN)?;
         bytes += part.len() as u64;

@@ -99,7 +99,12 @@ pub async fn page(
     id: web::Path<String>,
     arrival: web::Query<Arrival>,
 ) -> Result<HttpResponse, WebError> {
-    let id = PostingId::parse(&id).ok_or(Refusal::NotFound)?;
+    let page = made(&req, &portal, &who, &id, arrival.done == "1").await?;
+    page.shell.answer(StatusCode::OK, &page)
+}
+
+async fn made(req: &HttpRequest, portal: &Portal, who: &Allowed<ReadBudgets>, id: &str, done: bool) -> Result<PostingPage, WebError> {
+    let id = PostingId::parse(id).ok_or(Refusal::NotFound)?;
     let scope = who.reach();
     let mut read = portal.store.read().await?;
     let row = ledger::find_posting(&mut read, &scope, id).await?.ok_or(Refusal::NotFound)?;
@@ -118,9 +123,9 @@ pub async fn page(
     let reserve = movement.kind == PostingKind::Reserve;
     let reversed = followers.iter().any(|other| other.reverses_id == Some(id));
     let adjust = may(Permission::BudgetsAdjust);
-    let page = PostingPage {
-        shell: Shell::new(&req, &portal, &who, format!("{} {}", movement.kind.label(), row.reference())),
-        done: arrival.done == "1",
+    Ok(PostingPage {
+        shell: Shell::new(req, portal, who, format!("{} {}", movement.kind.label(), row.reference())),
+        done,
         crumbs: crumbs(mine, &names),
         id: id.to_string(),
         reference: row.reference(),
@@ -137,8 +142,7 @@ pub async fn page(
         audit: who.access.has(Permission::AuditRead),
         reverse: adjust && !reserve && !reversed && reversible(&row).is_ok(),
         settle: adjust && reserve && !settled,
-    };
-    page.shell.answer(StatusCode::OK, &page)
+    })
 }
 
 fn ends_allow(row: &PostingRow, may: impl Fn(RegionId) -> bool) -> bool {
@@ -158,7 +162,8 @@ async fn facts(read: &mut Read, row: &PostingRow) -> Result<Vec<(&'static str, S
         Some(id) => people::names(read, &[id]).await?.remove(&id).unwrap_or_else(|| "Somebody who is gone".to_owned()),
         None => "The system".to_owned(),
     };
-    let mut facts = vec![("Effective date", row.effective_date.words()), ("Made", format!("{} UTC", row.at.local(chrono_tz::UTC))), ("By", by)];
+    let mut facts =
+        vec![("Effective date", row.effective_date.words()), ("Made", format!("{} UTC", row.at.local(chrono_tz::UTC))), ("By", by)];
     if let Some(code) = &row.reason_code {
         let known = crate::store::settings::reason_codes(read).await?;
         let label = known.into_iter().find(|(known, _, _)| known == code).map_or(code.clone(), |(_, label, _)| label);

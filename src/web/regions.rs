@@ -6,19 +6,19 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
+use super::Portal;
 use super::choices::{self, month_name};
 use super::error::WebError;
 use super::guard::{Allowed, ReadRegions};
 use super::page::Shell;
-use super::Portal;
 use crate::domain::access::{Permission, Scope};
 use crate::domain::budget::Figures;
 use crate::domain::currency::Currency;
 use crate::domain::money;
 use crate::domain::refusal::Refusal;
 use crate::store::ledger::BudgetRow;
-use crate::store::regions::{self, Region};
 use crate::store::people;
+use crate::store::regions::{self, Region};
 
 struct Row {
     region: Region,
@@ -144,7 +144,7 @@ fn budget_line(budget: BudgetRow) -> Option<BudgetLine> {
     let figures = budget.figures();
     let permille = figures.utilisation_permille().unwrap_or_default();
     Some(BudgetLine {
-        period: format!("{} – {}", budget.period_start.words(), budget.period_end.words()),
+        period: budget.period_end.words(),
         total: money::grouped(figures.total().unwrap_or_default(), currency),
         spent: money::grouped(figures.spent, currency),
         available: money::grouped(figures.available(), currency),
@@ -219,4 +219,3 @@ async fn holders(read: &mut crate::store::db::Read, scope: &Scope) -> Result<Vec
     holders.sort_by(|a, b| a.name.to_lowercase().cmp(&b.name.to_lowercase()));
     Ok(holders)
 }
-

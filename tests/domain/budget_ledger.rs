@@ -65,7 +65,14 @@ struct World {
 impl World {
     fn movement(&mut self, step: Step) -> Option<(Movement, Nature)> {
         let of = |at: usize, account| End::of(account, &self.budgets[at]);
-        let make = |kind, source, destination, amount| Movement { kind, counted: kind, source, destination, amount, currency: self.budgets[0].currency };
+        let make = |kind, source, destination, amount| Movement {
+            kind,
+            counted: kind,
+            source,
+            destination,
+            amount,
+            currency: self.budgets[0].currency,
+        };
         use Account::{Available, Correction, Funding, Reserved, Spent};
         let asked = match step {
             Step::Allocate(at, amount) => make(PostingKind::Allocation, End::outside(Funding), of(at, Available), amount),
@@ -81,7 +88,8 @@ impl World {
                     return None;
                 }
                 let reservation = self.reserved.remove(at % self.reserved.len());
-                let (kind, account) = if matches!(step, Step::Commit(_)) { (PostingKind::Commit, Spent) } else { (PostingKind::Void, Available) };
+                let (kind, account) =
+                    if matches!(step, Step::Commit(_)) { (PostingKind::Commit, Spent) } else { (PostingKind::Void, Available) };
                 let to = End { account, ..reservation.destination };
                 make(kind, reservation.destination, to, reservation.amount)
             }

@@ -22,6 +22,7 @@ use crate::store::{Store, access};
 /// A file that is ready to be checked or taken.
 pub struct Direct {
     run: Run,
+    headers: Vec<String>,
 }
 
 /// What is asked for.
@@ -65,9 +66,15 @@ impl Direct {
         }
         let path = wanted.path.to_path_buf();
         let (bytes, sha256) = super::file::blocking(move || fingerprint(&path)).await?.map_err(FileFault::Io)?;
-        let setup = Setup { mapping, name: saved.name, headers: opened.headers, survey: None };
+        let setup = Setup { mapping, name: saved.name, headers: opened.headers.clone(), survey: None };
         let row = unkept(store, &source, wanted.person, file_name, bytes, sha256, &setup);
-        Ok(Self { run: Run::begun(store, row, Input::Path(wanted.path.to_path_buf()), wanted.limits, wanted.person) })
+        let run = Run::begun(store, row, Input::Path(wanted.path.to_path_buf()), wanted.limits, wanted.person);
+        Ok(Self { run, headers: opened.headers })
+    }
+
+    /// The file's columns.
+    pub fn headers(&self) -> &[String] {
+        &self.headers
     }
 
     /// The dry run: nothing is written anywhere. `heard` is told the bytes read, their total, and the rows refused since.

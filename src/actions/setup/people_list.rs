@@ -86,10 +86,10 @@ mod tests {
     fn people_come_with_a_role_by_code_or_label() {
         let text = "name,email,role,region\nAna Ruiz,ana@example.com,regional_partner,Iberia\nBo Lind,bo@example.com,Auditor,\n";
         let people = read(text, &["Iberia".to_owned()], "me@example.com").expect("no faults");
-        assert_eq!(people.iter().map(|one| (one.role, one.region.as_str())).collect::<Vec<_>>(), [
-            (Role::RegionalPartner, "Iberia"),
-            (Role::Auditor, "")
-        ]);
+        assert_eq!(
+            people.iter().map(|one| (one.role, one.region.as_str())).collect::<Vec<_>>(),
+            [(Role::RegionalPartner, "Iberia"), (Role::Auditor, "")]
+        );
         assert_eq!(read("", &[], "").expect("nobody"), []);
     }
 
