@@ -59,8 +59,8 @@ pub struct Args {
 /// Runs `import`.
 ///
 /// # Errors
-/// A file that cannot be read as a table (4), a person, source or mapping that is not there (4), refused rows without `--good-rows` (4); the rows
-/// that stop the import are in the file of refused rows all the same.
+/// A file that cannot be read as a table (4), a person, source or mapping that is not there (4), refused rows without `--good-rows` (4);
+/// the rows that stop the import are in the file of refused rows all the same.
 pub fn run(args: &Args) -> Result<(), CliError> {
     let config = Config::load(&args.settings.inputs())?;
     let limits = Limits {
@@ -112,7 +112,8 @@ async fn load(args: &Args, store: &Store, limits: Limits, refused: Option<std::f
         if args.dry_run || stops {
             say(&report, if stops { "nothing is taken" } else { "dry run, nothing is written" })?;
             return match stops {
-                true => Err(CliError::new(Exit::Refused, format!("{} rows are refused", report.counts.refused)).hint("correct them, or use --good-rows")),
+                true => Err(CliError::new(Exit::Refused, format!("{} rows are refused", report.counts.refused))
+                    .hint("correct them, or use --good-rows")),
                 false => Ok(()),
             };
         }
@@ -143,7 +144,9 @@ async fn person(args: &Args, store: &Store) -> Result<UserId, CliError> {
 fn stopped(stop: Stop) -> CliError {
     match stop {
         Stop::Failed(failure) => match &failure {
-            Failure::Refused(Refusal::Invalid("mapping", _)) => CliError::from(failure).hint("mappings are made and named in the portal, at the first upload"),
+            Failure::Refused(Refusal::Invalid("mapping", _)) => {
+                CliError::from(failure).hint("mappings are made and named in the portal, at the first upload")
+            }
             _ => failure.into(),
         },
         other => CliError::new(Exit::Refused, other.words().unwrap_or_default()),

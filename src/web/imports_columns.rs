@@ -97,7 +97,12 @@ fn read(row: &ImportRow, who: &Allowed<RunImports>) -> Result<(Setup, Survey), W
 }
 
 /// `GET /imports/{id}/columns`.
-pub async fn page(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<RunImports>, path: web::Path<String>) -> Result<HttpResponse, WebError> {
+pub async fn page(
+    req: HttpRequest,
+    portal: web::Data<Portal>,
+    who: Allowed<RunImports>,
+    path: web::Path<String>,
+) -> Result<HttpResponse, WebError> {
     let row = find(&portal, &who, &path).await?;
     let Ok((setup, survey)) = read(&row, &who) else { return Ok(see_other(&portal, &format!("/imports/{}", row.id), None)) };
     let mut held = held(&setup);
@@ -216,7 +221,10 @@ fn typed(fields: &[(String, String)], survey: &Survey, errors: &mut Errors) -> R
         match name.as_str() {
             "version" => version = value.parse().ok(),
             "currency" => columns.currency = Currency::parse(value),
-            "numbers" => columns.numbers = [("point", NumberStyle::Point), ("comma", NumberStyle::Comma)].into_iter().find(|one| one.0 == value).map(|one| one.1),
+            "numbers" => {
+                columns.numbers =
+                    [("point", NumberStyle::Point), ("comma", NumberStyle::Comma)].into_iter().find(|one| one.0 == value).map(|one| one.1)
+            }
             "dates" => {
                 let orders = [("day_first", DateOrder::DayFirst), ("month_first", DateOrder::MonthFirst)];
                 columns.dates = orders.into_iter().find(|one| one.0 == value).map(|one| one.1);

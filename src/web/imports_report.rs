@@ -86,7 +86,8 @@ pub struct Found {
 }
 
 impl Found {
-    /// The report of a checked or finished import; empty before. Somebody who sees the import but not one of its budgets is not told of that budget.
+    /// The report of a checked or finished import; empty before. Somebody who sees the import but not one of its budgets is not told of
+    /// that budget.
     pub async fn read(reader: &mut impl Reader, scope: &Scope, row: &ImportRow) -> Result<Self, DbError> {
         if !matches!(row.state.as_str(), "checked" | "done") {
             return Ok(Self::default());
@@ -129,7 +130,12 @@ fn cards(row: &ImportRow, report: &Report) -> Vec<(&'static str, String, String,
         ("Created", thousands(counts.created), words("new transactions", "would be new transactions"), ""),
         ("Changed", thousands(counts.changed), words("known, and different in the file", "known, would be changed"), ""),
         ("Unchanged", thousands(counts.unchanged), "known, and the same".to_owned(), ""),
-        ("Refused", thousands(counts.refused), format!("of {} rows read", thousands(counts.read)), if counts.refused > 0 { "warn" } else { "" }),
+        (
+            "Refused",
+            thousands(counts.refused),
+            format!("of {} rows read", thousands(counts.read)),
+            if counts.refused > 0 { "warn" } else { "" },
+        ),
     ]
 }
 

@@ -79,7 +79,10 @@ async fn offer(portal: &Portal, who: &Allowed<RunImports>) -> Result<Offer, WebE
     let open = budgets.into_iter().filter(|budget| budget.status != "closed");
     let spelled = open.map(|budget| {
         let region = names.get(&budget.region_id).cloned().unwrap_or_default();
-        (budget.id.to_string(), format!("{}, {region}, {}, {} to {}", budget.name, budget.currency, budget.period_start.iso(), budget.period_end.iso()))
+        (
+            budget.id.to_string(),
+            format!("{}, {region}, {}, {} to {}", budget.name, budget.currency, budget.period_start.iso(), budget.period_end.iso()),
+        )
     });
     Ok(Offer { regions: places, budgets: spelled.collect() })
 }
@@ -94,7 +97,12 @@ fn read(row: &ImportRow, who: &Allowed<RunImports>) -> Result<(Setup, Survey), W
 }
 
 /// `GET /imports/{id}/values`.
-pub async fn page(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<RunImports>, path: web::Path<String>) -> Result<HttpResponse, WebError> {
+pub async fn page(
+    req: HttpRequest,
+    portal: web::Data<Portal>,
+    who: Allowed<RunImports>,
+    path: web::Path<String>,
+) -> Result<HttpResponse, WebError> {
     let row = find(&portal, &who, &path).await?;
     let Ok((setup, survey)) = read(&row, &who) else { return Ok(see_other(&portal, &format!("/imports/{}", row.id), None)) };
     show(&req, &portal, &who, &row, (&setup.mapping, &survey), StatusCode::OK, Errors::none()).await
@@ -216,7 +224,11 @@ fn words<T: Spoken>(mapping: &Mapping, survey: &Survey, field: Field, rules: &BT
         return;
     }
     let options = T::ALL().iter().map(|one| (one.spelled().0.to_owned(), one.spelled().1.to_owned())).collect();
-    let hint = if values.is_empty() { hint(values, filled, &lines) } else { "These words are not known; the others are understood as they are.".to_owned() };
+    let hint = if values.is_empty() {
+        hint(values, filled, &lines)
+    } else {
+        "These words are not known; the others are understood as they are.".to_owned()
+    };
     let any = "Not imported: rows are refused";
     groups.push(Group { id: field.key(), title: field.label(), hint, header: header.to_owned(), any, options, lines });
 }

@@ -1,5 +1,6 @@
 //! The portal over HTTP, on both engines.
 
+mod imports;
 mod budgets;
 mod admin;
 mod setup;
