@@ -28,18 +28,31 @@ pub struct NewPerson {
 }
 
 impl NewPerson {
-    fn check(&self) -> Result<(), Refusal> {
-        let email = self.email.trim();
-        let well_formed = email.split_once('@').is_some_and(|(user, host)| !user.is_empty() && host.contains('.') && !host.contains('@'));
-        if !well_formed || email.len() > 254 || email.chars().any(|c| c.is_whitespace() || c.is_control()) {
-            return Err(Refusal::Invalid("email", "Enter an e-mail address, like ana@example.com".to_owned()));
-        }
-        let name = self.name.trim();
-        if name.is_empty() || name.chars().count() > 120 || name.chars().any(char::is_control) {
-            return Err(Refusal::Invalid("name", "Enter a name of at most 120 characters".to_owned()));
-        }
+    /// Refuses an address or a name that cannot be one.
+    pub fn check(&self) -> Result<(), Refusal> {
+        person_email(&self.email)?;
+        person_name(&self.name)?;
         Ok(())
     }
+}
+
+/// Refuses what cannot be an e-mail address.
+pub fn person_email(text: &str) -> Result<(), Refusal> {
+    let email = text.trim();
+    let well_formed = email.split_once('@').is_some_and(|(user, host)| !user.is_empty() && host.contains('.') && !host.contains('@'));
+    if !well_formed || email.len() > 254 || email.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err(Refusal::Invalid("email", "Enter an e-mail address, like ana@example.com".to_owned()));
+    }
+    Ok(())
+}
+
+/// Refuses what cannot be a person's name.
+pub fn person_name(text: &str) -> Result<(), Refusal> {
+    let name = text.trim();
+    if name.is_empty() || name.chars().count() > 120 || name.chars().any(char::is_control) {
+        return Err(Refusal::Invalid("name", "Enter a name of at most 120 characters".to_owned()));
+    }
+    Ok(())
 }
 
 /// Adds a person, with her first role where one is given.

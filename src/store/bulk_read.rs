@@ -17,7 +17,8 @@ use sqlx::{Row as _, ValueRef as _};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use super::db::{Arg, Pools, Sql};
+use super::db::{Arg, Sql};
+use super::db_pools::Pools;
 use super::failure::DbError;
 
 /// Bytes in one piece of a file.

@@ -12,6 +12,7 @@ pub mod failure;
 pub mod imports;
 pub mod ledger;
 pub mod migrate;
+pub mod overview;
 pub mod people;
 pub mod postings;
 pub mod recipients;
