@@ -1,3 +1,4 @@
 //! The rules of the field.
 
 mod import;
+mod list_query;

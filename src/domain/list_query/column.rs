@@ -131,14 +131,14 @@ impl Column {
         Self::ExternalId,
         Self::IssuedAt,
         Self::RecipientName,
-        Self::Region,
-        Self::Budget,
-        Self::Product,
+        Self::AmountIssued,
+        Self::Currency,
         Self::OrderStatus,
         Self::DeliveryStatus,
         Self::RedemptionStatus,
-        Self::AmountIssued,
-        Self::Currency,
+        Self::Region,
+        Self::Budget,
+        Self::Product,
     ];
 
     /// How its values are stored and written.
