@@ -18,11 +18,11 @@ use crate::domain::list_query::{Column, Kind, ListQuery};
 use crate::domain::refusal::Refusal;
 use crate::domain::time::{Day, Instant};
 use crate::formats::write_csv::{CsvRow, Preset};
+use crate::store::Store;
 use crate::store::bulk_read::{self, Fields, Pieces, Plan, Sink};
 use crate::store::exports::{self, FIRST, NewExport};
 use crate::store::failure::{DbError, Failure};
 use crate::store::writer::Intent;
-use crate::store::Store;
 
 /// What the word in the store stands for.
 pub fn preset(format: &str) -> Option<Preset> {
@@ -45,9 +45,12 @@ pub async fn create(store: &Store, actor: Actor, key: &str, new: NewExport, regi
                 let id = ExportId(tx.new_id());
                 exports::insert(tx, id, &new).await?;
                 let columns = ListQuery::parse(&new.query).query;
-                let personal: Vec<&str> = columns.columns().iter().filter(|column| column.is_personal()).map(|column| column.code()).collect();
+                let personal: Vec<&str> =
+                    columns.columns().iter().filter(|column| column.is_personal()).map(|column| column.code()).collect();
                 let event = Event::new("export.made", "export", id, region);
-                tx.record(event.detail(json!({ "what": new.what, "query": new.words, "format": new.format, "personal_columns": personal })));
+                tx.record(
+                    event.detail(json!({ "what": new.what, "query": new.words, "format": new.format, "personal_columns": personal })),
+                );
                 Ok(id)
             })
         })

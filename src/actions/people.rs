@@ -28,18 +28,31 @@ pub struct NewPerson {
 }
 
 impl NewPerson {
-    fn check(&self) -> Result<(), Refusal> {
-        let email = self.email.trim();
-        let well_formed = email.split_once('@').is_some_and(|(user, host)| !user.is_empty() && host.contains('.') && !host.contains('@'));
-        if !well_formed || email.len() > 254 || email.chars().any(|c| c.is_whitespace() || c.is_control()) {
-            return Err(Refusal::Invalid("email", "Enter an e-mail address, like ana@example.com".to_owned()));
-        }
-        let name = self.name.trim();
-        if name.is_empty() || name.chars().count() > 120 || name.chars().any(char::is_control) {
-            return Err(Refusal::Invalid("name", "Enter a name of at most 120 characters".to_owned()));
-        }
+    /// Refuses an address or a name that cannot be one.
+    pub fn check(&self) -> Result<(), Refusal> {
+        person_email(&self.email)?;
+        person_name(&self.name)?;
         Ok(())
     }
+}
+
+/// Refuses what cannot be an e-mail address.
+pub fn person_email(text: &str) -> Result<(), Refusal> {
+    let email = text.trim();
+    let well_formed = email.split_once('@').is_some_and(|(user, host)| !user.is_empty() && host.contains('.') && !host.contains('@'));
+    if !well_formed || email.len() > 254 || email.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err(Refusal::Invalid("email", "Enter an e-mail address, like ana@example.com".to_owned()));
+    }
+    Ok(())
+}
+
+/// Refuses what cannot be a person's name.
+pub fn person_name(text: &str) -> Result<(), Refusal> {
+    let name = text.trim();
+    if name.is_empty() || name.chars().count() > 120 || name.chars().any(char::is_control) {
+        return Err(Refusal::Invalid("name", "Enter a name of at most 120 characters".to_owned()));
+    }
+    Ok(())
 }
 
 /// Adds a person, with her first role where one is given.
@@ -184,6 +197,21 @@ pub async fn password_link(store: &Store, actor: Actor, person: UserId) -> Resul
         })
         .await?;
     Ok(token)
+}
+
+/// Signs a person out everywhere; how many sessions that ended.
+pub async fn end_sessions(store: &Store, actor: Actor, person: UserId) -> Result<u64, Failure> {
+    store
+        .write(Intent::once(actor, "person.end_sessions"), move |tx| {
+            Box::pin(async move {
+                tx.require_everywhere(Permission::PeopleManage)?;
+                people::find(tx, person).await?.ok_or(Refusal::NotFound)?;
+                let ended = sessions::delete_of(tx, person).await?;
+                tx.record(Event::new("person.signed_out_everywhere", "person", person, None).detail(json!({ "sessions": ended })));
+                Ok(ended)
+            })
+        })
+        .await
 }
 
 /// Chooses a password through a one-time link. Every session of the person ends.

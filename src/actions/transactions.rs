@@ -8,12 +8,12 @@ use crate::domain::audit::Event;
 use crate::domain::budget::{self, Account, Budget, BudgetStatus, End, Figures, Movement, Nature, PostingKind};
 use crate::domain::id::{BudgetId, PostingId, TransactionId};
 use crate::domain::refusal::Refusal;
+use crate::store::Store;
 use crate::store::db::Reader;
 use crate::store::failure::Failure;
 use crate::store::ledger::{self, Details};
 use crate::store::transaction_detail::{self, TransactionRow};
 use crate::store::writer::Intent;
-use crate::store::Store;
 
 /// What is asked for.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -141,7 +141,8 @@ pub async fn assign(store: &Store, actor: Actor, key: &str, wanted: Assignment) 
                     made.push(ledger::post(tx, &step.movement, Nature::Fact, &details).await?);
                 }
                 transaction_detail::set_budget(tx, &row, new.id).await?;
-                let side = |budget: Option<BudgetId>, version: i64| json!({ "budget": budget.map(|id| id.to_string()), "version": version });
+                let side =
+                    |budget: Option<BudgetId>, version: i64| json!({ "budget": budget.map(|id| id.to_string()), "version": version });
                 let event = Event::new("transaction.assigned", "transaction", row.id, Some(row.region_id));
                 let event = event.change(side(row.budget_id, row.version), side(Some(new.id), row.version + 1));
                 let postings: Vec<String> = made.iter().map(PostingId::to_string).collect();

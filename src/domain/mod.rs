@@ -1,9 +1,11 @@
-//! The rules of the field: plain types, no database, no network, no clock of their own. Time, randomness and the actor are arguments.
+//! The rules, and nothing else: no async, no SQL, no HTTP, no clock. Time, randomness and the actor are arguments.
 
 pub mod access;
 pub mod audit;
 pub mod budget;
+pub mod burn_down;
 pub mod currency;
+pub mod exchange;
 pub mod id;
 pub mod import;
 pub mod list_query;

@@ -133,6 +133,8 @@ const COLUMNS: &str = "seq, id, at, actor_kind, actor_id, action, object_kind, o
 pub struct Wanted {
     /// Before this number, for paging towards the past.
     pub before: Option<i64>,
+    /// After this number, for paging back towards the present.
+    pub after: Option<i64>,
     /// By this person.
     pub person: Option<UserId>,
     /// Of this action, or of those that begin with it and a point.
@@ -147,13 +149,16 @@ pub struct Wanted {
     pub until: Option<Instant>,
 }
 
-/// Events in scope, newest first. What belongs to no region is seen only with the whole organisation in scope.
+/// Events in scope, newest first: the ones nearest to `before` or `after`. What belongs to no region is seen only with the whole organisation in scope.
 pub async fn list(reader: &mut impl Reader, scope: &Scope, wanted: &Wanted, most: i64) -> Result<Vec<Kept>, DbError> {
     let mut sql = Sql::default();
     sql.push("SELECT ").push(COLUMNS).push(" FROM audit_event WHERE ");
     in_scope(&mut sql, scope);
     if let Some(before) = wanted.before {
         sql.push(" AND seq < ").push_bind(before);
+    }
+    if let Some(after) = wanted.after {
+        sql.push(" AND seq > ").push_bind(after);
     }
     if let Some(person) = wanted.person {
         sql.push(" AND actor_id = ").push_bind(person);
@@ -175,8 +180,19 @@ pub async fn list(reader: &mut impl Reader, scope: &Scope, wanted: &Wanted, most
     if let Some(until) = wanted.until {
         sql.push(" AND at < ").push_bind(until);
     }
-    sql.push(" ORDER BY seq DESC LIMIT ").push_bind(most);
-    reader.all(sql).await
+    let back = wanted.after.is_some();
+    sql.push(if back { " ORDER BY seq ASC LIMIT " } else { " ORDER BY seq DESC LIMIT " }).push_bind(most);
+    let mut events = reader.all(sql).await?;
+    if back {
+        events.reverse();
+    }
+    Ok(events)
+}
+
+/// The chain value of one event, whatever it is about: what the next link is computed from. `None` where there is no such number.
+pub async fn chain_at(reader: &mut impl Reader, seq: i64) -> Result<Option<Vec<u8>>, DbError> {
+    let row: Option<(Vec<u8>,)> = reader.one(Sql::new("SELECT chain FROM audit_event WHERE seq = $1").bind(seq)).await?;
+    Ok(row.map(|row| row.0))
 }
 
 /// One event in scope.
@@ -207,4 +223,10 @@ pub async fn after(reader: &mut impl Reader, seq: i64, most: i64) -> Result<Vec<
 /// Where the chain is said to stand, without a lock.
 pub async fn stated_head(reader: &mut impl Reader) -> Result<Option<Head>, DbError> {
     reader.one(Sql::new("SELECT log_id, seq, chain FROM audit_head WHERE one = 1")).await
+}
+
+/// Whether there is an event with a number below 1: numbers begin there.
+pub async fn before_first(reader: &mut impl Reader) -> Result<bool, DbError> {
+    let row: Option<(i64,)> = reader.one(Sql::new("SELECT seq FROM audit_event WHERE seq < 1 LIMIT 1")).await?;
+    Ok(row.is_some())
 }

@@ -91,11 +91,8 @@ pub fn plan(asked: &Asked<'_>, columns: &[Column], engine: Engine) -> Plan {
     let conditions = asked.conditions();
     let making = Making { asked, columns, conditions: &conditions, engine };
     let whole = making.whole(descending);
-    let parts = if asked.is_narrow() {
-        vec![whole.clone()]
-    } else {
-        asked.parts().iter().map(|part| making.part(part, descending)).collect()
-    };
+    let parts =
+        if asked.is_narrow() { vec![whole.clone()] } else { asked.parts().iter().map(|part| making.part(part, descending)).collect() };
     Plan { parts, whole, descending }
 }
 

@@ -125,15 +125,28 @@ pub struct NewBudget {
     pub previous: Option<BudgetId>,
 }
 
-/// Adds a budget, with nothing in it.
+/// Adds a budget, with nothing in it, as its first version.
 pub async fn insert_budget(tx: &mut WriteTx<'_>, new: &NewBudget, status: BudgetStatus) -> Result<(), Failure> {
-    let now = tx.now;
-    let sql = Sql::new(
-        "INSERT INTO budget (id, region_id, name, currency, period_start, period_end, owner_id, cost_centre, status, previous_id, created_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-    );
-    let sql = sql.bind(new.id).bind(new.region).bind(new.name.clone()).bind(new.currency.code()).bind(new.from).bind(new.to);
-    tx.exec_one(sql.bind(new.owner).bind(new.cost_centre.clone()).bind(status.code()).bind(new.previous).bind(now)).await
+    let row = BudgetRow {
+        id: new.id,
+        region_id: new.region,
+        name: new.name.clone(),
+        currency: new.currency.code().to_owned(),
+        period_start: new.from,
+        period_end: new.to,
+        owner_id: new.owner,
+        cost_centre: new.cost_centre.clone(),
+        status: status.code().to_owned(),
+        version: 1,
+        allocated: 0,
+        adjusted: 0,
+        carried_over: 0,
+        reserved: 0,
+        spent: 0,
+        previous_id: new.previous,
+        created_at: tx.now,
+    };
+    super::budgets::insert(tx, &row).await
 }
 
 /// Activates or closes a budget.
@@ -144,6 +157,8 @@ pub async fn set_budget_status(tx: &mut WriteTx<'_>, id: BudgetId, status: Budge
 /// What is known of a posting besides its movement.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Details {
+    /// The posting's own id, where its pair has to name it beforehand; otherwise a new one.
+    pub id: Option<PostingId>,
     /// The accounting date; the day of the write in UTC where none is given.
     pub effective: Option<Day>,
     /// The one transaction it belongs to.
@@ -167,7 +182,7 @@ pub struct Details {
 /// Moves money: checks the movement against every budget it touches, writes their figures and the posting, and leaves one audit event for each budget.
 /// The caller has checked who may. A request counts in the version that forms carry, a fact does not.
 pub async fn post(tx: &mut WriteTx<'_>, movement: &Movement, nature: Nature, details: &Details) -> Result<PostingId, Failure> {
-    let id = PostingId(tx.new_id());
+    let id = details.id.unwrap_or_else(|| PostingId(tx.new_id()));
     let mut after: [Option<i64>; 2] = [None, None];
     let ends = [movement.source, movement.destination];
     let mut touched: Vec<BudgetId> = Vec::with_capacity(2);

@@ -240,3 +240,26 @@ pub async fn use_link(tx: &mut WriteTx<'_>, hash: [u8; 32]) -> Result<(), Failur
     let now = tx.now;
     tx.exec_one(Sql::new("UPDATE one_time_link SET used_at = $2 WHERE token_hash = $1 AND used_at IS NULL").bind(hash).bind(now)).await
 }
+
+/// One person whose roles lie in scope; with the whole organisation in scope anybody.
+pub async fn find_within(reader: &mut impl Reader, scope: &Scope, id: UserId) -> Result<Option<Person>, DbError> {
+    let mut sql = Sql::default();
+    sql.push("SELECT ").push(COLUMNS).push(" FROM person WHERE id = ").push_bind(id);
+    if !scope.is_whole() {
+        sql.push(" AND id IN (SELECT person_id FROM role_grant WHERE ended_at IS NULL AND region_id IN (")
+            .push_list(scope.regions())
+            .push("))");
+    }
+    reader.one(sql).await
+}
+
+/// The grants of a person in scope that were ended, the latest first.
+pub async fn ended_grants(reader: &mut impl Reader, scope: &Scope, person: UserId) -> Result<Vec<Grant>, DbError> {
+    let mut sql = Sql::new(
+        "SELECT g.id, g.person_id, g.role, g.region_id, r.name AS region_name, g.ends_on, g.granted_at, g.granted_by, g.ended_at \
+         FROM role_grant g JOIN region r ON r.id = g.region_id WHERE g.ended_at IS NOT NULL AND g.region_id IN (",
+    );
+    sql.push_list(scope.regions()).push(") AND g.person_id = ").push_bind(person);
+    sql.push(" ORDER BY g.ended_at DESC, g.id");
+    reader.all(sql).await
+}

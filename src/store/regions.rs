@@ -2,6 +2,7 @@
 
 use super::db::{Reader, Sql};
 use super::failure::{DbError, Failure};
+use super::ledger::{BUDGET_COLUMNS, BudgetRow};
 use super::writer::WriteTx;
 use crate::domain::access::Scope;
 use crate::domain::currency::Currency;
@@ -141,4 +142,48 @@ pub async fn update(tx: &mut WriteTx<'_>, region: &Region) -> Result<(), Failure
     let sql = sql.bind(region.id).bind(region.version).bind(region.parent_id).bind(region.name.clone()).bind(region.currency.clone());
     let sql = sql.bind(region.time_zone.clone()).bind(region.fiscal_start_month).bind(region.cost_centre.clone());
     tx.exec_one(sql.bind(region.status.clone())).await
+}
+
+/// The ids of everything above a region, the nearest first.
+pub async fn above(reader: &mut impl Reader, id: RegionId) -> Result<Vec<RegionId>, DbError> {
+    let sql = Sql::new(
+        "WITH RECURSIVE up (id, parent_id, depth) AS (SELECT id, parent_id, CAST(0 AS BIGINT) FROM region WHERE id = $1 \
+         UNION ALL SELECT r.id, r.parent_id, u.depth + 1 FROM up u JOIN region r ON r.id = u.parent_id) \
+         SELECT id FROM up WHERE depth > 0 ORDER BY depth",
+    );
+    Ok(reader.all::<(RegionId,)>(sql.bind(id)).await?.into_iter().map(|row| row.0).collect())
+}
+
+/// How many budgets each region in scope has: (region, all, active). Regions without one are left out.
+pub async fn budget_counts(reader: &mut impl Reader, scope: &Scope) -> Result<Vec<(RegionId, i64, i64)>, DbError> {
+    let mut sql = Sql::new(
+        "SELECT region_id, count(*), CAST(sum(CASE WHEN status = 'active' THEN 1 ELSE 0 END) AS BIGINT) FROM budget WHERE region_id IN (",
+    );
+    sql.push_list(scope.regions()).push(") GROUP BY region_id");
+    reader.all(sql).await
+}
+
+/// The budgets of one region in scope: those in use first, then by name.
+pub async fn budgets_of(reader: &mut impl Reader, scope: &Scope, id: RegionId) -> Result<Vec<BudgetRow>, DbError> {
+    let mut sql = Sql::default();
+    sql.push("SELECT ").push(BUDGET_COLUMNS).push(" FROM budget WHERE region_id IN (").push_list(scope.regions());
+    sql.push(") AND region_id = ").push_bind(id);
+    sql.push(" ORDER BY CASE status WHEN 'active' THEN 0 WHEN 'draft' THEN 1 ELSE 2 END, lower(name), id");
+    reader.all(sql).await
+}
+
+/// What keeps a region from being retired: (active budgets in it, active regions directly below it).
+pub async fn in_use(reader: &mut impl Reader, id: RegionId) -> Result<(i64, i64), DbError> {
+    let sql = Sql::new(
+        "SELECT (SELECT count(*) FROM budget WHERE region_id = $1 AND status = 'active'), \
+         (SELECT count(*) FROM region WHERE parent_id = $1 AND status = 'active')",
+    );
+    Ok(reader.one::<(i64, i64)>(sql.bind(id)).await?.unwrap_or_default())
+}
+
+/// The id of the region of this name, without regard to case.
+pub async fn id_of_name(reader: &mut impl Reader, name: &str) -> Result<Option<RegionId>, DbError> {
+    let row: Option<(RegionId,)> =
+        reader.one(Sql::new("SELECT id FROM region WHERE lower(name) = lower($1)").bind(name.to_owned())).await?;
+    Ok(row.map(|row| row.0))
 }

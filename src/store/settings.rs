@@ -1,9 +1,11 @@
 //! The organisation's settings, the secrets the portal keeps for itself, and the currencies in use.
 
 use super::db::{Reader, Sql, Tx};
-use super::failure::DbError;
+use super::failure::{DbError, Failure};
 use super::writer::WriteTx;
 use crate::domain::currency::Currency;
+use crate::domain::id::SourceId;
+use crate::domain::time::Instant;
 
 /// The key of the secret that signs session cookies and form tokens.
 pub const SESSION_KEY: &str = "session_key";
@@ -15,6 +17,12 @@ pub const TIME_ZONE: &str = "organisation.time_zone";
 pub const DEMO: &str = "demo";
 /// The setting that says that the first set-up is finished.
 pub const SETUP_DONE: &str = "setup.done";
+/// What the pages of the first set-up have been told so far, as JSON; empty afterwards.
+pub const SETUP_DRAFT: &str = "setup.draft";
+/// `open` while the overview shows what the first set-up left out, `dismissed` when nobody wants to see it any more.
+pub const SETUP_TASKS: &str = "setup.tasks";
+/// What the last walk along the audit chain found, and when, as JSON.
+pub const AUDIT_VERDICT: &str = "audit.verdict";
 
 /// One setting; `None` where it was never set.
 pub async fn get(reader: &mut impl Reader, key: &'static str) -> Result<Option<String>, DbError> {
@@ -71,4 +79,30 @@ pub async fn put_reason_code(tx: &mut WriteTx<'_>, code: &str, label: &str, acti
     );
     tx.exec(sql.bind(code.to_owned()).bind(label.to_owned()).bind(i64::from(active))).await?;
     Ok(())
+}
+
+/// Takes a currency out of use. The caller has made sure that nothing is kept in it.
+pub async fn remove_currency(tx: &mut WriteTx<'_>, currency: Currency) -> Result<u64, DbError> {
+    tx.exec(Sql::new("DELETE FROM currency_in_use WHERE code = $1").bind(currency.code())).await
+}
+
+/// The codes of the currencies that a region or a budget is kept in.
+pub async fn currencies_kept(reader: &mut impl Reader) -> Result<Vec<String>, DbError> {
+    let rows: Vec<(String,)> = reader.all(Sql::new("SELECT currency FROM region UNION SELECT currency FROM budget")).await?;
+    Ok(rows.into_iter().map(|row| row.0).collect())
+}
+
+/// One reason code: (label, active).
+pub async fn reason_code(reader: &mut impl Reader, code: &str) -> Result<Option<(String, i64)>, DbError> {
+    reader.one(Sql::new("SELECT label, active FROM reason_code WHERE code = $1").bind(code.to_owned())).await
+}
+
+/// The sources of transactions, by name: (id, name, when it was added).
+pub async fn sources(reader: &mut impl Reader) -> Result<Vec<(SourceId, String, Instant)>, DbError> {
+    reader.all(Sql::new("SELECT id, name, created_at FROM source ORDER BY lower(name), id")).await
+}
+
+/// Renames a source.
+pub async fn rename_source(tx: &mut WriteTx<'_>, id: SourceId, name: &str) -> Result<(), Failure> {
+    tx.exec_one(Sql::new("UPDATE source SET name = $2 WHERE id = $1").bind(id).bind(name.to_owned())).await
 }

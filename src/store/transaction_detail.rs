@@ -62,7 +62,7 @@ pub struct TransactionRow {
     pub version: i64,
 }
 
-const COLUMNS: &str = "t.no, t.id, t.region_id, t.budget_id, t.recipient_id, t.source_id, t.import_no, t.external_id, t.order_id, t.batch_id, \
+pub(super) const COLUMNS: &str = "t.no, t.id, t.region_id, t.budget_id, t.recipient_id, t.source_id, t.import_no, t.external_id, t.order_id, t.batch_id, \
                        t.line_number, t.po_number, t.campaign, t.channel, t.cost_center, t.product, t.amount_issued, t.amount_charged, t.fee, \
                        t.discount, t.remaining_balance, t.currency_code, t.fx_rate, t.fx_date, t.base_amount, t.gl_account, t.order_status, \
                        t.delivery_status, t.redemption_status, t.recon_status, t.approval_status, t.created_at, t.issued_at, t.delivered_at, \
@@ -79,7 +79,8 @@ impl TransactionRow {
         self.external_id.clone().unwrap_or_else(|| self.id.short())
     }
 
-    fn rollup_key(&self, budget: Option<BudgetId>) -> Result<RollupKey, DbError> {
+    /// Where its count and sum stand, under this budget.
+    pub fn rollup_key(&self, budget: Option<BudgetId>) -> Result<RollupKey, DbError> {
         let broken = |what: &str| DbError::Broken(format!("transaction {} has an unknown {what}", self.id));
         Ok(RollupKey {
             region: self.region_id,
@@ -163,14 +164,18 @@ pub async fn counted_by(reader: &mut impl Reader, row: &TransactionRow, budget: 
     // Given back once for this transaction already, it does not hold it any more.
     shared.push(" AND NOT EXISTS (SELECT 1 FROM posting back WHERE back.reverses_id = p.id AND (back.transaction_id IS NULL");
     shared.push(" OR back.transaction_id = ").push_bind(row.id).push("))");
-    shared.push(" ORDER BY CASE WHEN p.effective_date >= ").push_bind(row.effective_date).push(" THEN 0 ELSE 1 END, p.effective_date, p.no LIMIT 1");
+    shared
+        .push(" ORDER BY CASE WHEN p.effective_date >= ")
+        .push_bind(row.effective_date)
+        .push(" THEN 0 ELSE 1 END, p.effective_date, p.no LIMIT 1");
     reader.one(shared).await
 }
 
 /// Puts a transaction under a budget, and its count and sum with it.
 pub async fn set_budget(tx: &mut WriteTx<'_>, row: &TransactionRow, budget: BudgetId) -> Result<(), Failure> {
     let now = tx.now;
-    let sql = Sql::new("UPDATE reward_transaction SET budget_id = $3, updated_at = $4, version = version + 1 WHERE id = $1 AND version = $2");
+    let sql =
+        Sql::new("UPDATE reward_transaction SET budget_id = $3, updated_at = $4, version = version + 1 WHERE id = $1 AND version = $2");
     tx.exec_one(sql.bind(row.id).bind(row.version).bind(budget).bind(now)).await?;
     let amount = row.amount_issued;
     let sums = BTreeMap::from([

@@ -55,12 +55,7 @@ pub struct Page {
 }
 
 /// Makes a question ready to be asked: narrows the regions, looks up what is hidden, decides how a search is best done.
-pub async fn ask<'q>(
-    reader: &mut impl Reader,
-    scope: &Scope,
-    query: &'q ListQuery,
-    calendar: Calendar,
-) -> Result<Asked<'q>, DbError> {
+pub async fn ask<'q>(reader: &mut impl Reader, scope: &Scope, query: &'q ListQuery, calendar: Calendar) -> Result<Asked<'q>, DbError> {
     let terms = Term::all(&query.q, reader.engine());
     let indexed_no = transaction_search::worth_using(reader, &terms).await?;
     let hidden = hidden_imports(reader).await?;

@@ -182,7 +182,12 @@ pub async fn first(reader: &mut impl Reader, asked: &super::transaction_query::A
 }
 
 /// Recipients in scope whose name, e-mail address or number holds every word: (id, name, note).
-pub async fn recipients(reader: &mut impl Reader, scope: &Scope, q: &str, most: i64) -> Result<Vec<(RecipientId, String, String)>, DbError> {
+pub async fn recipients(
+    reader: &mut impl Reader,
+    scope: &Scope,
+    q: &str,
+    most: i64,
+) -> Result<Vec<(RecipientId, String, String)>, DbError> {
     let mut sql = Sql::new("SELECT r.id, r.name, r.email FROM recipient r WHERE r.region_id IN (");
     sql.push_list(scope.regions()).push(")");
     for term in Term::all(q, reader.engine()) {

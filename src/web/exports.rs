@@ -1,7 +1,7 @@
 //! Taking lists away: what she is about to take, her exports, and the file itself.
 
-use actix_web::http::header::{self, ContentDisposition, DispositionParam, DispositionType};
 use actix_web::http::StatusCode;
+use actix_web::http::header::{self, ContentDisposition, DispositionParam, DispositionType};
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
@@ -159,7 +159,11 @@ async fn show(
             ("all", "All columns", "Without e-mail addresses and employee numbers: those are chosen in the list.".to_owned()),
         ],
         format_options: vec![
-            ("excel", "CSV for Excel", "With a byte-order mark; text that a spreadsheet would run as a formula is guarded with an apostrophe."),
+            (
+                "excel",
+                "CSV for Excel",
+                "With a byte-order mark; text that a spreadsheet would run as a formula is guarded with an apostrophe.",
+            ),
             ("machine", "CSV for programs", "Column codes as headings, text exactly as it is stored."),
         ],
         errors,

@@ -85,6 +85,11 @@ pub async fn page(
     if session.get::<UserId>(session::PERSON).ok().flatten().is_some() {
         return Ok(redirect(own_path(&query.next)));
     }
+    let mut read = portal.store.read().await?;
+    if people::count(&mut read).await? == 0 {
+        return super::setup::closed(&req, &portal, false);
+    }
+    drop(read);
     show(&req, &portal, StatusCode::OK, String::new(), query.into_inner().next, Errors::none()).await
 }
 
@@ -161,7 +166,7 @@ pub async fn demo(
 }
 
 /// A session of a signed-in person: under a new token, so that nobody can have planted it.
-fn begin(portal: &Portal, session: &Session, person: UserId) -> Result<(), WebError> {
+pub(super) fn begin(portal: &Portal, session: &Session, person: UserId) -> Result<(), WebError> {
     session.clear();
     session.renew();
     let kept = session.insert(session::PERSON, person).and_then(|()| session.insert(csrf::NONCE, portal.store.random.token(16)));

@@ -231,7 +231,8 @@ fn list_page(shell: Shell, parsed: Parsed, known: &Known, page: &Page, totals: &
     let query = &parsed.query;
     let columns = query.columns();
     let row = |line: &Line| columns.iter().zip(&line.cells).map(|(column, cell)| shown(*column, cell, line, known)).collect();
-    let cursor = |key: &str, id: Option<TransactionId>| id.map(|id| query.href("/transactions", &format!("{key}={id}"))).unwrap_or_default();
+    let cursor =
+        |key: &str, id: Option<TransactionId>| id.map(|id| query.href("/transactions", &format!("{key}={id}"))).unwrap_or_default();
     let name = |filter, id| known.name(filter, id);
     ListPage {
         bar: FilterBar::new(query, known),

@@ -200,8 +200,11 @@ pub async fn page(
     let row = &seen.row;
     let links = seen.links(&mut read).await?;
     let postings = transaction_detail::postings(&mut read, &who.scope(Permission::BudgetsRead), row.id).await?;
-    let wanted =
-        audit_log::Wanted { object_kind: Some("transaction".to_owned()), object_id: Some(row.id.to_string()), ..audit_log::Wanted::default() };
+    let wanted = audit_log::Wanted {
+        object_kind: Some("transaction".to_owned()),
+        object_id: Some(row.id.to_string()),
+        ..audit_log::Wanted::default()
+    };
     let events = audit_log::list(&mut read, &seen.scope, &wanted, 100).await?;
     let import = transaction_detail::import_of(&mut read, row.import_no).await?;
     drop(read);
@@ -307,7 +310,14 @@ struct Form {
     status: StatusCode,
 }
 
-async fn show(req: &HttpRequest, portal: &Portal, who: &Signed, mut read: Read, seen: Seen, mut form: Form) -> Result<HttpResponse, WebError> {
+async fn show(
+    req: &HttpRequest,
+    portal: &Portal,
+    who: &Signed,
+    mut read: Read,
+    seen: Seen,
+    mut form: Form,
+) -> Result<HttpResponse, WebError> {
     let mut check = Vec::new();
     if form.errors.is_empty() && !form.chosen.is_empty() {
         let previewed = match BudgetId::parse(&form.chosen) {
@@ -379,7 +389,9 @@ pub async fn assign(
         None => Err(Refusal::Invalid("budget", "Choose a budget".to_owned()).into()),
     };
     match done {
-        Ok(_) => Ok(see_other(&portal, &format!("/transactions/{transaction}"), Some(("ok", "The transaction has its new budget.".to_owned())))),
+        Ok(_) => {
+            Ok(see_other(&portal, &format!("/transactions/{transaction}"), Some(("ok", "The transaction has its new budget.".to_owned()))))
+        }
         Err(Failure::Refused(refusal @ (Refusal::NotFound | Refusal::Forbidden(_)))) => Err(refusal.into()),
         Err(Failure::Refused(refusal)) => {
             let (read, seen) = seen(&portal, who.scope(Permission::TransactionsRead), &path).await?;

@@ -1,4 +1,6 @@
 //! The rules of the field.
 
+mod budget_burn_down;
+mod budget_ledger;
 mod import;
 mod list_query;

@@ -1,4 +1,6 @@
 //! The store, on both engines.
 
+mod budgets;
+mod audit;
 mod transactions;
 mod writer;

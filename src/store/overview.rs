@@ -1,0 +1,65 @@
+//! What the overview shows: counts and sums from the rollup and the budgets, never from the transactions themselves.
+
+use uuid::Uuid;
+
+use super::db::{Reader, Sql};
+use super::failure::DbError;
+use super::ledger::{BUDGET_COLUMNS, BudgetRow};
+use super::transactions::seen;
+use crate::domain::access::Scope;
+use crate::domain::id::{BudgetId, UserId};
+use crate::domain::time::Day;
+
+/// How many transactions in scope have failed to be delivered, and how many belong to no budget.
+pub async fn loose_ends(reader: &mut impl Reader, scope: &Scope, hidden: &[i64]) -> Result<(i64, i64), DbError> {
+    let mut sql = Sql::default();
+    sql.push("SELECT CAST(coalesce(sum(CASE WHEN u.delivery_status = 'failed' THEN u.transactions ELSE 0 END), 0) AS BIGINT), ");
+    sql.push("CAST(coalesce(sum(CASE WHEN u.budget_key = ").push_bind(Uuid::nil());
+    sql.push(" THEN u.transactions ELSE 0 END), 0) AS BIGINT) FROM rollup u WHERE u.region_id IN (").push_list(scope.regions()).push(")");
+    seen(&mut sql, "u", hidden);
+    Ok(reader.one::<(i64, i64)>(sql).await?.unwrap_or_default())
+}
+
+/// Transactions by currency and month of issue (UTC) from a month on: (currency, first day of the month, how many, minor units).
+pub async fn by_month(reader: &mut impl Reader, scope: &Scope, hidden: &[i64], from: Day) -> Result<Vec<(String, Day, i64, i64)>, DbError> {
+    let mut sql = Sql::new(
+        "SELECT u.currency_code, u.month, CAST(sum(u.transactions) AS BIGINT), CAST(sum(u.amount) AS BIGINT) FROM rollup u WHERE u.region_id IN (",
+    );
+    sql.push_list(scope.regions()).push(") AND u.month >= ").push_bind(from);
+    seen(&mut sql, "u", hidden);
+    sql.push(" GROUP BY u.currency_code, u.month ORDER BY u.currency_code, u.month");
+    reader.all(sql).await
+}
+
+/// The budgets in scope that are in use or being prepared.
+pub async fn open_budgets(reader: &mut impl Reader, scope: &Scope) -> Result<Vec<BudgetRow>, DbError> {
+    let mut sql = Sql::default();
+    sql.push("SELECT ").push(BUDGET_COLUMNS).push(" FROM budget WHERE status <> 'closed' AND region_id IN (").push_list(scope.regions());
+    sql.push(") ORDER BY lower(name), id");
+    reader.all(sql).await
+}
+
+/// How many of a person's imports wait for her: for the columns to be mapped, or for the word to go.
+pub async fn waiting_imports(reader: &mut impl Reader, person: UserId) -> Result<i64, DbError> {
+    let sql = Sql::new("SELECT count(*) FROM import_run WHERE person_id = $1 AND state IN ('mapping', 'checked')");
+    Ok(reader.one::<(i64,)>(sql.bind(person)).await?.map_or(0, |row| row.0))
+}
+
+/// What there is at all: (regions, people, budgets, finished imports). For the task list after the first set-up.
+pub async fn what_there_is(reader: &mut impl Reader) -> Result<(i64, i64, i64, i64), DbError> {
+    let sql = Sql::new(
+        "SELECT (SELECT count(*) FROM region), (SELECT count(*) FROM person), (SELECT count(*) FROM budget), \
+         (SELECT count(*) FROM import_run WHERE state = 'done')",
+    );
+    Ok(reader.one::<(i64, i64, i64, i64)>(sql).await?.unwrap_or_default())
+}
+
+/// The names of budgets in scope, for lists that point at them.
+pub async fn budget_names(reader: &mut impl Reader, scope: &Scope, ids: &[BudgetId]) -> Result<Vec<(BudgetId, String)>, DbError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut sql = Sql::new("SELECT id, name FROM budget WHERE region_id IN (");
+    sql.push_list(scope.regions()).push(") AND id IN (").push_list(ids.iter().copied()).push(")");
+    reader.all(sql).await
+}

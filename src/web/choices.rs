@@ -1,0 +1,66 @@
+//! What several forms offer to choose from, and the organisation's clock.
+
+use crate::domain::access::{Role, Scope};
+use crate::domain::currency::Currency;
+use crate::domain::id::RegionId;
+use crate::store::db::Reader;
+use crate::store::failure::DbError;
+use crate::store::{regions, settings};
+
+/// (value, label).
+pub type Choice = (String, String);
+
+/// The months a fiscal year can start in.
+pub fn months() -> Vec<Choice> {
+    (1..=12u8).filter_map(|n| chrono::Month::try_from(n).ok().map(|month| (n.to_string(), month.name().to_owned()))).collect()
+}
+
+/// The name of a month, 1 to 12.
+pub fn month_name(number: i64) -> &'static str {
+    u8::try_from(number).ok().and_then(|n| chrono::Month::try_from(n).ok()).map_or("January", |month| month.name())
+}
+
+/// The time zones that people live in: those named after a place, and UTC.
+pub fn zones() -> Vec<&'static str> {
+    const PLACES: [&str; 10] =
+        ["Africa/", "America/", "Antarctica/", "Arctic/", "Asia/", "Atlantic/", "Australia/", "Europe/", "Indian/", "Pacific/"];
+    let named = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name());
+    std::iter::once("UTC").chain(named.filter(|name| PLACES.iter().any(|place| name.starts_with(place)))).collect()
+}
+
+fn spelled(currency: Currency) -> Choice {
+    (currency.code().to_owned(), format!("{} – {}", currency.code(), currency.name()))
+}
+
+/// The currencies in use.
+pub async fn currencies(reader: &mut impl Reader) -> Result<Vec<Choice>, DbError> {
+    Ok(settings::currencies(reader).await?.into_iter().map(spelled).collect())
+}
+
+/// Every currency there is.
+pub fn all_currencies() -> Vec<Choice> {
+    Currency::all().map(spelled).collect()
+}
+
+/// The active regions in scope as a tree, the depth shown by what stands before the name.
+pub async fn places(reader: &mut impl Reader, scope: &Scope) -> Result<Vec<Choice>, DbError> {
+    let tree = regions::tree(reader, scope).await?;
+    let active = tree.into_iter().filter(|branch| branch.region.is_active());
+    Ok(active.map(|branch| (branch.region.id.to_string(), format!("{}{}", "\u{2003}".repeat(branch.depth), branch.region.name))).collect())
+}
+
+/// The five roles.
+pub fn roles() -> Vec<Choice> {
+    Role::ALL.iter().map(|role| (role.code().to_owned(), role.label().to_owned())).collect()
+}
+
+/// The organisation's time zone.
+pub async fn zone(reader: &mut impl Reader) -> Result<chrono_tz::Tz, DbError> {
+    let name = settings::get(reader, settings::TIME_ZONE).await?.unwrap_or_default();
+    Ok(name.parse().unwrap_or(chrono_tz::UTC))
+}
+
+/// Reads an id from a path or a form: a wrong form is the same as no such region.
+pub fn region(text: &str) -> Result<RegionId, crate::domain::refusal::Refusal> {
+    RegionId::parse(text).ok_or(crate::domain::refusal::Refusal::NotFound)
+}

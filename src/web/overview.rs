@@ -1,0 +1,333 @@
+//! The overview: what needs attention in her scope, the figures per currency, rewards by month. Every figure leads to the list behind it.
+
+use std::collections::BTreeMap;
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use askama::Template;
+use serde::Deserialize;
+
+use super::Portal;
+use super::chart::{BarChart, BarSpec, Point};
+use super::error::WebError;
+use super::guard::{Allowed, SignedIn};
+use super::page::Shell;
+use crate::domain::access::Permission;
+use crate::domain::budget::{Figures, runway};
+use crate::domain::currency::Currency;
+use crate::domain::money;
+use crate::domain::time::Day;
+use crate::store::db::Read;
+use crate::store::ledger::BudgetRow;
+use crate::store::{overview, settings, transactions};
+
+/// Months in the chart, this one included.
+const MONTHS: i32 = 12;
+/// Budgets that are named one by one; the list has the others.
+const NAMED: usize = 5;
+
+/// One thing that wants to be looked at.
+struct Attention {
+    tone: &'static str,
+    badge: &'static str,
+    text: String,
+    href: String,
+    hint: String,
+}
+
+/// The figures of one currency.
+struct Money {
+    currency: String,
+    total: String,
+    reserved: String,
+    spent: String,
+    available: String,
+    permille: i64,
+    used: String,
+    tone: &'static str,
+    budgets: usize,
+}
+
+/// A budget that is close to its end.
+struct Close {
+    id: String,
+    name: String,
+    currency: String,
+    spent: String,
+    total: String,
+    available: String,
+    percent: String,
+    permille: i64,
+    tone: &'static str,
+    lasts: String,
+}
+
+/// One step that the first set-up left out.
+struct Task {
+    text: &'static str,
+    href: &'static str,
+    done: bool,
+}
+
+#[derive(Template)]
+#[template(path = "overview/page.html")]
+struct OverviewPage {
+    shell: Shell,
+    attention: Vec<Attention>,
+    money: Vec<Money>,
+    shown: String,
+    close: Vec<Close>,
+    tabs: Vec<(String, String, bool)>,
+    chart: Option<BarChart>,
+    tasks: Vec<Task>,
+    sees_budgets: bool,
+    sees_transactions: bool,
+    no_role: bool,
+}
+
+/// Which currency the chart shows.
+#[derive(Deserialize)]
+pub struct Shown {
+    #[serde(default)]
+    currency: String,
+}
+
+/// The overview.
+pub async fn page(
+    req: HttpRequest,
+    portal: web::Data<Portal>,
+    who: Allowed<SignedIn>,
+    query: web::Query<Shown>,
+) -> Result<HttpResponse, WebError> {
+    let mut read = portal.store.read().await?;
+    let today = portal.store.now().day(chrono_tz::UTC);
+    let (budget_scope, transaction_scope) = (who.scope(Permission::BudgetsRead), who.scope(Permission::TransactionsRead));
+    let budgets = overview::open_budgets(&mut read, &budget_scope).await?;
+    let hidden = transactions::hidden_imports(&mut read).await?;
+    let loose = overview::loose_ends(&mut read, &transaction_scope, &hidden).await?;
+    let waiting = if who.access.has(Permission::ImportsRun) { overview::waiting_imports(&mut read, who.person.id).await? } else { 0 };
+    let from = today.add_months(1 - MONTHS);
+    let months = overview::by_month(&mut read, &transaction_scope, &hidden, from).await?;
+    let money = figures(&budgets);
+    let (tabs, shown) = currencies(&money, &months, &query.currency);
+    let page = OverviewPage {
+        shell: Shell::new(&req, &portal, &who, "Overview"),
+        attention: attention(&budgets, loose, waiting, today),
+        chart: shown.filter(|_| !months.is_empty()).map(|currency| bars(&months, currency, from)),
+        shown: shown.map(|currency| currency.code().to_owned()).unwrap_or_default(),
+        money,
+        close: closest(&budgets, today),
+        tabs,
+        tasks: tasks(&mut read, &who).await?,
+        sees_budgets: !budget_scope.is_empty(),
+        sees_transactions: !transaction_scope.is_empty(),
+        no_role: who.access.roles().is_empty(),
+    };
+    page.shell.answer(StatusCode::OK, &page)
+}
+
+fn plural(n: i64, one: &str, many: &str) -> String {
+    let shown = group(n);
+    if n == 1 { format!("1 {one}") } else { format!("{shown} {many}") }
+}
+
+/// `12,400`.
+fn group(n: i64) -> String {
+    let digits = n.to_string();
+    let mut out = String::with_capacity(digits.len() + 4);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && digit.is_ascii_digit() && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+fn attention(budgets: &[BudgetRow], (failed, unassigned): (i64, i64), waiting: i64, today: Day) -> Vec<Attention> {
+    let mut all = Vec::new();
+    let mut add = |tone, badge, text: String, href: String, hint: String| all.push(Attention { tone, badge, text, href, hint });
+    let shown = |minor: i64, code: &str| {
+        Currency::parse(code).map_or_else(String::new, |currency| format!("{} {code}", money::grouped(minor, currency)))
+    };
+    let overspent: Vec<&BudgetRow> = budgets.iter().filter(|budget| budget.figures().available() < 0).collect();
+    for budget in overspent.iter().take(NAMED) {
+        let hint = format!("{} below zero", shown(budget.figures().available().saturating_neg(), &budget.currency));
+        add("bad", "Overspent", budget.name.clone(), format!("/budgets/{}", budget.id), hint);
+    }
+    if overspent.len() > NAMED {
+        let more = overspent.len() - NAMED;
+        add("bad", "Overspent", format!("{more} more budgets"), "/budgets?status=active".to_owned(), "below zero".to_owned());
+    }
+    if failed > 0 {
+        let text = plural(failed, "delivery", "deliveries");
+        add("bad", "Failed", text, "/transactions?delivery=failed".to_owned(), "the recipient has not got the reward".to_owned());
+    }
+    let mut short: Vec<(Day, &BudgetRow)> = budgets.iter().filter_map(|budget| Some((ends_early(budget, today)?, budget))).collect();
+    short.sort_by_key(|(day, _)| *day);
+    for (day, budget) in short.iter().take(NAMED) {
+        let hint = format!("lasts to {} at today\u{2019}s rate, its period to {}", day.words(), budget.period_end.words());
+        add("warn", "Running out", budget.name.clone(), format!("/budgets/{}", budget.id), hint);
+    }
+    if short.len() > NAMED {
+        let more = plural((short.len() - NAMED) as i64, "more budget", "more budgets");
+        add("warn", "Running out", more, "/budgets?status=active".to_owned(), "before the period ends".to_owned());
+    }
+    if unassigned > 0 {
+        let text = plural(unassigned, "transaction", "transactions");
+        add("warn", "Unassigned", text, "/transactions?budget=none".to_owned(), "belong to no budget yet".to_owned());
+    }
+    if waiting > 0 {
+        add("info", "Waiting", plural(waiting, "import", "imports"), "/imports".to_owned(), "wait for you to go on".to_owned());
+    }
+    let drafts = budgets.iter().filter(|budget| budget.status == "draft").count() as i64;
+    if drafts > 0 {
+        add("info", "Draft", plural(drafts, "budget", "budgets"), "/budgets?status=draft".to_owned(), "not active yet".to_owned());
+    }
+    all
+}
+
+/// The day an active budget lasts to, where that is before its period ends.
+fn ends_early(budget: &BudgetRow, today: Day) -> Option<Day> {
+    let in_use = budget.status == "active" && (budget.period_start..=budget.period_end).contains(&today);
+    let day = runway(&budget.budget().ok().filter(|_| in_use)?, today)?;
+    (day < budget.period_end).then_some(day)
+}
+
+fn figures(budgets: &[BudgetRow]) -> Vec<Money> {
+    let mut by_currency: BTreeMap<&str, (Figures, usize)> = BTreeMap::new();
+    for budget in budgets.iter().filter(|budget| budget.status == "active") {
+        let (sum, count) = by_currency.entry(&budget.currency).or_default();
+        sum.allocated = sum.allocated.saturating_add(budget.figures().total().unwrap_or_default());
+        sum.reserved = sum.reserved.saturating_add(budget.reserved);
+        sum.spent = sum.spent.saturating_add(budget.spent);
+        *count += 1;
+    }
+    let shown = |(code, (figures, budgets)): (&str, (Figures, usize))| {
+        let currency = Currency::parse(code)?;
+        let permille = figures.utilisation_permille().unwrap_or_default();
+        Some(Money {
+            currency: code.to_owned(),
+            total: money::grouped(figures.allocated, currency),
+            reserved: money::grouped(figures.reserved, currency),
+            spent: money::grouped(figures.spent, currency),
+            available: money::grouped(figures.available(), currency),
+            permille: permille.clamp(0, 1000),
+            used: format!("{}.{} % used", permille / 10, (permille % 10).abs()),
+            tone: tone(figures.available(), permille),
+            budgets,
+        })
+    };
+    let mut all: Vec<Money> = by_currency.into_iter().filter_map(shown).collect();
+    all.sort_by_key(|money| std::cmp::Reverse(money.budgets));
+    all
+}
+
+fn tone(available: i64, permille: i64) -> &'static str {
+    match available {
+        left if left < 0 => "bad",
+        _ if permille >= 900 => "warn",
+        _ => "",
+    }
+}
+
+fn closest(budgets: &[BudgetRow], today: Day) -> Vec<Close> {
+    let mut active: Vec<(i64, &BudgetRow)> = budgets
+        .iter()
+        .filter(|budget| budget.status == "active")
+        .filter_map(|budget| Some((budget.figures().utilisation_permille()?, budget)))
+        .collect();
+    active.sort_by_key(|(permille, _)| std::cmp::Reverse(*permille));
+    let shown = |(permille, row): (i64, &BudgetRow)| {
+        let currency = Currency::parse(&row.currency)?;
+        let figures = row.figures();
+        let lasts = row.budget().ok().and_then(|budget| runway(&budget, today));
+        Some(Close {
+            id: row.id.to_string(),
+            name: row.name.clone(),
+            currency: row.currency.clone(),
+            spent: money::grouped(figures.spent, currency),
+            total: money::grouped(figures.total().unwrap_or_default(), currency),
+            available: money::grouped(figures.available(), currency),
+            percent: format!("{}.{} %", permille / 10, permille % 10),
+            permille: permille.clamp(0, 1000),
+            tone: tone(figures.available(), permille),
+            lasts: lasts.map(Day::words).unwrap_or_default(),
+        })
+    };
+    active.into_iter().take(6).filter_map(shown).collect()
+}
+
+type Months = [(String, Day, i64, i64)];
+
+/// The tabs of the currencies, the one with the most transactions first, and the one that is shown.
+fn currencies(money: &[Money], months: &Months, chosen: &str) -> (Vec<(String, String, bool)>, Option<Currency>) {
+    let mut counts: BTreeMap<&str, i64> = money.iter().map(|one| (one.currency.as_str(), 0)).collect();
+    for (code, _, count, _) in months {
+        *counts.entry(code).or_default() += count;
+    }
+    let mut order: Vec<(&str, i64)> = counts.into_iter().collect();
+    order.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let mut codes = order.iter().map(|(code, _)| *code);
+    let shown = codes.clone().find(|code| *code == chosen).or_else(|| codes.next()).unwrap_or_default();
+    let tabs = order.iter().map(|(code, _)| ((*code).to_owned(), format!("/?currency={code}"), *code == shown)).collect();
+    (tabs, Currency::parse(shown))
+}
+
+fn bars(months: &Months, currency: Currency, from: Day) -> BarChart {
+    let points: Vec<Point> = (0..MONTHS)
+        .map(|n| {
+            let month = from.add_months(n);
+            let last = Day(month.add_months(1).0 - 1);
+            let found = months.iter().find(|(code, day, ..)| code == currency.code() && *day == month);
+            let (count, value) = found.map_or((0, 0), |(_, _, count, value)| (*count, *value));
+            let name = month.date().format("%b %Y");
+            Point {
+                label: month.date().format("%b").to_string(),
+                value,
+                href: format!("/transactions?currency={}&from={}&to={}", currency.code(), month.iso(), last.iso()),
+                aria: format!("{name}: {} {currency} in {} transactions; show them", money::grouped(value, currency), group(count)),
+            }
+        })
+        .collect();
+    let sum: i64 = points.iter().fold(0, |sum, point| sum.saturating_add(point.value));
+    let most = points.iter().zip(0..MONTHS).max_by_key(|(point, _)| point.value);
+    let most = most.map(|(point, n)| (from.add_months(n).date().format("%B %Y").to_string(), money::grouped(point.value, currency)));
+    let caption = match most {
+        Some((month, value)) if sum != 0 => {
+            format!("{} {currency} issued in twelve months; the most in {month}, {value} {currency}.", money::grouped(sum, currency))
+        }
+        _ => format!("Nothing was issued in {currency} in the last twelve months."),
+    };
+    BarChart::new(BarSpec {
+        id: "issued".to_owned(),
+        title: format!(
+            "Rewards issued by month, {} to {}",
+            from.date().format("%B %Y"),
+            from.add_months(MONTHS - 1).date().format("%B %Y")
+        ),
+        caption,
+        name: "Issued".to_owned(),
+        currency,
+        bars: points,
+    })
+}
+
+/// What the first set-up left out, for whoever can do it; nothing once it is done or dismissed.
+async fn tasks(read: &mut Read, who: &Allowed<SignedIn>) -> Result<Vec<Task>, WebError> {
+    if !who.access.has_everywhere(Permission::SettingsManage)
+        || settings::get(read, settings::SETUP_TASKS).await?.as_deref() != Some("open")
+    {
+        return Ok(Vec::new());
+    }
+    let (regions, people, budgets, imports) = overview::what_there_is(read).await?;
+    let codes = settings::reason_codes(read).await?.len();
+    let all = vec![
+        Task { text: "Add the regions that keep budgets", href: "/regions/new", done: regions > 1 },
+        Task { text: "Add the people who work with them", href: "/people/new", done: people > 1 },
+        Task { text: "Keep a list of reason codes for adjustments", href: "/settings/reason-codes", done: codes > 0 },
+        Task { text: "Create the first budget", href: "/budgets/new", done: budgets > 0 },
+        Task { text: "Load the vendor\u{2019}s first file", href: "/imports/new", done: imports > 0 },
+    ];
+    Ok(if all.iter().all(|task| task.done) { Vec::new() } else { all })
+}

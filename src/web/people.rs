@@ -1,0 +1,282 @@
+//! People: the list, one person with her roles, and what may be changed about her.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use askama::Template;
+use serde::Deserialize;
+
+use super::Portal;
+use super::choices::{self, Choice};
+use super::error::{WebError, status_of};
+use super::form::{Errors, Posted};
+use super::guard::{Allowed, ManagePeople, Needs, ReadPeople};
+use super::page::{Shell, see_other};
+use crate::actions::people as act;
+use crate::domain::access::{Permission, Role};
+use crate::domain::id::{GrantId, RegionId, UserId};
+use crate::domain::refusal::Refusal;
+use crate::domain::time::Day;
+use crate::store::failure::Failure;
+use crate::store::people::{self, Grant, Person};
+
+struct Row {
+    person: Person,
+    grants: Vec<Grant>,
+    seen: String,
+}
+
+#[derive(Template)]
+#[template(path = "people/list.html")]
+struct ListPage {
+    shell: Shell,
+    rows: Vec<Row>,
+    may_add: bool,
+}
+
+/// The words and the tone of an account's status.
+pub(super) fn status_words(status: &str) -> (&'static str, &'static str) {
+    match status {
+        "active" => ("ok", "Active"),
+        "suspended" => ("bad", "Suspended"),
+        _ => ("info", "Invited"),
+    }
+}
+
+impl Row {
+    fn status(&self) -> (&'static str, &'static str) {
+        status_words(&self.person.status)
+    }
+}
+
+/// Everybody whose roles lie in her scope.
+pub async fn list(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<ReadPeople>) -> Result<HttpResponse, WebError> {
+    let mut read = portal.store.read().await?;
+    let scope = who.reach();
+    let grants = people::grants(&mut read, &scope, None).await?;
+    let zone = choices::zone(&mut read).await?;
+    let rows = people::list(&mut read, &scope).await?.into_iter().map(|person| Row {
+        grants: grants.iter().filter(|grant| grant.person_id == person.id).cloned().collect(),
+        seen: person.last_sign_in_at.map(|at| at.local(zone)).unwrap_or_default(),
+        person,
+    });
+    let may_add = who.access.has_everywhere(Permission::PeopleManage);
+    let page = ListPage { shell: Shell::new(&req, &portal, &who, "People"), rows: rows.collect(), may_add };
+    page.shell.answer(StatusCode::OK, &page)
+}
+
+/// What the form that gives a role sends.
+#[derive(Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GrantForm {
+    key: String,
+    role: String,
+    region: String,
+    #[serde(default)]
+    ends_on: String,
+}
+
+/// A role, a region and a last day, or everything that is wrong with them.
+pub(super) fn read_grant(
+    role: &str,
+    region: &str,
+    ends_on: &str,
+    today: Day,
+    errors: &mut Errors,
+) -> Option<(Role, RegionId, Option<Day>)> {
+    let role = errors.check("role", Role::parse(role).ok_or("Choose a role"));
+    let region = errors.check("region", RegionId::parse(region).ok_or("Choose a region"));
+    let ends_on = match ends_on.trim() {
+        "" => Some(None),
+        text => match Day::parse(text) {
+            Some(day) if day >= today => Some(Some(day)),
+            Some(_) => errors.check("ends_on", Err("This day is over: enter a later one")),
+            None => errors.check("ends_on", Err("Enter a day like 2026-11-22")),
+        },
+    };
+    Some((role?, region?, ends_on?))
+}
+
+#[derive(Template)]
+#[template(path = "people/detail.html")]
+struct DetailPage {
+    shell: Shell,
+    person: Person,
+    tone: &'static str,
+    status: &'static str,
+    grants: Vec<(Grant, bool)>,
+    ended: Vec<(Grant, String)>,
+    created: String,
+    seen: String,
+    form: GrantForm,
+    errors: Errors,
+    roles: Vec<Choice>,
+    places: Vec<Choice>,
+    may_manage: bool,
+    may_suspend: bool,
+    is_self: bool,
+    sees_audit: bool,
+    key: String,
+}
+
+async fn in_scope<N: Needs>(portal: &Portal, who: &Allowed<N>, path: &str) -> Result<Person, WebError> {
+    let id = UserId::parse(path).ok_or(Refusal::NotFound)?;
+    let mut read = portal.store.read().await?;
+    Ok(people::find_within(&mut read, &who.scope(Permission::PeopleRead), id).await?.ok_or(Refusal::NotFound)?)
+}
+
+async fn show<N: Needs>(
+    req: &HttpRequest,
+    portal: &Portal,
+    who: &Allowed<N>,
+    person: Person,
+    form: GrantForm,
+    refused: (StatusCode, Errors),
+) -> Result<HttpResponse, WebError> {
+    let mut read = portal.store.read().await?;
+    let (sees, manages) = (who.scope(Permission::PeopleRead), who.scope(Permission::PeopleManage));
+    let zone = choices::zone(&mut read).await?;
+    let grants = people::grants(&mut read, &sees, Some(person.id)).await?;
+    let ended = people::ended_grants(&mut read, &sees, person.id).await?;
+    let (tone, status) = status_words(&person.status);
+    let page = DetailPage {
+        shell: Shell::new(req, portal, who, person.name.clone()).with_errors(!refused.1.is_empty()),
+        tone,
+        status,
+        grants: grants.into_iter().map(|grant| (grant.clone(), manages.covers(grant.region_id))).collect(),
+        ended: ended.into_iter().map(|grant| (grant.clone(), grant.ended_at.map(|at| at.local(zone)).unwrap_or_default())).collect(),
+        created: person.created_at.day(zone).words(),
+        seen: person.last_sign_in_at.map(|at| at.local(zone)).unwrap_or_default(),
+        form,
+        errors: refused.1,
+        roles: choices::roles(),
+        places: choices::places(&mut read, &manages).await?,
+        may_manage: !manages.is_empty(),
+        may_suspend: who.access.has_everywhere(Permission::PeopleManage),
+        is_self: person.id == who.person.id,
+        sees_audit: who.access.has(Permission::AuditRead),
+        key: portal.store.random.token(16),
+        person,
+    };
+    page.shell.answer(refused.0, &page)
+}
+
+/// One person.
+pub async fn detail(
+    req: HttpRequest,
+    portal: web::Data<Portal>,
+    who: Allowed<ReadPeople>,
+    path: web::Path<String>,
+) -> Result<HttpResponse, WebError> {
+    let person = in_scope(&portal, &who, &path).await?;
+    let form = GrantForm { key: portal.store.random.token(16), ..GrantForm::default() };
+    show(&req, &portal, &who, person, form, (StatusCode::OK, Errors::none())).await
+}
+
+/// Gives a role.
+pub async fn grant(
+    req: HttpRequest,
+    portal: web::Data<Portal>,
+    who: Allowed<ManagePeople>,
+    path: web::Path<String>,
+    Posted(form): Posted<GrantForm>,
+) -> Result<HttpResponse, WebError> {
+    let person = in_scope(&portal, &who, &path).await?;
+    let mut errors = Errors::none();
+    let mut status = StatusCode::UNPROCESSABLE_ENTITY;
+    let today = portal.store.now().day(chrono_tz::UTC);
+    if let Some((role, region, ends_on)) = read_grant(&form.role, &form.region, &form.ends_on, today, &mut errors) {
+        match act::grant(&portal.store, who.actor.clone(), &form.key, person.id, role, region, ends_on).await {
+            Ok(_) => {
+                let words = format!("{} is now {}.", person.name, role.label());
+                return Ok(see_other(&portal, &format!("/people/{}", person.id), Some(("ok", words))));
+            }
+            Err(Failure::Refused(Refusal::NotFound)) => errors.add("region", "Choose a region"),
+            Err(Failure::Refused(refusal)) => {
+                status = status_of(&refusal);
+                errors = Errors::of(&refusal);
+            }
+            Err(failure) => return Err(failure.into()),
+        }
+    }
+    show(&req, &portal, &who, person, form, (status, errors)).await
+}
+
+/// What a form without fields of its own sends.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyForm {
+    /// The idempotency key.
+    pub key: String,
+}
+
+/// Ends a role.
+pub async fn end_grant(
+    req: HttpRequest,
+    portal: web::Data<Portal>,
+    who: Allowed<ManagePeople>,
+    path: web::Path<(String, String)>,
+    Posted(form): Posted<KeyForm>,
+) -> Result<HttpResponse, WebError> {
+    let (person, grant) = path.into_inner();
+    let person = in_scope(&portal, &who, &person).await?;
+    let grant = GrantId::parse(&grant).ok_or(Refusal::NotFound)?;
+    match act::end_grant(&portal.store, who.actor.clone(), &form.key, grant).await {
+        // Who ended her own last right to see people has nothing to go back to.
+        Ok(_) => Ok(see_other(&portal, &format!("/people/{}", person.id), Some(("ok", "The role was ended.".to_owned())))),
+        Err(Failure::Refused(Refusal::NotFound)) => Err(Refusal::NotFound.into()),
+        Err(Failure::Refused(refusal)) => refused(&req, &portal, &who, person, &refusal).await,
+        Err(failure) => Err(failure.into()),
+    }
+}
+
+async fn refused(
+    req: &HttpRequest,
+    portal: &Portal,
+    who: &Allowed<ManagePeople>,
+    person: Person,
+    refusal: &Refusal,
+) -> Result<HttpResponse, WebError> {
+    let form = GrantForm { key: portal.store.random.token(16), ..GrantForm::default() };
+    show(req, portal, who, person, form, (status_of(refusal), Errors::of(refusal))).await
+}
+
+async fn set_suspended(
+    req: HttpRequest,
+    portal: web::Data<Portal>,
+    who: Allowed<ManagePeople>,
+    path: web::Path<String>,
+    form: KeyForm,
+    suspended: bool,
+) -> Result<HttpResponse, WebError> {
+    let person = in_scope(&portal, &who, &path).await?;
+    match act::suspend(&portal.store, who.actor.clone(), &form.key, person.id, suspended).await {
+        Ok(()) => {
+            let words = if suspended { "is suspended, and signed out everywhere" } else { "may sign in again" };
+            Ok(see_other(&portal, &format!("/people/{}", person.id), Some(("ok", format!("{} {words}.", person.name)))))
+        }
+        Err(Failure::Refused(refusal)) => refused(&req, &portal, &who, person, &refusal).await,
+        Err(failure) => Err(failure.into()),
+    }
+}
+
+/// Suspends a person.
+pub async fn suspend(
+    req: HttpRequest,
+    portal: web::Data<Portal>,
+    who: Allowed<ManagePeople>,
+    path: web::Path<String>,
+    Posted(form): Posted<KeyForm>,
+) -> Result<HttpResponse, WebError> {
+    set_suspended(req, portal, who, path, form, true).await
+}
+
+/// Lets a person in again.
+pub async fn reinstate(
+    req: HttpRequest,
+    portal: web::Data<Portal>,
+    who: Allowed<ManagePeople>,
+    path: web::Path<String>,
+    Posted(form): Posted<KeyForm>,
+) -> Result<HttpResponse, WebError> {
+    set_suspended(req, portal, who, path, form, false).await
+}
