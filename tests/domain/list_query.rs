@@ -7,12 +7,14 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 fn filter() -> impl Strategy<Value = (Filter, Value)> {
-    let ids = (prop::sample::select(vec![Filter::Region, Filter::Budget, Filter::Source, Filter::Import, Filter::Recipient]), any::<u128>())
-        .prop_map(|(filter, id)| (filter, Value::Id(Uuid::from_u128(id))));
+    let ids =
+        (prop::sample::select(vec![Filter::Region, Filter::Budget, Filter::Source, Filter::Import, Filter::Recipient]), any::<u128>())
+            .prop_map(|(filter, id)| (filter, Value::Id(Uuid::from_u128(id))));
     let words = prop::sample::select(vec![Filter::OrderStatus, Filter::DeliveryStatus, Filter::Currency, Filter::Channel])
         .prop_flat_map(|filter| prop::sample::select(filter.words()).prop_map(move |(code, _)| (filter, Value::Word(code))));
-    let texts = (prop::sample::select(vec![Filter::Product, Filter::Order, Filter::ExternalId]), "[^\\p{C}\\p{Z}][^\\p{C}]{0,20}[^\\p{C}\\p{Z}]")
-        .prop_map(|(filter, text)| (filter, Value::Text(text)));
+    let texts =
+        (prop::sample::select(vec![Filter::Product, Filter::Order, Filter::ExternalId]), "[^\\p{C}\\p{Z}][^\\p{C}]{0,20}[^\\p{C}\\p{Z}]")
+            .prop_map(|(filter, text)| (filter, Value::Text(text)));
     prop_oneof![ids, words, texts, Just((Filter::Budget, Value::Nothing))]
 }
 
@@ -79,7 +81,9 @@ proptest! {
 
 #[test]
 fn what_is_unknown_is_left_out_and_said() {
-    let read = ListQuery::parse("delivery_status=failed&delivery_status=lost&colour=red&region=reg_1&period=soon&from=22.11.2026&amount_min=1,2&sort=up");
+    let read = ListQuery::parse(
+        "delivery_status=failed&delivery_status=lost&colour=red&region=reg_1&period=soon&from=22.11.2026&amount_min=1,2&sort=up",
+    );
     assert_eq!(read.query, ListQuery::default().with(Filter::DeliveryStatus, Value::Word("failed")));
     assert_eq!(read.notices.len(), 5, "{:?}", read.notices);
     assert!(read.notices[0].contains("lost"));
@@ -88,7 +92,9 @@ fn what_is_unknown_is_left_out_and_said() {
 
 #[test]
 fn values_of_one_filter_are_kept_together_and_a_doubled_one_once() {
-    let read = ListQuery::parse("budget=none&delivery_status=failed&delivery_status=pending&delivery_status=failed&columns=issued_at,id&columns=id");
+    let read = ListQuery::parse(
+        "budget=none&delivery_status=failed&delivery_status=pending&delivery_status=failed&columns=issued_at,id&columns=id",
+    );
     assert_eq!(read.query.text(), "budget=none&delivery_status=failed&delivery_status=pending&columns=issued_at,id");
 }
 
