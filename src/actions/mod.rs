@@ -1,10 +1,10 @@
 //! Use cases: one file a noun, one function a thing that can be done. Portal, API, jobs and command line all call these.
 
+pub mod audit;
 pub mod budgets;
 pub mod budgets_move;
 pub mod budgets_plan;
 mod budgets_rules;
-pub mod audit;
 pub mod demo;
 pub mod exports;
 pub mod imports;

@@ -8,11 +8,11 @@ use crate::domain::audit::Event;
 use crate::domain::currency::Currency;
 use crate::domain::id::RegionId;
 use crate::domain::refusal::Refusal;
+use crate::store::Store;
 use crate::store::failure::Failure;
 use crate::store::regions::{self, Region};
 use crate::store::settings;
 use crate::store::writer::{Intent, WriteTx};
-use crate::store::Store;
 
 /// What a person writes about a region.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -246,7 +246,9 @@ pub async fn find_within(reader: &mut impl Reader, scope: &Scope, id: UserId) ->
     let mut sql = Sql::default();
     sql.push("SELECT ").push(COLUMNS).push(" FROM person WHERE id = ").push_bind(id);
     if !scope.is_whole() {
-        sql.push(" AND id IN (SELECT person_id FROM role_grant WHERE ended_at IS NULL AND region_id IN (").push_list(scope.regions()).push("))");
+        sql.push(" AND id IN (SELECT person_id FROM role_grant WHERE ended_at IS NULL AND region_id IN (")
+            .push_list(scope.regions())
+            .push("))");
     }
     reader.one(sql).await
 }

@@ -183,6 +183,7 @@ pub async fn in_use(reader: &mut impl Reader, id: RegionId) -> Result<(i64, i64)
 
 /// The id of the region of this name, without regard to case.
 pub async fn id_of_name(reader: &mut impl Reader, name: &str) -> Result<Option<RegionId>, DbError> {
-    let row: Option<(RegionId,)> = reader.one(Sql::new("SELECT id FROM region WHERE lower(name) = lower($1)").bind(name.to_owned())).await?;
+    let row: Option<(RegionId,)> =
+        reader.one(Sql::new("SELECT id FROM region WHERE lower(name) = lower($1)").bind(name.to_owned())).await?;
     Ok(row.map(|row| row.0))
 }

@@ -1,6 +1,8 @@
 //! The portal: the whole route table on one screen, and what handlers share.
 
 pub mod assets;
+mod audit;
+mod audit_event;
 mod budgets;
 mod budgets_chart;
 mod budgets_check;
@@ -9,7 +11,6 @@ mod budgets_edit;
 mod budgets_fields;
 mod budgets_groups;
 mod budgets_money;
-mod audit;
 pub mod chart;
 mod choices;
 mod csrf;
@@ -21,10 +22,10 @@ mod guard;
 mod health;
 mod overview;
 pub mod page;
-mod postings;
 mod password;
 mod people;
 mod people_add;
+mod postings;
 mod regions;
 mod regions_edit;
 mod search;
@@ -51,8 +52,8 @@ use actix_web::web::{self, ServiceConfig, get, post, resource, scope};
 
 use crate::actions::passwords::Passwords;
 use crate::store::failure::Failure;
-use budgets_money::{Adjustment, Allocation, CarryOver, Commitment, Reservation, Reversal, Transfer, Void};
 use crate::store::{Store, settings as kept};
+use budgets_money::{Adjustment, Allocation, CarryOver, Commitment, Reservation, Reversal, Transfer, Void};
 pub use session::Lives;
 
 /// The name of the session cookie.
@@ -193,59 +194,69 @@ pub fn routes(config: &mut ServiceConfig, portal: &Portal) {
             .route("/postings/{id}/reversal/new", get().to(budgets_money::form::<Reversal>))
             .route("/postings/{id}/reversal/check", get().to(budgets_money::check::<Reversal>))
             .route("/postings/{id}/reversal", post().to(budgets_money::submit::<Reversal>))
-            .service(resource("/password/{token}").route(get().to(password::page)).route(post().to(password::choose)))
-            .route("/password-chosen", get().to(password::chosen))
-            .service(resource("/setup/{token}").route(get().to(setup::organisation)).route(post().to(setup::save_organisation)))
-            .service(resource("/setup/{token}/currencies").route(get().to(setup::currencies)).route(post().to(setup::save_currencies)))
-            .service(resource("/setup/{token}/regions").route(get().to(setup::regions)).route(post().to(setup::save_regions)))
-            .service(resource("/setup/{token}/people").route(get().to(setup::people)).route(post().to(setup::finish)))
-            // Overview.
-            .route("/", get().to(overview::page))
-            .route("/setup-tasks/dismissal", post().to(settings_organisation::dismiss_tasks))
-            // Audit.
-            .route("/audit", get().to(audit::list))
-            .route("/audit/verifications", post().to(audit::verify))
-            .route("/audit/{id}", get().to(audit::event))
-            // People.
-            .service(resource("/people").route(get().to(people::list)).route(post().to(people_add::add)))
-            .route("/people/new", get().to(people_add::new))
-            .route("/people/{id}", get().to(people::detail))
-            .route("/people/{id}/grants", post().to(people::grant))
-            .route("/people/{id}/grants/{grant}/end", post().to(people::end_grant))
-            .route("/people/{id}/password-link", post().to(people_add::link))
-            .route("/people/{id}/reinstatement", post().to(people::reinstate))
-            .route("/people/{id}/suspension", post().to(people::suspend))
-            // Regions.
-            .service(resource("/regions").route(get().to(regions::list)).route(post().to(regions_edit::add)))
-            .route("/regions/new", get().to(regions_edit::new))
-            .service(resource("/regions/{id}").route(get().to(regions::detail)).route(post().to(regions_edit::save)))
-            .route("/regions/{id}/edit", get().to(regions_edit::edit))
-            .service(resource("/regions/{id}/move").route(get().to(regions_edit::ask_move)).route(post().to(regions_edit::do_move)))
-            .service(
-                resource("/regions/{id}/reinstatement")
-                    .route(get().to(regions_edit::ask_reinstate))
-                    .route(post().to(regions_edit::do_reinstate)),
-            )
-            .service(resource("/regions/{id}/retirement").route(get().to(regions_edit::ask_retire)).route(post().to(regions_edit::do_retire)))
-            // Settings.
-            .route("/settings", get().to(settings::you))
-            .route("/settings/about", get().to(settings::about))
-            .route("/settings/currencies", post().to(settings_organisation::add_currency))
-            .route("/settings/currencies/{code}/removal", post().to(settings_organisation::remove_currency))
-            .service(
-                resource("/settings/organisation")
-                    .route(get().to(settings_organisation::page))
-                    .route(post().to(settings_organisation::save)),
-            )
-            .route("/settings/password", post().to(settings::change_password))
-            .route("/settings/preferences", post().to(settings::prefer))
-            .service(
-                resource("/settings/reason-codes")
-                    .route(get().to(settings_organisation::reasons))
-                    .route(post().to(settings_organisation::add_reason)),
-            )
-            .route("/settings/reason-codes/{code}", post().to(settings_organisation::change_reason))
-            .route("/settings/sources", post().to(settings_organisation::add_source))
-            .route("/settings/sources/{id}", post().to(settings_organisation::rename_source)),
+            .configure(behind_links)
+            .configure(organisation),
     );
+}
+
+/// Overview, audit trail, people, regions and settings.
+fn organisation(config: &mut ServiceConfig) {
+    config
+        // Overview.
+        .route("/", get().to(overview::page))
+        .route("/setup-tasks/dismissal", post().to(settings_organisation::dismiss_tasks))
+        // Audit.
+        .route("/audit", get().to(audit::list))
+        .route("/audit/verifications", post().to(audit::verify))
+        .route("/audit/{id}", get().to(audit_event::event))
+        // People.
+        .service(resource("/people").route(get().to(people::list)).route(post().to(people_add::add)))
+        .route("/people/new", get().to(people_add::new))
+        .route("/people/{id}", get().to(people::detail))
+        .route("/people/{id}/grants", post().to(people::grant))
+        .route("/people/{id}/grants/{grant}/end", post().to(people::end_grant))
+        .route("/people/{id}/password-link", post().to(people_add::link))
+        .route("/people/{id}/reinstatement", post().to(people::reinstate))
+        .route("/people/{id}/suspension", post().to(people::suspend))
+        // Regions.
+        .service(resource("/regions").route(get().to(regions::list)).route(post().to(regions_edit::add)))
+        .route("/regions/new", get().to(regions_edit::new))
+        .service(resource("/regions/{id}").route(get().to(regions::detail)).route(post().to(regions_edit::save)))
+        .route("/regions/{id}/edit", get().to(regions_edit::edit))
+        .service(resource("/regions/{id}/move").route(get().to(regions_edit::ask_move)).route(post().to(regions_edit::do_move)))
+        .service(
+            resource("/regions/{id}/reinstatement")
+                .route(get().to(regions_edit::ask_reinstate))
+                .route(post().to(regions_edit::do_reinstate)),
+        )
+        .service(resource("/regions/{id}/retirement").route(get().to(regions_edit::ask_retire)).route(post().to(regions_edit::do_retire)))
+        // Settings.
+        .route("/settings", get().to(settings::you))
+        .route("/settings/about", get().to(settings::about))
+        .route("/settings/currencies", post().to(settings_organisation::add_currency))
+        .route("/settings/currencies/{code}/removal", post().to(settings_organisation::remove_currency))
+        .service(
+            resource("/settings/organisation").route(get().to(settings_organisation::page)).route(post().to(settings_organisation::save)),
+        )
+        .route("/settings/password", post().to(settings::change_password))
+        .route("/settings/preferences", post().to(settings::prefer))
+        .service(
+            resource("/settings/reason-codes")
+                .route(get().to(settings_organisation::reasons))
+                .route(post().to(settings_organisation::add_reason)),
+        )
+        .route("/settings/reason-codes/{code}", post().to(settings_organisation::change_reason))
+        .route("/settings/sources", post().to(settings_organisation::add_source))
+        .route("/settings/sources/{id}", post().to(settings_organisation::rename_source));
+}
+
+/// Pages that a one-time link opens: choosing a password, the first set-up.
+fn behind_links(config: &mut ServiceConfig) {
+    config
+        .service(resource("/password/{token}").route(get().to(password::page)).route(post().to(password::choose)))
+        .route("/password-chosen", get().to(password::chosen))
+        .service(resource("/setup/{token}").route(get().to(setup::organisation)).route(post().to(setup::save_organisation)))
+        .service(resource("/setup/{token}/currencies").route(get().to(setup::currencies)).route(post().to(setup::save_currencies)))
+        .service(resource("/setup/{token}/regions").route(get().to(setup::regions)).route(post().to(setup::save_regions)))
+        .service(resource("/setup/{token}/people").route(get().to(setup::people)).route(post().to(setup::finish)));
 }

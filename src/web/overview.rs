@@ -7,11 +7,11 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
 
+use super::Portal;
 use super::chart::{BarChart, BarSpec, Point};
 use super::error::WebError;
 use super::guard::{Allowed, SignedIn};
 use super::page::Shell;
-use super::Portal;
 use crate::domain::access::Permission;
 use crate::domain::budget::{Figures, runway};
 use crate::domain::currency::Currency;
@@ -301,7 +301,11 @@ fn bars(months: &Months, currency: Currency, from: Day) -> BarChart {
     };
     BarChart::new(BarSpec {
         id: "issued".to_owned(),
-        title: format!("Rewards issued by month, {} to {}", from.date().format("%B %Y"), from.add_months(MONTHS - 1).date().format("%B %Y")),
+        title: format!(
+            "Rewards issued by month, {} to {}",
+            from.date().format("%B %Y"),
+            from.add_months(MONTHS - 1).date().format("%B %Y")
+        ),
         caption,
         name: "Issued".to_owned(),
         currency,
@@ -311,7 +315,9 @@ fn bars(months: &Months, currency: Currency, from: Day) -> BarChart {
 
 /// What the first set-up left out, for whoever can do it; nothing once it is done or dismissed.
 async fn tasks(read: &mut Read, who: &Allowed<SignedIn>) -> Result<Vec<Task>, WebError> {
-    if !who.access.has_everywhere(Permission::SettingsManage) || settings::get(read, settings::SETUP_TASKS).await?.as_deref() != Some("open") {
+    if !who.access.has_everywhere(Permission::SettingsManage)
+        || settings::get(read, settings::SETUP_TASKS).await?.as_deref() != Some("open")
+    {
         return Ok(Vec::new());
     }
     let (regions, people, budgets, imports) = overview::what_there_is(read).await?;

@@ -5,12 +5,12 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
 
+use super::Portal;
 use super::choices::{self, Choice};
 use super::error::{WebError, status_of};
 use super::form::{Errors, Posted};
 use super::guard::{Allowed, ManagePeople, Needs, ReadPeople};
 use super::page::{Shell, see_other};
-use super::Portal;
 use crate::actions::people as act;
 use crate::domain::access::{Permission, Role};
 use crate::domain::id::{GrantId, RegionId, UserId};
@@ -76,7 +76,13 @@ pub struct GrantForm {
 }
 
 /// A role, a region and a last day, or everything that is wrong with them.
-pub(super) fn read_grant(role: &str, region: &str, ends_on: &str, today: Day, errors: &mut Errors) -> Option<(Role, RegionId, Option<Day>)> {
+pub(super) fn read_grant(
+    role: &str,
+    region: &str,
+    ends_on: &str,
+    today: Day,
+    errors: &mut Errors,
+) -> Option<(Role, RegionId, Option<Day>)> {
     let role = errors.check("role", Role::parse(role).ok_or("Choose a role"));
     let region = errors.check("region", RegionId::parse(region).ok_or("Choose a region"));
     let ends_on = match ends_on.trim() {

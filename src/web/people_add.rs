@@ -5,13 +5,13 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
 
+use super::Portal;
 use super::choices::{self, Choice};
 use super::error::{WebError, status_of};
 use super::form::{Errors, Posted};
 use super::guard::{Allowed, ManagePeople};
 use super::page::Shell;
 use super::people::{KeyForm, read_grant};
-use super::Portal;
 use crate::actions::people::{self as act, NewPerson};
 use crate::domain::access::Permission;
 use crate::domain::id::UserId;

@@ -5,12 +5,12 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
 
+use super::Portal;
 use super::choices::{self, Choice, month_name};
 use super::error::{WebError, status_of};
 use super::form::{Errors, Posted};
 use super::guard::{Allowed, ManageRegions};
 use super::page::{Shell, see_other};
-use super::Portal;
 use crate::actions::regions as act;
 use crate::domain::access::Permission;
 use crate::domain::currency::Currency;
@@ -148,7 +148,12 @@ pub async fn new(
     let mut form = RegionForm { key: portal.store.random.token(16), fiscal_start_month: "1".to_owned(), ..RegionForm::default() };
     if let Some(parent) = parent {
         // Most regions are like the one above them.
-        form = RegionForm { parent: parent.id.to_string(), name: String::new(), cost_centre: String::new(), ..RegionForm::of(&parent, form.key) };
+        form = RegionForm {
+            parent: parent.id.to_string(),
+            name: String::new(),
+            cost_centre: String::new(),
+            ..RegionForm::of(&parent, form.key)
+        };
     }
     let shown = Shown { status: StatusCode::OK, region: None, form, errors: Errors::none(), changed: Vec::new(), stale: false };
     show(&req, &portal, &who, shown).await
@@ -221,7 +226,9 @@ pub async fn save(
     };
     if let Some(fields) = form.fields(&mut errors) {
         match act::edit(&portal.store, who.actor.clone(), &form.key, region.id, form.version, fields).await {
-            Ok(()) => return Ok(see_other(&portal, &format!("/regions/{}", region.id), Some(("ok", "The region was changed.".to_owned())))),
+            Ok(()) => {
+                return Ok(see_other(&portal, &format!("/regions/{}", region.id), Some(("ok", "The region was changed.".to_owned()))));
+            }
             Err(Failure::Refused(refusal @ Refusal::Stale)) => {
                 let now = managed(&portal, &who, &path).await?;
                 shown.changed = form.differs_from(&now);

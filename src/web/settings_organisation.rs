@@ -5,6 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
 
+use super::Portal;
 use super::choices::{self, Choice};
 use super::error::{WebError, status_of};
 use super::form::{Errors, Posted};
@@ -12,7 +13,6 @@ use super::guard::{Allowed, ManageSettings};
 use super::page::{Shell, see_other};
 use super::people::KeyForm;
 use super::settings::tabs;
-use super::Portal;
 use crate::actions::{regions as region_rules, settings as act};
 use crate::domain::access::Permission;
 use crate::domain::currency::Currency;
@@ -300,7 +300,15 @@ pub async fn change_reason(
 }
 
 /// Takes the task list of the first set-up off the overview.
-pub async fn dismiss_tasks(portal: web::Data<Portal>, who: Allowed<ManageSettings>, Posted(()): Posted<()>) -> Result<HttpResponse, WebError> {
+pub async fn dismiss_tasks(
+    portal: web::Data<Portal>,
+    who: Allowed<ManageSettings>,
+    Posted(()): Posted<()>,
+) -> Result<HttpResponse, WebError> {
     act::dismiss_tasks(&portal.store, who.actor.clone()).await?;
-    Ok(see_other(&portal, "/", Some(("ok", "The task list is gone. Everything on it is still under Regions, People, Budgets and Imports.".to_owned()))))
+    Ok(see_other(
+        &portal,
+        "/",
+        Some(("ok", "The task list is gone. Everything on it is still under Regions, People, Budgets and Imports.".to_owned())),
+    ))
 }

@@ -184,7 +184,11 @@ fn faults(field: &str, faults: Vec<Fault>, errors: &mut Errors) {
 
 fn others(text: &str, errors: &mut Errors) -> Vec<Currency> {
     let codes = text.split(|c: char| c == ',' || c == ';' || c.is_whitespace()).filter(|code| !code.is_empty());
-    codes.filter_map(|code| errors.check("others", Currency::parse(&code.to_uppercase()).ok_or(format!("{code} is not a currency code like EUR")))).collect()
+    codes
+        .filter_map(|code| {
+            errors.check("others", Currency::parse(&code.to_uppercase()).ok_or(format!("{code} is not a currency code like EUR")))
+        })
+        .collect()
 }
 
 async fn answer(

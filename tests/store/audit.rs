@@ -16,7 +16,9 @@ async fn tamper(url: &str, statements: &[&str]) -> Result<(), sqlx::Error> {
         let mut connection = SqliteConnection::connect(&format!("sqlite:{file}")).await?;
         connection.execute(AssertSqlSafe("DROP TRIGGER IF EXISTS audit_event_keeps; DROP TRIGGER IF EXISTS audit_event_stays")).await?;
         for statement in statements {
-            connection.execute(AssertSqlSafe(statement.replace("0xff", "X'ff'").replace("ANY_ID", "X'00000000000070008000000000000001'"))).await?;
+            connection
+                .execute(AssertSqlSafe(statement.replace("0xff", "X'ff'").replace("ANY_ID", "X'00000000000070008000000000000001'")))
+                .await?;
         }
         return connection.close().await;
     }

@@ -35,6 +35,8 @@ pub fn read(text: &str, regions: &[String], taken: &str) -> Result<Vec<Invited>,
     let known: BTreeSet<String> = regions.iter().map(|name| name.to_lowercase()).collect();
     let mut seen: BTreeSet<String> = [taken.trim().to_lowercase()].into();
     let (mut people, mut faults) = (Vec::new(), Vec::new());
+    // A browser ends lines with two characters, and the CSV reader would count its lines one short.
+    let text = text.replace("\r\n", "\n");
     let delimiter = if text.lines().next().is_some_and(|line| line.contains(';')) { b';' } else { b',' };
     let mut reader =
         csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter).trim(csv::Trim::All).from_reader(text.as_bytes());
@@ -86,10 +88,10 @@ mod tests {
     fn people_come_with_a_role_by_code_or_label() {
         let text = "name,email,role,region\nAna Ruiz,ana@example.com,regional_partner,Iberia\nBo Lind,bo@example.com,Auditor,\n";
         let people = read(text, &["Iberia".to_owned()], "me@example.com").expect("no faults");
-        assert_eq!(people.iter().map(|one| (one.role, one.region.as_str())).collect::<Vec<_>>(), [
-            (Role::RegionalPartner, "Iberia"),
-            (Role::Auditor, "")
-        ]);
+        assert_eq!(
+            people.iter().map(|one| (one.role, one.region.as_str())).collect::<Vec<_>>(),
+            [(Role::RegionalPartner, "Iberia"), (Role::Auditor, "")]
+        );
         assert_eq!(read("", &[], "").expect("nobody"), []);
     }
 
