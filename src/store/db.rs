@@ -283,7 +283,7 @@ impl Tx {
 
 /// A read-only snapshot: what every query of a page sees is of one moment, and nothing can be changed through it, by type and by the
 /// database's refusal.
-pub struct Read(Tx);
+pub struct Read(pub(super) Tx);
 
 impl Read {
     /// Over a transaction that was begun read-only.

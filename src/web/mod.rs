@@ -3,6 +3,7 @@
 pub mod assets;
 mod audit;
 mod audit_event;
+mod body;
 mod budgets;
 mod budgets_chart;
 mod budgets_check;
@@ -41,8 +42,9 @@ mod transactions_filter;
 mod transactions_known;
 mod transactions_timeline;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use actix_session::SessionMiddleware;
 use actix_session::config::{BrowserSession, CookieContentSecurity};
@@ -51,12 +53,18 @@ use actix_web::middleware::{Compress, from_fn};
 use actix_web::web::{self, ServiceConfig, get, post, resource, scope};
 
 use crate::actions::passwords::Passwords;
+use crate::config::Network;
+use crate::domain::refusal::Refusal;
 use crate::store::failure::Failure;
 use crate::store::{Store, settings as kept};
 use budgets_money::{Adjustment, Allocation, CarryOver, Commitment, Reservation, Reversal, Transfer, Void};
+use error::WebError;
 pub use session::Lives;
+pub use transactions_known::Known;
 
-/// The name of the session cookie.
+/// The name of the session cookie. `__Host-` binds it to this host and to `Secure`: browsers send it over TLS, and over plain HTTP only to
+/// this machine itself (`http://127.0.0.1` and `http://localhost` count as trustworthy). Behind a proxy that speaks TLS with the browser and plain
+/// HTTP with the portal it works as well; over plain HTTP from another machine nobody can sign in, and that is meant.
 pub const SESSION_COOKIE: &str = "__Host-counterfoil";
 
 /// What handlers share. Cheap to clone.
@@ -74,8 +82,14 @@ pub struct Portal {
     pub lives: Lives,
     /// The largest file that may be uploaded, in bytes.
     pub upload_max_bytes: u64,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    trusted_proxies: Arc<[Network]>,
+    /// How long the body of a request may stand still.
+    body_still: Duration,
     organisation: Arc<RwLock<String>>,
     stopping: Arc<AtomicBool>,
+    /// Requests that are being answered, to the last byte of their answers.
+    running: Arc<AtomicUsize>,
 }
 
 impl Portal {
@@ -94,9 +108,29 @@ impl Portal {
             demo,
             lives,
             upload_max_bytes,
+            trusted_proxies: Arc::default(),
+            body_still: Duration::from_secs(30),
             organisation: Arc::new(RwLock::new(name)),
             stopping: Arc::default(),
+            running: Arc::default(),
         })
+    }
+
+    /// The same with a key from outside the database, of at least 64 bytes; `None` leaves the database's own.
+    #[must_use]
+    pub fn with_key(mut self, key: Option<Vec<u8>>) -> Self {
+        if let Some(key) = key.filter(|key| key.len() >= 64) {
+            self.key = key.into();
+        }
+        self
+    }
+
+    /// The same behind these proxies, with request bodies that may stand still for this long.
+    #[must_use]
+    pub fn reached(mut self, trusted_proxies: Vec<Network>, body_still: Duration) -> Self {
+        self.trusted_proxies = trusted_proxies.into();
+        self.body_still = body_still;
+        self
     }
 
     /// The organisation's name.
@@ -112,6 +146,11 @@ impl Portal {
     /// Whether [`Portal::stop`] was called.
     pub fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Acquire)
+    }
+
+    /// How many requests are being answered.
+    pub fn running(&self) -> usize {
+        self.running.load(Ordering::Acquire)
     }
 
     /// To be called when the organisation's name was changed.
@@ -131,6 +170,12 @@ pub fn routes(config: &mut ServiceConfig, portal: &Portal) {
         .session_lifecycle(BrowserSession::default())
         .build();
     config.app_data(web::Data::new(portal.clone()));
+    // What an extractor cannot read gets the same page as everything else. An id in a path that is none is missing like one that is not there.
+    config.app_data(
+        web::QueryConfig::default()
+            .error_handler(|_, _| WebError::Malformed("The address holds something the portal does not read.").into()),
+    );
+    config.app_data(web::PathConfig::default().error_handler(|_, _| WebError::from(Refusal::NotFound).into()));
     config.service(
         scope("")
             .wrap(sessions)
@@ -146,6 +191,62 @@ pub fn routes(config: &mut ServiceConfig, portal: &Portal) {
             .route("/demo/sign-in", post().to(sign_in::demo))
             .route("/sign-out", post().to(sign_in::out))
             .route("/signed-out", get().to(sign_in::signed_out))
+            .service(resource("/password/{token}").route(get().to(password::page)).route(post().to(password::choose)))
+            .route("/password-chosen", get().to(password::chosen))
+            .service(resource("/setup/{token}").route(get().to(setup::organisation)).route(post().to(setup::save_organisation)))
+            .service(resource("/setup/{token}/currencies").route(get().to(setup::currencies)).route(post().to(setup::save_currencies)))
+            .service(resource("/setup/{token}/regions").route(get().to(setup::regions)).route(post().to(setup::save_regions)))
+            .service(resource("/setup/{token}/people").route(get().to(setup::people)).route(post().to(setup::finish)))
+            // Overview.
+            .route("/", get().to(overview::page))
+            .route("/setup-tasks/dismissal", post().to(settings_organisation::dismiss_tasks))
+            // Audit.
+            .route("/audit", get().to(audit::list))
+            .route("/audit/verifications", post().to(audit::verify))
+            .route("/audit/{id}", get().to(audit_event::event))
+            // People.
+            .service(resource("/people").route(get().to(people::list)).route(post().to(people_add::add)))
+            .route("/people/new", get().to(people_add::new))
+            .route("/people/{id}", get().to(people::detail))
+            .route("/people/{id}/grants", post().to(people::grant))
+            .route("/people/{id}/grants/{grant}/end", post().to(people::end_grant))
+            .route("/people/{id}/password-link", post().to(people_add::link))
+            .route("/people/{id}/reinstatement", post().to(people::reinstate))
+            .route("/people/{id}/suspension", post().to(people::suspend))
+            // Regions.
+            .service(resource("/regions").route(get().to(regions::list)).route(post().to(regions_edit::add)))
+            .route("/regions/new", get().to(regions_edit::new))
+            .service(resource("/regions/{id}").route(get().to(regions::detail)).route(post().to(regions_edit::save)))
+            .route("/regions/{id}/edit", get().to(regions_edit::edit))
+            .service(resource("/regions/{id}/move").route(get().to(regions_edit::ask_move)).route(post().to(regions_edit::do_move)))
+            .service(
+                resource("/regions/{id}/reinstatement")
+                    .route(get().to(regions_edit::ask_reinstate))
+                    .route(post().to(regions_edit::do_reinstate)),
+            )
+            .service(
+                resource("/regions/{id}/retirement").route(get().to(regions_edit::ask_retire)).route(post().to(regions_edit::do_retire)),
+            )
+            // Settings.
+            .route("/settings", get().to(settings::you))
+            .route("/settings/about", get().to(settings::about))
+            .route("/settings/currencies", post().to(settings_organisation::add_currency))
+            .route("/settings/currencies/{code}/removal", post().to(settings_organisation::remove_currency))
+            .service(
+                resource("/settings/organisation")
+                    .route(get().to(settings_organisation::page))
+                    .route(post().to(settings_organisation::save)),
+            )
+            .route("/settings/password", post().to(settings::change_password))
+            .route("/settings/preferences", post().to(settings::prefer))
+            .service(
+                resource("/settings/reason-codes")
+                    .route(get().to(settings_organisation::reasons))
+                    .route(post().to(settings_organisation::add_reason)),
+            )
+            .route("/settings/reason-codes/{code}", post().to(settings_organisation::change_reason))
+            .route("/settings/sources", post().to(settings_organisation::add_source))
+            .route("/settings/sources/{id}", post().to(settings_organisation::rename_source))
             // Search and exports.
             .route("/search", get().to(search::search))
             .service(resource("/exports").route(get().to(exports::list)).route(post().to(exports::create)))
@@ -194,69 +295,7 @@ pub fn routes(config: &mut ServiceConfig, portal: &Portal) {
             .route("/postings/{id}/reversal/new", get().to(budgets_money::form::<Reversal>))
             .route("/postings/{id}/reversal/check", get().to(budgets_money::check::<Reversal>))
             .route("/postings/{id}/reversal", post().to(budgets_money::submit::<Reversal>))
-            .configure(behind_links)
-            .configure(organisation),
+            // Last: whatever fits none of them.
+            .default_service(web::to(frame::nothing_here)),
     );
-}
-
-/// Overview, audit trail, people, regions and settings.
-fn organisation(config: &mut ServiceConfig) {
-    config
-        // Overview.
-        .route("/", get().to(overview::page))
-        .route("/setup-tasks/dismissal", post().to(settings_organisation::dismiss_tasks))
-        // Audit.
-        .route("/audit", get().to(audit::list))
-        .route("/audit/verifications", post().to(audit::verify))
-        .route("/audit/{id}", get().to(audit_event::event))
-        // People.
-        .service(resource("/people").route(get().to(people::list)).route(post().to(people_add::add)))
-        .route("/people/new", get().to(people_add::new))
-        .route("/people/{id}", get().to(people::detail))
-        .route("/people/{id}/grants", post().to(people::grant))
-        .route("/people/{id}/grants/{grant}/end", post().to(people::end_grant))
-        .route("/people/{id}/password-link", post().to(people_add::link))
-        .route("/people/{id}/reinstatement", post().to(people::reinstate))
-        .route("/people/{id}/suspension", post().to(people::suspend))
-        // Regions.
-        .service(resource("/regions").route(get().to(regions::list)).route(post().to(regions_edit::add)))
-        .route("/regions/new", get().to(regions_edit::new))
-        .service(resource("/regions/{id}").route(get().to(regions::detail)).route(post().to(regions_edit::save)))
-        .route("/regions/{id}/edit", get().to(regions_edit::edit))
-        .service(resource("/regions/{id}/move").route(get().to(regions_edit::ask_move)).route(post().to(regions_edit::do_move)))
-        .service(
-            resource("/regions/{id}/reinstatement")
-                .route(get().to(regions_edit::ask_reinstate))
-                .route(post().to(regions_edit::do_reinstate)),
-        )
-        .service(resource("/regions/{id}/retirement").route(get().to(regions_edit::ask_retire)).route(post().to(regions_edit::do_retire)))
-        // Settings.
-        .route("/settings", get().to(settings::you))
-        .route("/settings/about", get().to(settings::about))
-        .route("/settings/currencies", post().to(settings_organisation::add_currency))
-        .route("/settings/currencies/{code}/removal", post().to(settings_organisation::remove_currency))
-        .service(
-            resource("/settings/organisation").route(get().to(settings_organisation::page)).route(post().to(settings_organisation::save)),
-        )
-        .route("/settings/password", post().to(settings::change_password))
-        .route("/settings/preferences", post().to(settings::prefer))
-        .service(
-            resource("/settings/reason-codes")
-                .route(get().to(settings_organisation::reasons))
-                .route(post().to(settings_organisation::add_reason)),
-        )
-        .route("/settings/reason-codes/{code}", post().to(settings_organisation::change_reason))
-        .route("/settings/sources", post().to(settings_organisation::add_source))
-        .route("/settings/sources/{id}", post().to(settings_organisation::rename_source));
-}
-
-/// Pages that a one-time link opens: choosing a password, the first set-up.
-fn behind_links(config: &mut ServiceConfig) {
-    config
-        .service(resource("/password/{token}").route(get().to(password::page)).route(post().to(password::choose)))
-        .route("/password-chosen", get().to(password::chosen))
-        .service(resource("/setup/{token}").route(get().to(setup::organisation)).route(post().to(setup::save_organisation)))
-        .service(resource("/setup/{token}/currencies").route(get().to(setup::currencies)).route(post().to(setup::save_currencies)))
-        .service(resource("/setup/{token}/regions").route(get().to(setup::regions)).route(post().to(setup::save_regions)))
-        .service(resource("/setup/{token}/people").route(get().to(setup::people)).route(post().to(setup::finish)));
 }
