@@ -107,7 +107,6 @@ async fn a_backup_that_was_touched_is_not_proven_and_replaces_nothing() {
     let (db, folder) = (TestDb::sqlite(), tempfile::tempdir().unwrap());
     let url = db.url.clone();
     let company = Company::found(db).await;
-    let backup = |name: &'static str| at(folder.path(), &["backup", name, "--database", &url]);
     for (name, sql, words) in [
         (
             "money.db",
@@ -117,7 +116,7 @@ async fn a_backup_that_was_touched_is_not_proven_and_replaces_nothing() {
         ("trail.db", "DROP TRIGGER audit_event_stays; DELETE FROM audit_event WHERE seq = 2", "event 2 is missing"),
         ("newer.db", "INSERT INTO schema_migration VALUES (9999, 'tomorrow', '', 0)", "newer Counterfoil"),
     ] {
-        assert_eq!(backup(name).await.code, 0);
+        assert_eq!(at(folder.path(), &["backup", name, "--database", &url]).await.code, 0);
         rusqlite::Connection::open(folder.path().join(name)).unwrap().execute_batch(sql).unwrap();
         let ended = at(folder.path(), &["restore", name, "--database", "sqlite:target.db"]).await;
         let code = if name == "newer.db" { 69 } else { 5 };
