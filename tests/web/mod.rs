@@ -2,6 +2,7 @@
 
 mod admin;
 mod budgets;
+mod imports;
 mod setup;
 mod sign_in;
 mod transactions;
