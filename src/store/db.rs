@@ -23,6 +23,16 @@ pub enum Engine {
     Postgres,
 }
 
+impl Engine {
+    /// What it is called on a page.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Sqlite => "SQLite, in a file beside the program",
+            Self::Postgres => "PostgreSQL",
+        }
+    }
+}
+
 /// A value bound to a query; each variant is typed, also when it is NULL.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Arg {

@@ -2,6 +2,7 @@
 
 pub mod assets;
 mod audit;
+mod audit_event;
 mod body;
 mod budgets;
 mod budgets_chart;
@@ -225,7 +226,7 @@ pub fn routes(config: &mut ServiceConfig, portal: &Portal) {
             // Audit.
             .route("/audit", get().to(audit::list))
             .route("/audit/verifications", post().to(audit::verify))
-            .route("/audit/{id}", get().to(audit::event))
+            .route("/audit/{id}", get().to(audit_event::event))
             // People.
             .service(resource("/people").route(get().to(people::list)).route(post().to(people_add::add)))
             .route("/people/new", get().to(people_add::new))
