@@ -133,11 +133,10 @@ impl Column {
         Self::RecipientName,
         Self::AmountIssued,
         Self::Currency,
-        Self::OrderStatus,
         Self::DeliveryStatus,
         Self::RedemptionStatus,
-        Self::Region,
         Self::Budget,
+        Self::Region,
         Self::Product,
     ];
 
