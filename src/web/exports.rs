@@ -110,8 +110,8 @@ pub async fn list(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<Crea
 /// Bytes as people read them.
 fn size(bytes: i64) -> String {
     match bytes {
-        ..10_000 => format!("{} bytes", thousands(bytes)),
-        ..10_000_000 => format!("{} kB", thousands(bytes / 1000)),
+        ..=9_999 => format!("{} bytes", thousands(bytes)),
+        10_000..=9_999_999 => format!("{} kB", thousands(bytes / 1000)),
         _ => format!("{} MB", thousands(bytes / 1_000_000)),
     }
 }

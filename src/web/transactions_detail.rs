@@ -20,7 +20,7 @@ use crate::domain::id::{BudgetId, TransactionId};
 use crate::domain::list_query::Column;
 use crate::domain::money;
 use crate::domain::refusal::Refusal;
-use crate::domain::time::Instant;
+use crate::domain::time::{Day, Instant};
 use crate::store::db::Read;
 use crate::store::failure::{DbError, Failure};
 use crate::store::transaction_detail::{self, TransactionRow};
@@ -159,7 +159,7 @@ impl Seen {
             self.amount("Discount", row.discount),
             self.amount("Remaining balance", row.remaining_balance),
             maybe("Rate", row.fx_rate.as_deref()),
-            fact("Rate date", row.fx_date.map(|day| day.words()).unwrap_or_default()),
+            fact("Rate date", row.fx_date.map(Day::words).unwrap_or_default()),
             maybe("Base amount", base.as_deref()),
         ]
     }

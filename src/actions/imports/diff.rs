@@ -61,8 +61,8 @@ pub(super) fn between(row: &TransactionRow, draft: &Draft<'_>, mapping: &Prepare
     compare.sets
 }
 
-/// Under which budget the transaction stands afterwards. A budget that somebody assigned by hand stays where no column of the file says otherwise;
-/// one of another region or currency cannot.
+/// Under which budget the transaction stands afterwards. A budget that somebody assigned by hand stays where no column of the file says
+/// otherwise; one of another region or currency cannot.
 pub(super) fn budget_after(row: &TransactionRow, draft: &Draft<'_>, mapping: &PreparedMapping) -> Option<BudgetId> {
     let cannot_stay = row.region_id != draft.region || row.currency_code != draft.currency.code();
     let told = draft.budget.is_some() && (mapping.column(Field::Budget).is_some() || row.budget_id.is_none());
@@ -108,7 +108,8 @@ fn times(compare: &mut Compare<'_>, row: &TransactionRow, draft: &Draft<'_>) {
     compare.mapped(Field::RedeemedAt, "redeemed_at", row.redeemed_at, draft.redeemed_at);
     compare.mapped(Field::ExpiresAt, "expires_at", row.expires_at, draft.expires_at);
     compare.mapped(Field::CanceledAt, "canceled_at", row.canceled_at, draft.canceled_at);
-    let day = if draft.effective_date.is_some() || draft.issued_at.is_some() { effective_date(draft, row.issued_at) } else { row.effective_date };
+    let day =
+        if draft.effective_date.is_some() || draft.issued_at.is_some() { effective_date(draft, row.issued_at) } else { row.effective_date };
     if compare.mapping.column(Field::EffectiveDate).is_some() || compare.mapping.column(Field::IssuedAt).is_some() {
         compare.always(Field::EffectiveDate, "effective_date", row.effective_date, day);
     }

@@ -113,8 +113,8 @@ fn cells(row: &Row<'_>) -> String {
     serde_json::to_string(&row.fields().collect::<Vec<_>>()).unwrap_or_default()
 }
 
-/// Which rows of this file came before. Ids and cells are kept as 64-bit hashes: for a million rows the chance that any two of them meet is one in
-/// thirty-seven million, and eight bytes a row keep the memory flat enough.
+/// Which rows of this file came before. Ids and cells are kept as 64-bit hashes: for a million rows the chance that any two of them meet
+/// is one in thirty-seven million, and eight bytes a row keep the memory flat enough.
 #[derive(Default)]
 struct Seen {
     once: HashSet<u64>,

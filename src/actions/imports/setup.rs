@@ -22,6 +22,9 @@ pub struct Setup {
     /// The name under which it is kept for the next file; empty for none.
     #[serde(default)]
     pub name: String,
+    /// The file's columns, in their order.
+    #[serde(default)]
+    pub headers: Vec<String>,
     /// What the columns hold; forgotten when the import ends.
     #[serde(default)]
     pub survey: Option<Survey>,
@@ -102,7 +105,8 @@ struct Watch {
 /// Reads a file to its end and says what its columns hold, with a first mapping. Blocks; memory stays flat.
 pub fn survey(mut opened: Opened) -> Result<(Survey, Suggestion), FileFault> {
     let mut profile = Profile::new(&opened.headers);
-    let mut watches: Vec<Watch> = profile.columns.iter().map(|_| Watch { values: Some(Values::new(VALUES_MOST)), numbers: true, dates: true }).collect();
+    let mut watches: Vec<Watch> =
+        profile.columns.iter().map(|_| Watch { values: Some(Values::new(VALUES_MOST)), numbers: true, dates: true }).collect();
     let mut rows = 0u64;
     let mut filled = vec![0u64; watches.len()];
     while let Some(row) = opened.rows.next_row()? {
