@@ -10,7 +10,8 @@ use crate::domain::access::{Actor, Permission};
 use crate::domain::audit::{self, BODY_VERSION, Event, START};
 use crate::domain::time::Instant;
 use crate::store::audit_log::{self, Head, Kept};
-use crate::store::failure::Failure;
+use crate::store::db::Reader;
+use crate::store::failure::{DbError, Failure};
 use crate::store::writer::Intent;
 use crate::store::{Store, settings};
 
@@ -51,14 +52,18 @@ pub fn hex(bytes: &[u8]) -> String {
 }
 
 /// Walks the chain from the first event and stops at the first that is wrong. `progress` is told (events walked, events there should be).
-pub async fn verify(store: &Store, mut progress: impl FnMut(i64, i64)) -> Result<Verdict, Failure> {
-    let mut read = store.read().await?;
-    let Some(head) = audit_log::stated_head(&mut read).await? else {
+pub async fn verify(store: &Store, progress: impl FnMut(i64, i64)) -> Result<Verdict, Failure> {
+    Ok(walk(&mut store.read().await?, progress).await?)
+}
+
+/// The same over any database that can be read, such as a backup.
+pub async fn walk(read: &mut impl Reader, mut progress: impl FnMut(i64, i64)) -> Result<Verdict, DbError> {
+    let Some(head) = audit_log::stated_head(read).await? else {
         return Ok(Verdict::Broken { seq: 0, why: "the head of the trail is missing".to_owned() });
     };
     let (mut seq, mut chain) = (0i64, START.to_vec());
     loop {
-        let events = audit_log::after(&mut read, seq, BATCH).await?;
+        let events = audit_log::after(read, seq, BATCH).await?;
         if events.is_empty() {
             break;
         }
@@ -71,7 +76,7 @@ pub async fn verify(store: &Store, mut progress: impl FnMut(i64, i64)) -> Result
         progress(seq, head.seq);
     }
     // Events are numbered from 1, so a row below that was never written by the portal.
-    if audit_log::before_first(&mut read).await? {
+    if audit_log::before_first(read).await? {
         return Ok(Verdict::Broken { seq: 0, why: "there is an event before the first".to_owned() });
     }
     Ok(at_the_end(&head, seq, &chain))

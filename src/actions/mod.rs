@@ -1,12 +1,15 @@
 //! Use cases: one file a noun, one function a thing that can be done. Portal, API, jobs and command line all call these.
 
 pub mod audit;
+pub mod backups;
 pub mod budgets;
 pub mod budgets_move;
 pub mod budgets_plan;
 mod budgets_rules;
 pub mod demo;
 pub mod exports;
+pub mod imports;
+pub mod organisation;
 pub mod passwords;
 pub mod people;
 pub mod regions;

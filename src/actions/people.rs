@@ -199,6 +199,21 @@ pub async fn password_link(store: &Store, actor: Actor, person: UserId) -> Resul
     Ok(token)
 }
 
+/// Signs a person out everywhere; how many sessions that ended.
+pub async fn end_sessions(store: &Store, actor: Actor, person: UserId) -> Result<u64, Failure> {
+    store
+        .write(Intent::once(actor, "person.end_sessions"), move |tx| {
+            Box::pin(async move {
+                tx.require_everywhere(Permission::PeopleManage)?;
+                people::find(tx, person).await?.ok_or(Refusal::NotFound)?;
+                let ended = sessions::delete_of(tx, person).await?;
+                tx.record(Event::new("person.signed_out_everywhere", "person", person, None).detail(json!({ "sessions": ended })));
+                Ok(ended)
+            })
+        })
+        .await
+}
+
 /// Chooses a password through a one-time link. Every session of the person ends.
 pub async fn choose_password(store: &Store, hasher: &Passwords, actor: Actor, token: &str, password: &str) -> Result<UserId, Failure> {
     passwords::acceptable(password)?;

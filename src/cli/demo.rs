@@ -1,6 +1,7 @@
 //! `demo`: the portal over a made-up company.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use clap::Args as ClapArgs;
 
@@ -8,6 +9,7 @@ use super::exit::{CliError, Exit};
 use super::progress::Progress;
 use super::serve::{self, Site};
 use crate::actions::demo;
+use crate::actions::imports::Limits;
 use crate::clock::Clock;
 use crate::domain::time::Instant;
 use crate::web::Lives;
@@ -61,7 +63,11 @@ pub fn run(args: &Args) -> Result<(), CliError> {
             read_connections: 8,
             running: Running { listen, workers: 2, max_connections: 1024 },
             lives: Lives { idle: 15 * 60, absolute: 12 * 3600 },
-            upload_max_bytes: 512 << 20,
+            limits: Limits::default(),
+            key: None,
+            trusted_proxies: Vec::new(),
+            body_still: Duration::from_secs(30),
+            public_url: None,
         };
         serve::answer(site, clock).await
     })

@@ -9,6 +9,9 @@ use crate::config::{Config, Fault, Faults, Origin};
 
 mod machine;
 mod mail;
+mod store;
+
+pub use store::database;
 
 /// Arguments of `doctor`.
 #[derive(ClapArgs)]

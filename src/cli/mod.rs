@@ -3,10 +3,14 @@
 use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::Inputs;
+use crate::clock::{Clock, Random};
+use crate::config::{Config, Inputs};
+use crate::metrics::Metrics;
+use crate::store::{Options, Store};
 use exit::{CliError, Exit};
 
 pub mod audit;
@@ -40,6 +44,18 @@ enum Command {
     Serve(serve::Args),
     /// Print the settings in force and where each came from
     Config(config::Args),
+    /// Bring the database to this program's version
+    Migrate(migrate::Args),
+    /// Add, list, suspend and help people who sign in
+    User(user::Args),
+    /// Write transactions as CSV, in the name of a person
+    Export(export::Args),
+    /// Prove that the audit trail was not touched
+    Audit(audit::Args),
+    /// Write a checked copy of the database while the portal runs
+    Backup(backup::Args),
+    /// Put a backup in place of the database
+    Restore(restore::Args),
     /// Check this machine and the configuration, and say what to do about what is wrong
     Doctor(doctor::Args),
 }
@@ -91,8 +107,33 @@ fn run(command: Command) -> Result<(), CliError> {
         Command::Demo(args) => demo::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Config(args) => config::run(&args),
-        Command::Doctor(args) => doctor::run(&args, |_| Vec::new()),
+        Command::Migrate(args) => migrate::run(&args),
+        Command::User(args) => user::run(&args),
+        Command::Export(args) => export::run(&args),
+        Command::Audit(args) => audit::run(&args),
+        Command::Backup(args) => backup::run(&args),
+        Command::Restore(args) => restore::run(&args),
+        Command::Doctor(args) => doctor::run(&args, doctor::database),
     }
+}
+
+/// Opens the store a command works on, and brings its schema up to date.
+async fn open(config: &Config) -> Result<Store, CliError> {
+    let options = Options { read_connections: 2, ..Options::of(config.database.url()) };
+    Ok(Store::open(&options, Clock::system(), Random::system(), Arc::new(Metrics::new())).await?)
+}
+
+/// The same, of a database that is there: a command that reads or changes people makes no new file for a name that was mistyped.
+async fn open_existing(config: &Config) -> Result<Store, CliError> {
+    if config.database.file().is_some_and(|file| !file.is_file()) {
+        return Err(missing(config));
+    }
+    open(config).await
+}
+
+fn missing(config: &Config) -> CliError {
+    let hint = "`counterfoil serve` makes a new one; --database names another";
+    CliError::new(Exit::Unavailable, format!("there is no database at {}", config.database.shown())).hint(hint)
 }
 
 /// Writes to standard output. A reader that has gone (`| head`) is no error.
@@ -117,16 +158,7 @@ mod tests {
 
     fn all() -> Vec<clap::Command> {
         let args = |name, augment: fn(clap::Command) -> clap::Command| augment(clap::Command::new(name));
-        let mut commands = vec![
-            Cli::command(),
-            args("migrate", migrate::Args::augment_args),
-            args("user", user::Args::augment_args),
-            args("import", import::Args::augment_args),
-            args("export", export::Args::augment_args),
-            args("backup", backup::Args::augment_args),
-            args("restore", restore::Args::augment_args),
-            args("audit", audit::Args::augment_args),
-        ];
+        let mut commands = vec![Cli::command(), args("import", import::Args::augment_args)];
         let mut at = 0;
         while at < commands.len() {
             let below: Vec<_> = commands[at].get_subcommands().cloned().collect();

@@ -1,18 +1,175 @@
 //! `restore`: puts a backup in place of a database that is not in use.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
 
 use clap::Args as ClapArgs;
 
-use super::Settings;
+use super::backup::{checked, digest, with_ending};
+use super::exit::{CliError, Exit};
+use super::progress::Progress;
+use super::{Settings, say, serve};
+use crate::actions::backups;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::domain::access::Actor;
+use crate::store::check::{self, Facts};
+use crate::store::db_pools::Pools;
+use crate::store::failure::Failure;
+use crate::store::{db_copy as copy, db_dump as dump, db_inspect as inspect, migrate};
 
 /// Arguments of `restore`.
 #[derive(ClapArgs)]
-#[command(after_help = "Example:\n  counterfoil restore /backup/rewards-2026-11-22.db --database sqlite:rewards.db")]
+#[command(after_help = "Example:\n  counterfoil restore /backup/rewards-2026-11-22.db --database sqlite:rewards.db\n\n\
+    The portal must not run. Everybody has to sign in again, and links that were sent before are of no use.")]
 pub struct Args {
     /// The backup; it is checked before anything is touched
     pub file: PathBuf,
+    /// Replace what the database holds; without this it has to be empty or not there
+    #[arg(long)]
+    pub replace: bool,
     /// Settings given as flags.
     #[command(flatten)]
     pub settings: Settings,
+}
+
+/// Checks the backup, puts it in place, checks what stands there then, and leaves an event.
+///
+/// # Errors
+/// A database that holds something or is in use (4), a backup that does not fit (5) or is of a newer program (69).
+pub fn run(args: &Args) -> Result<(), CliError> {
+    let config = Config::load(&args.settings.inputs())?;
+    let clock = Clock::system();
+    let (bytes, sha256) =
+        digest(&args.file).map_err(|error| CliError::new(Exit::Failed, format!("{} cannot be read: {error}", args.file.display())))?;
+    let server = config.database.server().map(|(url, password)| dump::Server { url, password });
+    fits(&args.file, server.is_some())?;
+    serve::block_on(async {
+        let event = match (&server, config.database.file()) {
+            (Some(server), _) => to_server(args, &config, server, &clock).await?,
+            (None, Some(target)) => to_file(args, target, &clock).await?,
+            (None, None) => return Err(super::missing(&config)),
+        };
+        let store = super::open(&config).await?;
+        let recorded = backups::restored(&store, Actor::system("cli"), backups::File { bytes, sha256, event }).await;
+        store.close().await;
+        recorded?;
+        say(&format!("restored from {}, up to audit event {event}; everybody signs in again\n", args.file.display()))
+    })
+}
+
+/// The two kinds of backup do not stand for each other.
+fn fits(file: &Path, server: bool) -> Result<(), CliError> {
+    let mut first = [0; 16];
+    let mut opened = File::open(file).map_err(Failure::from)?;
+    let read = opened.read(&mut first).map_err(Failure::from)?;
+    let is_file = first.starts_with(b"SQLite format 3\0");
+    let is_archive = first.starts_with(b"PGDMP");
+    let wrong = |said: &str| Err(CliError::new(Exit::Refused, format!("{} {said}", file.display())));
+    match (is_file, is_archive, server) {
+        (true, _, false) | (_, true, true) => Ok(()),
+        (true, ..) => wrong("is a backup of SQLite, and the database named is PostgreSQL"),
+        (_, true, _) => wrong("is a backup of PostgreSQL, and the database named is SQLite"),
+        _ if read == 0 => wrong("is empty"),
+        _ => wrong("is no backup"),
+    }
+}
+
+async fn to_file(args: &Args, target: &Path, clock: &Clock) -> Result<i64, CliError> {
+    let backup = Pools::inspect(&format!("sqlite:{}", args.file.display())).await?;
+    let before = checked(&backup, clock, "the backup").await;
+    let known = migrate::status(&backup).await;
+    backup.close().await;
+    let before = before?;
+    known?;
+    if target.exists() {
+        if !args.replace && !is_empty(&format!("sqlite:{}", target.display())).await? {
+            return Err(occupied(&target.display().to_string()));
+        }
+        copy::withdraw(target)?;
+    }
+    let part = with_ending(target, "restoring");
+    let placed = place(args, target, &part, &before, clock).await;
+    if placed.is_err() {
+        // Half a restore helps nobody; what was there is untouched.
+        let _ = std::fs::remove_file(&part);
+    }
+    placed?;
+    Ok(before.head.0)
+}
+
+/// A copy beside the database first, so that the name goes from the old whole file to the new whole file.
+async fn place(args: &Args, target: &Path, part: &Path, before: &Facts, clock: &Clock) -> Result<(), CliError> {
+    let mut progress = None;
+    copy::sqlite(&args.file, part, |done, all| progress.get_or_insert_with(|| Progress::start("pages", Some(all), clock)).set(done))?;
+    progress.into_iter().for_each(Progress::finish);
+    let copied = Pools::inspect(&format!("sqlite:{}", part.display())).await?;
+    let after = checked(&copied, clock, "what was restored").await;
+    copied.close().await;
+    same(before, &after?)?;
+    copy::rename(part, target).map_err(Failure::from)?;
+    Ok(())
+}
+
+async fn to_server(args: &Args, config: &Config, server: &dump::Server, clock: &Clock) -> Result<i64, CliError> {
+    let mut progress = Progress::start("rows read", None, clock);
+    let rows = dump::rows(&args.file, |done| progress.set(done))?;
+    progress.set(rows.values().sum::<i64>().unsigned_abs());
+    progress.finish();
+    if !rows.contains_key("audit_event") {
+        return Err(CliError::new(Exit::Refused, format!("{} is an archive of something else", args.file.display())));
+    }
+    let url = config.database.url();
+    let pools = Pools::inspect(&url).await?;
+    let mut read = pools.read().await.map_err(Failure::from)?;
+    let connected = inspect::others_connected(&mut read).await.map_err(Failure::from)?;
+    drop(read);
+    pools.close().await;
+    if connected > 0 {
+        return Err(CliError::new(Exit::Refused, "the database is in use").hint("stop every portal that answers from it first"));
+    }
+    if !args.replace && !is_empty(&url).await? {
+        return Err(occupied(&config.database.shown()));
+    }
+    dump::restore(server, &args.file)?;
+    let pools = Pools::inspect(&url).await?;
+    let after = checked(&pools, clock, "what was restored").await;
+    let known = migrate::status(&pools).await;
+    pools.close().await;
+    known?;
+    let after = after?;
+    let wrong = after.tables.iter().find(|(name, count)| rows.get(name).is_some_and(|held| held != count));
+    if let Some((name, count)) = wrong {
+        return Err(CliError::new(
+            Exit::Unproven,
+            format!("{name} has {count} rows after the restore, which is not what the archive holds"),
+        ));
+    }
+    Ok(after.head.0)
+}
+
+fn same(before: &Facts, after: &Facts) -> Result<(), CliError> {
+    before
+        .difference(after)
+        .map_or(Ok(()), |difference| Err(CliError::new(Exit::Unproven, format!("what was restored differs from the backup: {difference}"))))
+}
+
+fn occupied(what: &str) -> CliError {
+    CliError::new(Exit::Refused, format!("{what} holds data already"))
+        .hint("--replace puts the backup in its place, and what is there now is gone")
+}
+
+/// Whether nobody has used the database yet: it has no tables, or none of them tells of anything.
+async fn is_empty(url: &str) -> Result<bool, CliError> {
+    let pools = Pools::inspect(url).await?;
+    let facts = match pools.read().await {
+        Ok(mut read) => check::facts(&mut read).await,
+        Err(error) => Err(error),
+    };
+    pools.close().await;
+    let facts = facts.map_err(Failure::from)?;
+    let held = |name: &str| facts.tables.iter().any(|table| table.0 == name && table.1 > 0);
+    let ours = facts.tables.is_empty() || facts.tables.iter().any(|table| table.0 == "schema_migration");
+    Ok(ours && !["person", "region", "budget", "posting", "reward_transaction"].into_iter().any(held))
 }

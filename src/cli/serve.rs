@@ -1,13 +1,20 @@
 //! `serve`: the portal.
 
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args as ClapArgs;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 
 use super::Settings;
 use super::exit::{CliError, Exit};
+use crate::actions::imports::Limits;
+use crate::actions::setup;
 use crate::clock::{Clock, Random};
-use crate::config::{Config, LogFormat};
+use crate::config::{Config, LogFormat, Network};
+use crate::jobs;
 use crate::metrics::Metrics;
 use crate::store::failure::{DbError, Failure};
 use crate::store::{Options, Store};
@@ -35,8 +42,16 @@ pub struct Site {
     pub running: Running,
     /// How long sessions live.
     pub lives: Lives,
-    /// The largest upload, in bytes.
-    pub upload_max_bytes: u64,
+    /// What a file that somebody hands in may cost.
+    pub limits: Limits,
+    /// The key that signs session cookies, where it is not in the database.
+    pub key: Option<Vec<u8>>,
+    /// Proxies whose forwarding headers are believed.
+    pub trusted_proxies: Vec<Network>,
+    /// How long the body of a request may stand still.
+    pub body_still: Duration,
+    /// What people type to get here, for links that are printed.
+    pub public_url: Option<String>,
 }
 
 /// Runs the portal from the configuration until it is told to stop.
@@ -56,39 +71,90 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         read_connections: config.read_connections,
         running: Running { listen: config.listen, workers: config.workers, max_connections: config.max_connections },
         lives: Lives { idle: i64::from(config.session_idle_minutes) * 60, absolute: i64::from(config.session_absolute_hours) * 3600 },
-        upload_max_bytes: config.upload_max_bytes,
+        limits: Limits {
+            max_bytes: config.upload_max_bytes,
+            max_rows: config.import_max_rows,
+            max_inflated: config.xlsx_max_inflated_bytes,
+            ..Limits::default()
+        },
+        key: config.secret_key_file.as_deref().map(key_in).transpose()?,
+        trusted_proxies: config.trusted_proxies.clone(),
+        body_still: Duration::from_secs(config.request_body_timeout_seconds),
+        public_url: config.public_url.clone(),
     };
     block_on(answer(site, clock))
 }
 
+/// The configuration has looked at it already; it may have gone since.
+fn key_in(file: &Path) -> Result<Vec<u8>, CliError> {
+    std::fs::read(file).map_err(|error| CliError::new(Exit::Configuration, format!("{} cannot be read: {error}", file.display())))
+}
+
 /// Opens the store, answers, and closes the store after the last answer.
+///
+/// The first SIGTERM, SIGINT or Ctrl-C lets running requests finish, for ten seconds at most; a second one does not wait for them.
 pub async fn answer(site: Site, clock: Clock) -> Result<(), CliError> {
+    // Before anything is opened: a signal that comes early must not end the process half-way through a migration.
+    let mut signals = Signals::listen()?;
     let options = Options { read_connections: site.read_connections, ..Options::of(site.url) };
     let store = Store::open(&options, clock, Random::system(), Arc::new(Metrics::new())).await?;
-    let portal = Portal::new(store.clone(), site.lives, site.upload_max_bytes).await?;
+    let portal = Portal::new(store.clone(), site.lives, site.limits.max_bytes).await?;
+    let portal = portal.with_key(site.key).reached(site.trusted_proxies, site.body_still);
     let taken = |error: std::io::Error| {
         CliError::new(Exit::Failed, format!("cannot listen on {}: {error}", site.running.listen)).hint("choose another with --listen")
     };
     let bound = Bound::to(site.running).map_err(taken)?;
     let address = bound.address().map_err(taken)?;
     super::say(&format!("listening on http://{address}\n"))?;
-    bound.serve(portal, told_to_stop()).await.map_err(|error| CliError::new(Exit::Failed, format!("the server failed: {error}")))?;
+    if let Some(token) = setup::first_link(&store).await? {
+        let base = site.public_url.unwrap_or_else(|| format!("http://{address}"));
+        super::say(&format!("Nobody is set up yet. Open this link within 30 minutes; it works once:\n{base}/setup/{token}\n"))?;
+    }
+    let (stop_jobs, stop) = watch::channel(false);
+    let jobs = jobs::spawn(&store, &site.limits, &stop);
+    let (told, mut again) = watch::channel(0u32);
+    let listening = tokio::spawn(async move {
+        loop {
+            signals.next().await;
+            told.send_modify(|times| *times += 1);
+        }
+    });
+    let mut first = again.clone();
+    // The sender lives as long as the task, and the task as long as the server: neither wait can fail before.
+    let stop = async { drop(first.wait_for(|times| *times >= 1).await) };
+    let at_once = async { drop(again.wait_for(|times| *times >= 2).await) };
+    let served = bound.serve_until(portal, stop, at_once).await;
+    listening.abort();
+    stop_jobs.send_replace(true);
+    for job in jobs {
+        // A job that panicked has said so in the log.
+        drop(job.await);
+    }
     store.close().await;
-    Ok(())
+    match served {
+        Ok(0) => Ok(()),
+        Ok(cut_off) => Err(CliError::new(Exit::Failed, format!("{cut_off} requests were still running and were cut off"))),
+        Err(error) => Err(CliError::new(Exit::Failed, format!("the server failed: {error}"))),
+    }
 }
 
-/// Waits for SIGTERM or for Ctrl-C.
-async fn told_to_stop() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let terminated = async {
-        match signal(SignalKind::terminate()) {
-            Ok(mut told) => told.recv().await,
-            Err(_) => std::future::pending().await,
+/// What tells the process to stop.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, CliError> {
+        let on = |kind| signal(kind).map_err(|error| CliError::new(Exit::Failed, format!("cannot wait for signals: {error}")));
+        Ok(Self { terminate: on(SignalKind::terminate())?, interrupt: on(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
-    };
-    tokio::select! {
-        _ = terminated => {}
-        _ = tokio::signal::ctrl_c() => {}
     }
 }
 

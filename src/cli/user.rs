@@ -1,8 +1,22 @@
 //! `user`: the people who sign in.
 
+use std::io::Read as _;
+use std::path::PathBuf;
+
 use clap::{Args as ClapArgs, Subcommand};
 
-use super::Settings;
+use super::exit::{CliError, Exit};
+use super::{Settings, open, open_existing, say, serve};
+use crate::actions::organisation::{self, Organisation};
+use crate::actions::passwords::{self, Passwords};
+use crate::actions::people::{self, NewPerson};
+use crate::config::Config;
+use crate::domain::access::{Actor, Role, Scope};
+use crate::domain::currency::Currency;
+use crate::domain::id::RegionId;
+use crate::store::db::Reader;
+use crate::store::failure::{DbError, Failure};
+use crate::store::{Store, people as kept, regions};
 
 /// Arguments of `user`.
 #[derive(ClapArgs)]
@@ -28,7 +42,10 @@ pub enum What {
 
 /// Arguments of `user create`.
 #[derive(ClapArgs)]
-#[command(after_help = "Example:\n  counterfoil user create ana@example.com --name \"Ana Reyes\" --role region-admin --region Iberia")]
+#[command(after_help = "Examples:\n  \
+    counterfoil user create ana@example.com --name \"Ana Reyes\" --role regional-administrator --region Iberia\n  \
+    counterfoil user create ida@example.com --name \"Ida Holm\" --role administrator \\\n    \
+    --organisation \"Northwind\" --currency EUR --time-zone Europe/Dublin")]
 pub struct Create {
     /// The e-mail address with which the person signs in
     #[arg(value_name = "E-MAIL")]
@@ -36,12 +53,24 @@ pub struct Create {
     /// The person's name
     #[arg(long)]
     pub name: String,
-    /// The role to give
-    #[arg(long)]
-    pub role: String,
+    /// The role to give: regional-partner, regional-administrator, finance-controller, auditor or administrator
+    #[arg(long, value_parser = role)]
+    pub role: Role,
     /// The region, by name or id, in whose subtree the role holds; all regions if left out
     #[arg(long)]
     pub region: Option<String>,
+    /// Take the password from this file (- is standard input) instead of printing a link
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+    /// On an empty database: the organisation's name, for its first administrator
+    #[arg(long, value_name = "NAME", requires = "currency", requires = "time_zone", conflicts_with = "region")]
+    pub organisation: Option<String>,
+    /// On an empty database: the currency the organisation reports in, such as EUR
+    #[arg(long, value_name = "CODE", requires = "organisation", value_parser = currency)]
+    pub currency: Option<Currency>,
+    /// On an empty database: the organisation's time zone, such as Europe/Dublin
+    #[arg(long, value_name = "ZONE", requires = "organisation", value_parser = time_zone)]
+    pub time_zone: Option<chrono_tz::Tz>,
     /// Settings given as flags.
     #[command(flatten)]
     pub settings: Settings,
@@ -66,4 +95,176 @@ pub struct One {
     /// Settings given as flags.
     #[command(flatten)]
     pub settings: Settings,
+}
+
+fn role(text: &str) -> Result<Role, String> {
+    let known = || Role::ALL.iter().map(|role| role.code().replace('_', "-")).collect::<Vec<_>>().join(", ");
+    Role::parse(&text.replace('-', "_")).ok_or_else(|| format!("the roles are {}", known()))
+}
+
+fn currency(text: &str) -> Result<Currency, String> {
+    Currency::parse(text).ok_or_else(|| "write the three letters of ISO 4217, such as EUR".to_owned())
+}
+
+fn time_zone(text: &str) -> Result<chrono_tz::Tz, String> {
+    text.parse().map_err(|_| "write a name of the IANA table, such as Europe/Dublin".to_owned())
+}
+
+/// Runs `user`.
+///
+/// # Errors
+/// What the rules refuse (4), and a database that is not there (69).
+pub fn run(args: &Args) -> Result<(), CliError> {
+    match &args.what {
+        What::Create(args) => create(args),
+        What::List(args) => serve::block_on(list(&Config::load(&args.settings.inputs())?)),
+        What::Suspend(args) => about_one(args, |store, _, person| {
+            Box::pin(async move {
+                let key = store.random.token(16);
+                people::suspend(&store, Actor::system("cli"), &key, person.id, true).await?;
+                Ok(format!("{} is suspended, and signed out everywhere\n", person.email))
+            })
+        }),
+        What::Reset(args) => about_one(args, |store, config, person| {
+            Box::pin(async move {
+                people::end_sessions(&store, Actor::system("cli"), person.id).await?;
+                let token = people::password_link(&store, Actor::system("cli"), person.id).await?;
+                Ok(link(&config, &person.email, &token))
+            })
+        }),
+    }
+}
+
+fn create(args: &Create) -> Result<(), CliError> {
+    let config = Config::load(&args.settings.inputs())?;
+    let password = args.password_file.as_ref().map(password_of).transpose()?;
+    serve::block_on(async {
+        let store = if args.organisation.is_some() { open(&config).await? } else { open_existing(&config).await? };
+        let added = add(args, &config, &store, password).await;
+        store.close().await;
+        say(&added?)
+    })
+}
+
+async fn add(args: &Create, config: &Config, store: &Store, password: Option<String>) -> Result<String, CliError> {
+    let password_hash = match password {
+        Some(password) => {
+            passwords::acceptable(&password).map_err(Failure::from)?;
+            Some(Passwords::new(store.metrics.clone())?.hash(password).await?)
+        }
+        None => None,
+    };
+    let new = NewPerson { email: args.email.clone(), name: args.name.clone(), password_hash, grant: None };
+    let actor = Actor::system("cli");
+    let region = match (&args.organisation, args.currency, args.time_zone) {
+        (Some(name), Some(currency), Some(zone)) => {
+            if args.role != Role::Administrator {
+                let said = "the first person of an organisation is its administrator";
+                return Err(CliError::new(Exit::Refused, said).hint("give --role administrator"));
+            }
+            organisation::begin(store, actor.clone(), Organisation { name: name.clone(), currency, time_zone: zone.name().to_owned() })
+                .await?
+        }
+        _ => region_of(args, store).await?,
+    };
+    let invited = new.password_hash.is_none();
+    let new = NewPerson { grant: Some((args.role, region, None)), ..new };
+    let person = people::add(store, actor.clone(), &store.random.token(16), new).await?;
+    if !invited {
+        return Ok(format!("{} can sign in\n", args.email.trim()));
+    }
+    Ok(link(config, args.email.trim(), &people::password_link(store, actor, person).await?))
+}
+
+async fn region_of(args: &Create, store: &Store) -> Result<RegionId, CliError> {
+    let mut read = store.read().await.map_err(Failure::from)?;
+    let Some(root) = regions::root(&mut read).await.map_err(Failure::from)? else {
+        let hint = "open the link that `counterfoil serve` prints, or give --organisation, --currency and --time-zone here";
+        return Err(CliError::new(Exit::Refused, "this database is empty: it has no organisation yet").hint(hint));
+    };
+    let Some(wanted) = args.region.as_deref().map(str::trim) else { return Ok(root.id) };
+    let all = everywhere(&mut read, root.id).await.map_err(Failure::from)?;
+    let regions = regions::list(&mut read, &all).await.map_err(Failure::from)?;
+    let same = |name: &str| name.to_lowercase() == wanted.to_lowercase();
+    let found = regions.iter().find(|region| same(&region.name) || RegionId::parse(wanted) == Some(region.id));
+    found.map(|region| region.id).ok_or_else(|| {
+        let names: Vec<&str> = regions.iter().map(|region| region.name.as_str()).take(40).collect();
+        CliError::new(Exit::Refused, format!("there is no region {wanted:?}")).hint(format!("the regions are {}", names.join(", ")))
+    })
+}
+
+async fn everywhere(reader: &mut impl Reader, root: RegionId) -> Result<Scope, DbError> {
+    Ok(Scope::of(regions::subtree(reader, root).await?, true))
+}
+
+fn password_of(file: &PathBuf) -> Result<String, CliError> {
+    let mut text = String::new();
+    let read = if file.as_os_str() == "-" {
+        std::io::stdin().read_to_string(&mut text).map(|_| ())
+    } else {
+        std::fs::read_to_string(file).map(|read| text = read)
+    };
+    read.map_err(|error| CliError::new(Exit::Failed, format!("the password cannot be read from {}: {error}", file.display())))?;
+    Ok(text.trim_end_matches(['\n', '\r']).to_owned())
+}
+
+fn link(config: &Config, email: &str, token: &str) -> String {
+    let base = config.public_url.clone().unwrap_or_else(|| format!("http://{}", config.listen));
+    format!("{base}/password/{token}\nThis link works once, within {} hours, for {email}\n", people::PASSWORD_LINK_LIVES / 3600)
+}
+
+type Working = std::pin::Pin<Box<dyn Future<Output = Result<String, Failure>>>>;
+
+fn about_one(args: &One, act: impl FnOnce(Store, Config, kept::Person) -> Working) -> Result<(), CliError> {
+    let config = Config::load(&args.settings.inputs())?;
+    serve::block_on(async {
+        let store = open_existing(&config).await?;
+        let mut read = store.read().await.map_err(Failure::from)?;
+        let person = kept::find_by_email(&mut read, args.email.trim()).await.map_err(Failure::from)?;
+        drop(read);
+        let done = match person {
+            Some(person) => act(store.clone(), config, person).await.map_err(CliError::from),
+            None => {
+                let said = format!("nobody here has the address {}", args.email.trim());
+                Err(CliError::new(Exit::Refused, said).hint("`counterfoil user list` names everybody"))
+            }
+        };
+        store.close().await;
+        say(&done?)
+    })
+}
+
+async fn list(config: &Config) -> Result<(), CliError> {
+    let store = open_existing(config).await?;
+    let rows = rows(&store).await;
+    store.close().await;
+    say(&table(&rows.map_err(Failure::from)?))
+}
+
+async fn rows(store: &Store) -> Result<Vec<[String; 4]>, DbError> {
+    let mut read = store.read().await?;
+    let root = regions::root(&mut read).await?;
+    let all = match root {
+        Some(root) => everywhere(&mut read, root.id).await?,
+        None => Scope::of([], true),
+    };
+    let grants = kept::grants(&mut read, &all, None).await?;
+    let people = kept::list(&mut read, &all).await?;
+    let roles = |person: &kept::Person| {
+        let mine = grants.iter().filter(|grant| grant.person_id == person.id);
+        mine.map(|grant| format!("{} in {}", grant.role_label(), grant.region_name)).collect::<Vec<_>>().join("; ")
+    };
+    Ok(people.iter().map(|person| [person.email.clone(), person.name.clone(), person.status.clone(), roles(person)]).collect())
+}
+
+fn table(rows: &[[String; 4]]) -> String {
+    let heads = ["E-MAIL", "NAME", "STATE", "ROLES"].map(str::to_owned);
+    let lines: Vec<&[String; 4]> = std::iter::once(&heads).chain(rows).collect();
+    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
+    let (email, name, state) = (width(0), width(1), width(2));
+    let line = |row: &[String; 4]| {
+        let text = format!("{:email$}  {:name$}  {:state$}  {}", row[0], row[1], row[2], row[3]);
+        format!("{}\n", text.trim_end())
+    };
+    lines.into_iter().map(line).collect()
 }

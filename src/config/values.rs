@@ -69,6 +69,30 @@ impl Database {
         }
     }
 
+    /// The server's address without its password, and the password; `None` for a file.
+    pub fn server(&self) -> Option<(String, Option<String>)> {
+        let Self::Postgres(url) = self else { return None };
+        let whole = url.expose();
+        // Between the scheme and the last @ before the path stands user:password; a password in the query is one as well.
+        let (scheme, rest) = whole.split_once("://")?;
+        let (authority, path) = rest.find(['/', '?']).map_or((rest, ""), |at| rest.split_at(at));
+        let (user, host) = authority.rsplit_once('@').map_or((None, authority), |(user, host)| (Some(user), host));
+        let (user, mut password) = match user.map(|user| user.split_once(':').unwrap_or((user, ""))) {
+            Some((user, password)) => (format!("{user}@"), decoded(password)),
+            None => (String::new(), None),
+        };
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let mut kept = Vec::new();
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            match pair.strip_prefix("password=") {
+                Some(value) => password = decoded(value),
+                None => kept.push(pair),
+            }
+        }
+        let query = if kept.is_empty() { String::new() } else { format!("?{}", kept.join("&")) };
+        Some((format!("{scheme}://{user}{host}{path}{query}"), password))
+    }
+
     /// The SQLite file; `None` for a server.
     pub fn file(&self) -> Option<&Path> {
         match self {
@@ -98,6 +122,11 @@ impl Database {
         }
         Ok(Self::Postgres(Secret(text.to_owned())))
     }
+}
+
+fn decoded(text: &str) -> Option<String> {
+    let text = percent_encoding::percent_decode_str(text).decode_utf8().ok()?;
+    (!text.is_empty()).then(|| text.into_owned())
 }
 
 /// A range of addresses, `10.0.0.0/8`, or a single one.
@@ -298,6 +327,15 @@ mod tests {
         assert_eq!(server.shown(), "postgres://app:***@db.example/rewards?sslmode=verify-full&password=***");
         assert!(!format!("{server:?}").contains("hunter"));
         assert!(server.url().contains("hunter2"));
+        let parts = |url: &str| Database::parse(url).unwrap().server().unwrap();
+        let (address, password) = parts("postgres://app:hunter%402@db.example:5432/rewards?sslmode=verify-full");
+        assert_eq!(
+            (address.as_str(), password.as_deref()),
+            ("postgres://app@db.example:5432/rewards?sslmode=verify-full", Some("hunter@2"))
+        );
+        assert_eq!(parts("postgres://db/rewards?password=p"), ("postgres://db/rewards".to_owned(), Some("p".to_owned())));
+        assert_eq!(parts("postgres://me@db/rewards"), ("postgres://me@db/rewards".to_owned(), None));
+        assert!(Database::parse("sqlite:x").unwrap().server().is_none());
         for bad in ["", "sqlite:", "sqlite::memory:", "sqlite:x?mode=ro", "mysql://h/d", "postgres://h", "postgres://u:p/w@h/d"] {
             assert!(Database::parse(bad).is_err(), "{bad}");
         }

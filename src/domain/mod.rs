@@ -1,4 +1,4 @@
-//! The rules of the field: plain types, no database, no network, no clock of their own. Time, randomness and the actor are arguments.
+//! The rules, and nothing else: no async, no SQL, no HTTP, no clock. Time, randomness and the actor are arguments.
 
 pub mod access;
 pub mod audit;

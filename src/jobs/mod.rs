@@ -1,11 +1,15 @@
-//! Work that nobody waits for. Each job does a small piece at a time, through the same door as everybody.
+//! What the portal does by itself, beside answering: one task a job, a small piece at a time, through the same door as everybody.
 
+pub mod import;
 pub mod search_index;
+mod sessions;
 
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::actions::imports::Limits;
 use crate::store::Store;
 
 /// How long a job that has nothing to do waits before it looks again.
@@ -14,20 +18,33 @@ const IDLE: Duration = Duration::from_secs(3);
 const BREATH: Duration = Duration::from_millis(20);
 /// How long a job waits after something went wrong.
 const AFTER_FAILURE: Duration = Duration::from_secs(30);
+/// Imports that are worked on at once: a small file does not wait for a large one.
+const IMPORTS: usize = 2;
 
-/// Starts every job of the process. Aborting the task ends them: a piece that has begun is committed whole or not at all.
-pub fn start(store: Store) -> JoinHandle<()> {
-    tokio::spawn(async move {
-        loop {
-            let rest = match search_index::piece(&store).await {
-                Ok(0) => IDLE,
-                Ok(_) => BREATH,
-                Err(error) => {
-                    tracing::warn!(%error, "the search index could not be continued; it is tried again");
-                    AFTER_FAILURE
-                }
-            };
-            tokio::time::sleep(rest).await;
-        }
-    })
+/// Starts every job. Each ends soon after `stop` says so: a piece that has begun is committed whole or not at all.
+pub fn spawn(store: &Store, limits: &Limits, stop: &watch::Receiver<bool>) -> Vec<JoinHandle<()>> {
+    let mut jobs = vec![
+        tokio::spawn(search_index::run(store.clone(), stop.clone())),
+        tokio::spawn(sessions::run(store.clone(), stop.clone())),
+    ];
+    for _ in 0..IMPORTS {
+        let (work, mut stop) = (import::work(store.clone(), limits.clone()), stop.clone());
+        jobs.push(tokio::spawn(async move {
+            tokio::select! {
+                () = work => {}
+                // A sender that is gone means the same.
+                _ = stop.wait_for(|stop| *stop) => {}
+            }
+        }));
+    }
+    jobs
+}
+
+/// Waits, or is told to stop: `false`.
+async fn wait(stop: &mut watch::Receiver<bool>, time: Duration) -> bool {
+    tokio::select! {
+        () = tokio::time::sleep(time) => true,
+        // A sender that is gone means the same.
+        _ = stop.wait_for(|stop| *stop) => false,
+    }
 }

@@ -1,5 +1,7 @@
 //! Keeps the search index up with what comes in. Until a row is indexed it is found by reading it.
 
+use tokio::sync::watch;
+
 use crate::domain::access::Actor;
 use crate::store::failure::Failure;
 use crate::store::writer::Intent;
@@ -18,6 +20,23 @@ pub async fn piece(store: &Store) -> Result<i64, Failure> {
     }
     let intent = Intent::once(Actor::system("job"), "search.index");
     store.write(intent, |tx| Box::pin(async move { Ok(transaction_search::index_more(tx, PIECE).await?) })).await
+}
+
+/// Runs until it is told to stop.
+pub async fn run(store: Store, mut stop: watch::Receiver<bool>) {
+    loop {
+        let rest = match piece(&store).await {
+            Ok(0) => super::IDLE,
+            Ok(_) => super::BREATH,
+            Err(error) => {
+                tracing::warn!(%error, "the search index could not be continued; it is tried again");
+                super::AFTER_FAILURE
+            }
+        };
+        if !super::wait(&mut stop, rest).await {
+            return;
+        }
+    }
 }
 
 /// Indexes everything there is.

@@ -99,6 +99,11 @@ impl Sql {
         self
     }
 
+    /// [`Sql::push_bind`] for a value that is an [`Arg`] already.
+    pub fn push_arg(&mut self, value: Arg) -> &mut Self {
+        self.push_bind(value)
+    }
+
     /// Appends `value, value, …` as bound parameters, for `IN (…)`. An empty list becomes NULL, which is IN nothing.
     pub fn push_list<A: Into<Arg>>(&mut self, values: impl IntoIterator<Item = A>) -> &mut Self {
         let mut any = false;
@@ -268,7 +273,7 @@ impl Tx {
 
 /// A read-only snapshot: what every query of a page sees is of one moment, and nothing can be changed through it, by type and by the
 /// database's refusal.
-pub struct Read(Tx);
+pub struct Read(pub(super) Tx);
 
 impl Read {
     /// Over a transaction that was begun read-only.

@@ -6,7 +6,8 @@
 use rust_embed::RustEmbed;
 use sha2::{Digest, Sha256};
 
-use super::db::{Engine, Sql, Tx};
+use super::db::{Engine, Reader, Sql, Tx};
+use super::db_inspect as inspect;
 use super::db_pools::Pools;
 use super::failure::{DbError, Failure};
 use crate::domain::time::Instant;
@@ -80,23 +81,29 @@ fn spell(text: &str, engine: Engine) -> String {
     words.iter().fold(text.to_owned(), |text, (token, word)| text.replace(token, word))
 }
 
-/// What has been applied and what has not. A database that a newer program has changed is refused, and so is one whose applied migrations have
-/// another text than ours.
+/// What has been applied and what has not, without changing anything. A database that a newer program has changed is refused, and so is one whose
+/// applied migrations have another text than ours.
 pub async fn status(pools: &Pools) -> Result<Vec<Status>, Failure> {
-    let mut tx = pools.begin_write().await?;
-    let status = compare(&mut tx, &all(pools.engine())).await;
-    tx.rollback().await?;
-    status
+    let mut read = pools.read().await?;
+    compare(&mut read, &all(pools.engine())).await
 }
 
-async fn compare(tx: &mut Tx, ours: &[Migration]) -> Result<Vec<Status>, Failure> {
-    tx.exec(Sql::new(
-        "CREATE TABLE IF NOT EXISTS schema_migration \
-         (version BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, applied_at BIGINT NOT NULL)",
-    ))
-    .await?;
-    let applied: Vec<(i64, String, String, Instant)> =
-        tx.all(Sql::new("SELECT version, name, checksum, applied_at FROM schema_migration ORDER BY version")).await?;
+/// The number of the newest migration applied; 0 before the first.
+pub async fn newest(reader: &mut impl Reader) -> Result<i64, DbError> {
+    Ok(applied(reader).await?.last().map_or(0, |row| row.0))
+}
+
+type Applied = (i64, String, String, Instant);
+
+async fn applied(reader: &mut impl Reader) -> Result<Vec<Applied>, DbError> {
+    if !inspect::tables(reader).await?.iter().any(|table| table == "schema_migration") {
+        return Ok(Vec::new());
+    }
+    reader.all(Sql::new("SELECT version, name, checksum, applied_at FROM schema_migration ORDER BY version")).await
+}
+
+async fn compare(reader: &mut impl Reader, ours: &[Migration]) -> Result<Vec<Status>, Failure> {
+    let applied = applied(reader).await?;
     for (version, name, checksum, _) in &applied {
         match ours.iter().find(|migration| migration.version == *version) {
             None => {
@@ -116,6 +123,19 @@ async fn compare(tx: &mut Tx, ours: &[Migration]) -> Result<Vec<Status>, Failure
 
 /// Applies what is missing; how many that were. All in one transaction: it happens or it does not.
 pub async fn run(pools: &Pools, now: Instant) -> Result<usize, Failure> {
+    let (tx, count) = attempt(pools, now).await?;
+    tx.commit().await?;
+    Ok(count)
+}
+
+/// The same, undone at the end.
+pub async fn dry_run(pools: &Pools, now: Instant) -> Result<usize, Failure> {
+    let (tx, count) = attempt(pools, now).await?;
+    tx.rollback().await?;
+    Ok(count)
+}
+
+async fn attempt(pools: &Pools, now: Instant) -> Result<(Tx, usize), Failure> {
     let mut tx = pools.begin_write().await?;
     if tx.engine() == Engine::Postgres {
         // Two processes that start together: the second waits, and finds nothing left to do.
@@ -127,6 +147,11 @@ pub async fn run(pools: &Pools, now: Instant) -> Result<usize, Failure> {
         .filter(|status| status.applied_at.is_none())
         .map(|status| status.migration)
         .collect();
+    tx.exec(Sql::new(
+        "CREATE TABLE IF NOT EXISTS schema_migration \
+         (version BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, applied_at BIGINT NOT NULL)",
+    ))
+    .await?;
     let count = pending.len();
     for migration in pending {
         let failed = |error: DbError| Failure::Setup(format!("migration {:04} {}: {error}", migration.version, migration.name));
@@ -140,6 +165,5 @@ pub async fn run(pools: &Pools, now: Instant) -> Result<usize, Failure> {
         )
         .await?;
     }
-    tx.commit().await?;
-    Ok(count)
+    Ok((tx, count))
 }

@@ -7,7 +7,7 @@ use super::failure::DbError;
 use super::ledger::{BUDGET_COLUMNS, BudgetRow};
 use super::transactions::seen;
 use crate::domain::access::Scope;
-use crate::domain::id::UserId;
+use crate::domain::id::{BudgetId, UserId};
 use crate::domain::time::Day;
 
 /// How many transactions in scope have failed to be delivered, and how many belong to no budget.
@@ -52,4 +52,14 @@ pub async fn what_there_is(reader: &mut impl Reader) -> Result<(i64, i64, i64, i
          (SELECT count(*) FROM import_run WHERE state = 'done')",
     );
     Ok(reader.one::<(i64, i64, i64, i64)>(sql).await?.unwrap_or_default())
+}
+
+/// The names of budgets in scope, for lists that point at them.
+pub async fn budget_names(reader: &mut impl Reader, scope: &Scope, ids: &[BudgetId]) -> Result<Vec<(BudgetId, String)>, DbError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut sql = Sql::new("SELECT id, name FROM budget WHERE region_id IN (");
+    sql.push_list(scope.regions()).push(") AND id IN (").push_list(ids.iter().copied()).push(")");
+    reader.all(sql).await
 }

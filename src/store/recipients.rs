@@ -1,5 +1,7 @@
 //! The people who receive rewards. One row for a recipient in a region; their names are nowhere else.
 
+use std::collections::{BTreeMap, HashMap};
+
 use sha2::{Digest, Sha256};
 
 use super::db::{Arg, Reader, Sql};
@@ -7,6 +9,9 @@ use super::failure::DbError;
 use super::writer::WriteTx;
 use crate::domain::access::Scope;
 use crate::domain::id::{RecipientId, RegionId};
+
+/// Values in one `IN (…)`.
+const MOST_KEYS: usize = 500;
 
 /// A recipient.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -55,4 +60,85 @@ pub async fn find(reader: &mut impl Reader, scope: &Scope, id: RecipientId) -> R
     let mut sql = Sql::new("SELECT id, region_id, name, email, employee_number FROM recipient WHERE region_id IN (");
     sql.push_list(scope.regions()).push(") AND id = ").push_bind(id);
     reader.one(sql).await
+}
+
+/// Somebody whom a row of a file names.
+#[derive(Clone, Debug)]
+pub struct Named {
+    /// The region of the row.
+    pub region: RegionId,
+    /// See [`match_key`].
+    pub key: [u8; 16],
+    /// Her name; may be empty.
+    pub name: String,
+    /// Her e-mail address; may be empty.
+    pub email: String,
+    /// Her employee number; may be empty.
+    pub employee_number: String,
+}
+
+/// The recipients of these rows, those that are not there yet added. The list holds nobody twice; the ids come in its order.
+pub async fn find_or_insert(tx: &mut WriteTx<'_>, named: &[Named]) -> Result<Vec<RecipientId>, DbError> {
+    let mut found: HashMap<(RegionId, [u8; 16]), RecipientId> = HashMap::with_capacity(named.len());
+    let mut by_region: BTreeMap<RegionId, Vec<[u8; 16]>> = BTreeMap::new();
+    for one in named {
+        by_region.entry(one.region).or_default().push(one.key);
+    }
+    for (region, keys) in by_region {
+        for part in keys.chunks(MOST_KEYS) {
+            let mut sql = Sql::new("SELECT id, match_key FROM recipient WHERE region_id = $1 AND match_key IN (").bind(region);
+            sql.push_list(part.iter().copied()).push(")");
+            for (id, key) in tx.all::<(RecipientId, Vec<u8>)>(sql).await? {
+                if let Ok(key) = <[u8; 16]>::try_from(key) {
+                    found.insert((region, key), id);
+                }
+            }
+        }
+    }
+    let mut new = Vec::new();
+    let mut ids = Vec::with_capacity(named.len());
+    for one in named {
+        let id = found.get(&(one.region, one.key)).copied().unwrap_or_else(|| {
+            let id = RecipientId(tx.new_id());
+            let (name, email, employee_number) = (one.name.clone(), one.email.clone(), one.employee_number.clone());
+            new.push(Recipient { id, region_id: one.region, name, email, employee_number });
+            id
+        });
+        ids.push(id);
+    }
+    insert(tx, &new).await?;
+    Ok(ids)
+}
+
+/// Writes what a newer file calls somebody; what it does not say stays. Whether anything changed.
+pub async fn rename(tx: &mut WriteTx<'_>, id: RecipientId, named: &Named) -> Result<bool, DbError> {
+    let sql = Sql::new(
+        "UPDATE recipient SET name = CASE WHEN $2 = '' THEN name ELSE $2 END, email = CASE WHEN $3 = '' THEN email ELSE $3 END, \
+         employee_number = CASE WHEN $4 = '' THEN employee_number ELSE $4 END \
+         WHERE id = $1 AND (($2 <> '' AND name <> $2) OR ($3 <> '' AND email <> $3) OR ($4 <> '' AND employee_number <> $4))",
+    );
+    let sql = sql.bind(id).bind(named.name.clone()).bind(named.email.clone()).bind(named.employee_number.clone());
+    Ok(tx.exec(sql).await? > 0)
+}
+
+/// Forgets those of these recipients who received nothing.
+pub async fn forget_unused(tx: &mut WriteTx<'_>, ids: &[RecipientId]) -> Result<(), DbError> {
+    for part in ids.chunks(MOST_KEYS) {
+        let mut sql = Sql::new("DELETE FROM recipient WHERE id IN (");
+        sql.push_list(part.iter().copied());
+        sql.push(") AND NOT EXISTS (SELECT 1 FROM reward_transaction t WHERE t.recipient_id = recipient.id)");
+        tx.exec(sql).await?;
+    }
+    Ok(())
+}
+
+/// The recipients of these ids, for a caller that has read their ids in scope.
+pub async fn of_ids(reader: &mut impl Reader, ids: &[RecipientId]) -> Result<Vec<Recipient>, DbError> {
+    let mut all = Vec::new();
+    for part in ids.chunks(MOST_KEYS) {
+        let mut sql = Sql::new("SELECT id, region_id, name, email, employee_number FROM recipient WHERE id IN (");
+        sql.push_list(part.iter().copied()).push(")");
+        all.append(&mut reader.all(sql).await?);
+    }
+    Ok(all)
 }

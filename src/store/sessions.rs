@@ -66,6 +66,13 @@ pub async fn delete_of(tx: &mut WriteTx<'_>, person: UserId) -> Result<u64, Fail
     Ok(tx.exec(Sql::new("DELETE FROM session WHERE person_id = $1").bind(person)).await?)
 }
 
+/// Ends every session, and makes every one-time link useless: after a restore, what was ended since the backup must not come back to life.
+pub async fn delete_all(tx: &mut WriteTx<'_>) -> Result<(), Failure> {
+    tx.exec(Sql::new("DELETE FROM session")).await?;
+    tx.exec(Sql::new("DELETE FROM one_time_link")).await?;
+    Ok(())
+}
+
 /// Removes what has ended.
 pub async fn delete_expired(tx: &mut WriteTx<'_>) -> Result<u64, Failure> {
     let now = tx.now;

@@ -62,7 +62,7 @@ pub struct TransactionRow {
     pub version: i64,
 }
 
-const COLUMNS: &str = "t.no, t.id, t.region_id, t.budget_id, t.recipient_id, t.source_id, t.import_no, t.external_id, t.order_id, t.batch_id, \
+pub(super) const COLUMNS: &str = "t.no, t.id, t.region_id, t.budget_id, t.recipient_id, t.source_id, t.import_no, t.external_id, t.order_id, t.batch_id, \
                        t.line_number, t.po_number, t.campaign, t.channel, t.cost_center, t.product, t.amount_issued, t.amount_charged, t.fee, \
                        t.discount, t.remaining_balance, t.currency_code, t.fx_rate, t.fx_date, t.base_amount, t.gl_account, t.order_status, \
                        t.delivery_status, t.redemption_status, t.recon_status, t.approval_status, t.created_at, t.issued_at, t.delivered_at, \
@@ -79,7 +79,8 @@ impl TransactionRow {
         self.external_id.clone().unwrap_or_else(|| self.id.short())
     }
 
-    fn rollup_key(&self, budget: Option<BudgetId>) -> Result<RollupKey, DbError> {
+    /// Where its count and sum stand, under this budget.
+    pub fn rollup_key(&self, budget: Option<BudgetId>) -> Result<RollupKey, DbError> {
         let broken = |what: &str| DbError::Broken(format!("transaction {} has an unknown {what}", self.id));
         Ok(RollupKey {
             region: self.region_id,

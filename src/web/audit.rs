@@ -16,12 +16,12 @@ use super::settings::{last_verdict, verdict_words};
 use crate::actions::audit::{self as act, Verdict, hex};
 use crate::domain::access::Permission;
 use crate::domain::audit::{START, chain, leaf};
-use crate::domain::id::{EventId, RegionId, UserId};
+use crate::domain::id::{BudgetId, EventId, RegionId, UserId};
 use crate::domain::refusal::Refusal;
 use crate::domain::time::{Day, Instant};
 use crate::store::audit_log::{self, Kept, Wanted};
 use crate::store::db::Read;
-use crate::store::{people, regions};
+use crate::store::{overview, people, regions};
 
 /// Events on one page.
 const PAGE: i64 = 50;
@@ -107,6 +107,7 @@ struct Line {
 struct Names {
     regions: Vec<(RegionId, String)>,
     people: std::collections::HashMap<UserId, String>,
+    budgets: Vec<(BudgetId, String)>,
 }
 
 impl Names {
@@ -116,16 +117,26 @@ impl Names {
         ids.extend(events.iter().filter(|event| event.object_kind == "person").filter_map(|event| UserId::parse(&event.object_id)));
         ids.sort_unstable();
         ids.dedup();
-        Ok(Self { regions: all.into_iter().map(|region| (region.id, region.name)).collect(), people: people::names(read, &ids).await? })
+        let mut budgets: Vec<BudgetId> = events.iter().filter_map(|event| BudgetId::parse(&event.object_id)).collect();
+        budgets.sort_unstable();
+        budgets.dedup();
+        let budgets = overview::budget_names(read, &who.scope(Permission::BudgetsRead), &budgets).await?;
+        let people = people::names(read, &ids).await?;
+        Ok(Self { regions: all.into_iter().map(|region| (region.id, region.name)).collect(), people, budgets })
     }
 
     fn region(&self, id: RegionId) -> String {
         self.regions.iter().find(|(known, _)| *known == id).map(|(_, name)| name.clone()).unwrap_or_default()
     }
 
+    fn budget(&self, id: BudgetId) -> Option<String> {
+        self.budgets.iter().find(|(known, _)| *known == id).map(|(_, name)| name.clone())
+    }
+
     fn object(&self, event: &Kept) -> String {
         let named = match event.object_kind.as_str() {
             "region" => RegionId::parse(&event.object_id).map(|id| self.region(id)),
+            "budget" => BudgetId::parse(&event.object_id).and_then(|id| self.budget(id)),
             "person" => UserId::parse(&event.object_id).and_then(|id| self.people.get(&id).cloned()),
             _ => None,
         };

@@ -23,6 +23,10 @@ pub enum WebError {
     Forged,
     /// The request cannot be read.
     Malformed(&'static str),
+    /// The body is of a kind that is not read here.
+    Unsupported,
+    /// There is something at this address, and it is not asked in this way.
+    NotAllowed,
     /// The body is larger than allowed.
     TooLarge,
     /// The body took too long to come.
@@ -121,6 +125,8 @@ impl ResponseError for WebError {
             Self::Refused(refusal) => status_of(refusal),
             Self::Forged => StatusCode::FORBIDDEN,
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
+            Self::Unsupported => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::NotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::Busy | Self::Away => StatusCode::SERVICE_UNAVAILABLE,
@@ -152,7 +158,7 @@ impl ResponseError for WebError {
             ),
             Self::Full => words("The disk is full", "Nothing was changed. Reading works on; tell your administrator."),
             Self::Malformed(text) => words("The request cannot be read", text),
-            Self::TooLarge | Self::TooSlow => Problem::of(status),
+            Self::Unsupported | Self::NotAllowed | Self::TooLarge | Self::TooSlow => Problem::of(status),
             Self::Ours(cause) => {
                 tracing::error!(cause = %cause, "a request failed");
                 Problem::of(status)

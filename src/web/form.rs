@@ -8,8 +8,8 @@ use futures_util::future::LocalBoxFuture;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 
-use super::csrf;
 use super::error::WebError;
+use super::{body, csrf};
 use crate::domain::refusal::Refusal;
 
 /// The largest form; files go another way.
@@ -38,14 +38,17 @@ impl<T: DeserializeOwned + 'static> FromRequest for Posted<T> {
         let req = req.clone();
         Box::pin(async move {
             if !is_form {
-                return Err(WebError::Malformed("The form was sent in a way the portal does not read."));
+                return Err(WebError::Unsupported);
             }
             let body = body.await.map_err(|_| WebError::Malformed("The form could not be read."))?;
             let bytes = tokio::time::timeout(FORM_WITHIN, body.to_bytes_limited(FORM_MOST))
                 .await
                 .map_err(|_| WebError::TooSlow)?
                 .map_err(|_| WebError::TooLarge)?
-                .map_err(|_| WebError::Malformed("The form did not come whole."))?;
+                .map_err(|error| match body::was_too_slow(&error) {
+                    true => WebError::TooSlow,
+                    false => WebError::Malformed("The form did not come whole."),
+                })?;
             let text = std::str::from_utf8(&bytes).map_err(|_| WebError::Malformed("The form is not UTF-8."))?;
             let (token, fields) = take_token(text);
             csrf::check(&req, &token).await?;

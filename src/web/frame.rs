@@ -1,18 +1,25 @@
 //! What happens around every request: its id, its log line, its headers, and the page for what went wrong.
 
-use actix_web::body::{BoxBody, MessageBody};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+
+use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
-use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage, HttpResponse, ResponseError, web};
+use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, ResponseError, web};
 use askama::Template;
 
 use super::Portal;
+use super::body;
 use super::error::{Problem, WebError};
 use super::page::Plain;
 use crate::domain::id;
+use crate::domain::refusal::Refusal;
 
 /// The id of a request: in the logs, in the audit trail, on the error page.
 #[derive(Clone, Debug)]
@@ -40,15 +47,66 @@ struct ProblemPage {
     status: u16,
 }
 
+/// A request that is being answered. It counts until the last byte of its answer was handed over.
+struct Running(Arc<AtomicUsize>);
+
+impl Running {
+    fn begin(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::AcqRel);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// A body with its request's [`Running`].
+struct Counted(BoxBody, Running);
+
+impl MessageBody for Counted {
+    type Error = Box<dyn std::error::Error>;
+
+    fn size(&self) -> BodySize {
+        self.0.size()
+    }
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<web::Bytes, Self::Error>>> {
+        Pin::new(&mut self.0).poll_next(cx)
+    }
+
+    fn try_into_bytes(self) -> Result<web::Bytes, Self> {
+        let Self(body, running) = self;
+        body.try_into_bytes().map_err(|body| Self(body, running))
+    }
+}
+
+/// The answer where no route fits: the address is unknown, or it is asked in a way it does not take.
+pub async fn nothing_here(req: HttpRequest) -> Result<HttpResponse, WebError> {
+    Err(if req.match_pattern().is_some() { WebError::NotAllowed } else { Refusal::NotFound.into() })
+}
+
 /// Around every request of the portal.
-pub async fn around(req: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, Error> {
+pub async fn around(mut req: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, Error> {
     let portal = req.app_data::<web::Data<Portal>>().cloned().ok_or_else(|| WebError::Ours("no portal in the application".to_owned()))?;
     let clock = portal.store.clock.stopwatch();
     let request_id = id::encode(u128::from_be_bytes(portal.store.random.bytes()));
     req.extensions_mut().insert(RequestId(request_id.clone()));
     let (method, route) = (req.method().clone(), req.match_pattern().unwrap_or_else(|| "unmatched".to_owned()));
+    let running = Running::begin(&portal.running);
+    let body = req.take_payload();
+    req.set_payload(body::paced(body, portal.body_still));
+    if method == Method::HEAD {
+        // Answered like GET; the server leaves the body out.
+        req.head_mut().method = Method::GET;
+    }
     let answered = match next.call(req).await {
-        Ok(response) => Ok(with_page(response.map_into_boxed_body(), &portal, &request_id)),
+        Ok(response) => {
+            let response = with_page(response.map_into_boxed_body(), &portal, &request_id);
+            Ok(response.map_body(|_, body| BoxBody::new(Counted(body, running))))
+        }
         Err(error) => Err(lost(&error, &portal, &request_id)),
     };
     let status = match &answered {
@@ -121,6 +179,11 @@ fn with_page(response: ServiceResponse<BoxBody>, portal: &Portal, request_id: &s
         if let Some(value) = response.headers().get(&name) {
             answer.headers_mut().insert(name, value.clone());
         }
+    }
+    if status == StatusCode::METHOD_NOT_ALLOWED && !answer.headers().contains_key(header::ALLOW) {
+        // A page is read, or a form is sent: what was asked is not the one that this address takes.
+        let other = if [Method::GET, Method::HEAD].contains(response.request().method()) { "POST" } else { "GET, HEAD" };
+        answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static(other));
     }
     let (request, _) = response.into_parts();
     ServiceResponse::new(request, answer)

@@ -4,6 +4,7 @@
 //! [`Signed::scope`]. A handler without such an argument serves nothing that needs one, or it is in the short list of public pages.
 
 use std::marker::PhantomData;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::Deref;
 
 use actix_session::SessionExt;
@@ -145,7 +146,53 @@ async fn signed(req: &HttpRequest) -> Result<Signed, WebError> {
     Ok(Signed { person, access, actor, csrf: csrf::token(&portal.key, &nonce), address })
 }
 
-/// The address the request came from.
+/// The address the request came from, as it is kept in the audit trail.
 pub fn peer(req: &HttpRequest) -> String {
-    req.peer_addr().map(|address| address.ip().to_string()).unwrap_or_default()
+    client(req).map(|address| address.to_string()).unwrap_or_default()
+}
+
+/// The address the request came from. Only where the connection comes from a proxy that is trusted, `X-Forwarded-For` is read, from the right: the
+/// last address that no trusted proxy has is the one that a trusted proxy saw; what stands before it anybody could have written.
+pub fn client(req: &HttpRequest) -> Option<IpAddr> {
+    let direct = req.peer_addr()?.ip().to_canonical();
+    let trusted = req.app_data::<web::Data<Portal>>().map(|portal| portal.trusted_proxies.clone()).unwrap_or_default();
+    let lines: Vec<&str> = req.headers().get_all("x-forwarded-for").filter_map(|line| line.to_str().ok()).collect();
+    Some(through(direct, &lines.join(","), &|address| trusted.iter().any(|network| network.contains(address))))
+}
+
+fn through(direct: IpAddr, forwarded: &str, trusted: &dyn Fn(IpAddr) -> bool) -> IpAddr {
+    let mut nearest = direct;
+    for hop in forwarded.rsplit(',').map(str::trim) {
+        if !trusted(nearest) {
+            break;
+        }
+        // With or without a port, IPv6 in brackets or not; what is no address ends the chain at the proxy that passed it on.
+        let address = hop.parse::<IpAddr>().or_else(|_| hop.parse::<SocketAddr>().map(|address| address.ip()));
+        let bracketed = || hop.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+        let Ok(address) = address.or_else(|_| bracketed()) else { break };
+        nearest = address.to_canonical();
+    }
+    nearest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_trusted_proxy_saw_is_believed() {
+        let seen = |direct: &str, forwarded: &str| {
+            let ours = |address: IpAddr| address.to_string().starts_with("10.") || address.is_loopback();
+            through(direct.parse().unwrap(), forwarded, &ours).to_string()
+        };
+        assert_eq!(seen("203.0.113.9", "198.51.100.1"), "203.0.113.9", "a stranger says whatever he likes");
+        assert_eq!(seen("10.0.0.1", ""), "10.0.0.1");
+        assert_eq!(seen("10.0.0.1", "198.51.100.1"), "198.51.100.1");
+        assert_eq!(seen("127.0.0.1", "127.0.0.1, 198.51.100.1, 10.0.0.7"), "198.51.100.1", "what he wrote before is not believed");
+        assert_eq!(seen("10.0.0.1", "10.0.0.3,10.0.0.2"), "10.0.0.3");
+        assert_eq!(seen("10.0.0.1", "198.51.100.1, <script>"), "10.0.0.1");
+        assert_eq!(seen("10.0.0.1", "[2001:db8::7]:4711"), "2001:db8::7");
+        assert_eq!(seen("10.0.0.1", "[2001:db8::7]"), "2001:db8::7");
+        assert_eq!(seen("10.0.0.1", "198.51.100.1:80"), "198.51.100.1");
+    }
 }

@@ -4,6 +4,7 @@ use actix_web::{HttpResponse, web};
 
 use super::Portal;
 use super::error::WebError;
+use super::guard;
 use crate::domain::time::Instant;
 use crate::store::sessions;
 
@@ -27,9 +28,11 @@ pub async fn ready(portal: web::Data<Portal>) -> Result<HttpResponse, WebError> 
 
 /// Every metric, for Prometheus. Answered to this machine alone: whatever collects them runs here or comes through a proxy that may.
 pub async fn metrics(req: actix_web::HttpRequest, portal: web::Data<Portal>) -> Result<HttpResponse, WebError> {
-    let local = req.peer_addr().is_some_and(|peer| peer.ip().is_loopback());
-    let forwarded = req.headers().contains_key("x-forwarded-for") || req.headers().contains_key("forwarded");
-    if !local || forwarded {
+    let local = |address: Option<std::net::IpAddr>| address.is_some_and(|address| address.is_loopback());
+    let direct = req.peer_addr().map(|peer| peer.ip());
+    // A header of a proxy that is not trusted means that somebody else may be asking through this machine.
+    let unknown = ["x-forwarded-for", "forwarded"].iter().any(|name| req.headers().contains_key(*name)) && guard::client(&req) == direct;
+    if !local(guard::client(&req)) || unknown {
         return Err(crate::domain::refusal::Refusal::NotFound.into());
     }
     let metrics = &portal.store.metrics;

@@ -2,6 +2,7 @@
 
 pub mod assets;
 mod audit;
+mod body;
 mod budgets;
 mod budgets_chart;
 mod budgets_check;
@@ -40,8 +41,9 @@ mod transactions_filter;
 mod transactions_known;
 mod transactions_timeline;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use actix_session::SessionMiddleware;
 use actix_session::config::{BrowserSession, CookieContentSecurity};
@@ -50,12 +52,18 @@ use actix_web::middleware::{Compress, from_fn};
 use actix_web::web::{self, ServiceConfig, get, post, resource, scope};
 
 use crate::actions::passwords::Passwords;
+use crate::config::Network;
+use crate::domain::refusal::Refusal;
 use crate::store::failure::Failure;
 use crate::store::{Store, settings as kept};
 use budgets_money::{Adjustment, Allocation, CarryOver, Commitment, Reservation, Reversal, Transfer, Void};
+use error::WebError;
 pub use session::Lives;
+pub use transactions_known::Known;
 
-/// The name of the session cookie.
+/// The name of the session cookie. `__Host-` binds it to this host and to `Secure`: browsers send it over TLS, and over plain HTTP only to
+/// this machine itself (`http://127.0.0.1` and `http://localhost` count as trustworthy). Behind a proxy that speaks TLS with the browser and plain
+/// HTTP with the portal it works as well; over plain HTTP from another machine nobody can sign in, and that is meant.
 pub const SESSION_COOKIE: &str = "__Host-counterfoil";
 
 /// What handlers share. Cheap to clone.
@@ -73,8 +81,14 @@ pub struct Portal {
     pub lives: Lives,
     /// The largest file that may be uploaded, in bytes.
     pub upload_max_bytes: u64,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    trusted_proxies: Arc<[Network]>,
+    /// How long the body of a request may stand still.
+    body_still: Duration,
     organisation: Arc<RwLock<String>>,
     stopping: Arc<AtomicBool>,
+    /// Requests that are being answered, to the last byte of their answers.
+    running: Arc<AtomicUsize>,
 }
 
 impl Portal {
@@ -93,9 +107,29 @@ impl Portal {
             demo,
             lives,
             upload_max_bytes,
+            trusted_proxies: Arc::default(),
+            body_still: Duration::from_secs(30),
             organisation: Arc::new(RwLock::new(name)),
             stopping: Arc::default(),
+            running: Arc::default(),
         })
+    }
+
+    /// The same with a key from outside the database, of at least 64 bytes; `None` leaves the database's own.
+    #[must_use]
+    pub fn with_key(mut self, key: Option<Vec<u8>>) -> Self {
+        if let Some(key) = key.filter(|key| key.len() >= 64) {
+            self.key = key.into();
+        }
+        self
+    }
+
+    /// The same behind these proxies, with request bodies that may stand still for this long.
+    #[must_use]
+    pub fn reached(mut self, trusted_proxies: Vec<Network>, body_still: Duration) -> Self {
+        self.trusted_proxies = trusted_proxies.into();
+        self.body_still = body_still;
+        self
     }
 
     /// The organisation's name.
@@ -111,6 +145,11 @@ impl Portal {
     /// Whether [`Portal::stop`] was called.
     pub fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Acquire)
+    }
+
+    /// How many requests are being answered.
+    pub fn running(&self) -> usize {
+        self.running.load(Ordering::Acquire)
     }
 
     /// To be called when the organisation's name was changed.
@@ -130,6 +169,12 @@ pub fn routes(config: &mut ServiceConfig, portal: &Portal) {
         .session_lifecycle(BrowserSession::default())
         .build();
     config.app_data(web::Data::new(portal.clone()));
+    // What an extractor cannot read gets the same page as everything else. An id in a path that is none is missing like one that is not there.
+    config.app_data(
+        web::QueryConfig::default()
+            .error_handler(|_, _| WebError::Malformed("The address holds something the portal does not read.").into()),
+    );
+    config.app_data(web::PathConfig::default().error_handler(|_, _| WebError::from(Refusal::NotFound).into()));
     config.service(
         scope("")
             .wrap(sessions)
@@ -145,54 +190,6 @@ pub fn routes(config: &mut ServiceConfig, portal: &Portal) {
             .route("/demo/sign-in", post().to(sign_in::demo))
             .route("/sign-out", post().to(sign_in::out))
             .route("/signed-out", get().to(sign_in::signed_out))
-            // Search and exports.
-            .route("/search", get().to(search::search))
-            .service(resource("/exports").route(get().to(exports::list)).route(post().to(exports::create)))
-            .route("/exports/new", get().to(exports::new))
-            .route("/exports/{id}/file", get().to(exports::file))
-            // Transactions.
-            .route("/transactions", get().to(transactions::list))
-            .route("/transactions/{id}", get().to(transactions_detail::page))
-            .service(
-                resource("/transactions/{id}/assignment")
-                    .route(get().to(transactions_detail::form))
-                    .route(post().to(transactions_detail::assign)),
-            )
-            // Budgets.
-            .service(resource("/budgets").route(get().to(budgets::list)).route(post().to(budgets_edit::create)))
-            .route("/budgets/new", get().to(budgets_edit::new))
-            .route("/budgets/{id}", get().to(budgets_detail::page))
-            .route("/budgets/{id}/edit", get().to(budgets_edit::edit))
-            .route("/budgets/{id}/versions", post().to(budgets_edit::keep))
-            .route("/budgets/{id}/activation/new", get().to(budgets_edit::activation))
-            .route("/budgets/{id}/activation", post().to(budgets_edit::activate))
-            .route("/budgets/{id}/closure/new", get().to(budgets_edit::closure))
-            .route("/budgets/{id}/closure", post().to(budgets_edit::close))
-            .route("/budgets/{id}/allocations/new", get().to(budgets_money::form::<Allocation>))
-            .route("/budgets/{id}/allocations/check", get().to(budgets_money::check::<Allocation>))
-            .route("/budgets/{id}/allocations", post().to(budgets_money::submit::<Allocation>))
-            .route("/budgets/{id}/adjustments/new", get().to(budgets_money::form::<Adjustment>))
-            .route("/budgets/{id}/adjustments/check", get().to(budgets_money::check::<Adjustment>))
-            .route("/budgets/{id}/adjustments", post().to(budgets_money::submit::<Adjustment>))
-            .route("/budgets/{id}/transfers/new", get().to(budgets_money::form::<Transfer>))
-            .route("/budgets/{id}/transfers/check", get().to(budgets_money::check::<Transfer>))
-            .route("/budgets/{id}/transfers", post().to(budgets_money::submit::<Transfer>))
-            .route("/budgets/{id}/reservations/new", get().to(budgets_money::form::<Reservation>))
-            .route("/budgets/{id}/reservations/check", get().to(budgets_money::check::<Reservation>))
-            .route("/budgets/{id}/reservations", post().to(budgets_money::submit::<Reservation>))
-            .route("/budgets/{id}/carry-overs/new", get().to(budgets_money::form::<CarryOver>))
-            .route("/budgets/{id}/carry-overs/check", get().to(budgets_money::check::<CarryOver>))
-            .route("/budgets/{id}/carry-overs", post().to(budgets_money::submit::<CarryOver>))
-            .route("/postings/{id}", get().to(postings::page))
-            .route("/postings/{id}/commitment/new", get().to(budgets_money::form::<Commitment>))
-            .route("/postings/{id}/commitment/check", get().to(budgets_money::check::<Commitment>))
-            .route("/postings/{id}/commitment", post().to(budgets_money::submit::<Commitment>))
-            .route("/postings/{id}/void/new", get().to(budgets_money::form::<Void>))
-            .route("/postings/{id}/void/check", get().to(budgets_money::check::<Void>))
-            .route("/postings/{id}/void", post().to(budgets_money::submit::<Void>))
-            .route("/postings/{id}/reversal/new", get().to(budgets_money::form::<Reversal>))
-            .route("/postings/{id}/reversal/check", get().to(budgets_money::check::<Reversal>))
-            .route("/postings/{id}/reversal", post().to(budgets_money::submit::<Reversal>))
             .service(resource("/password/{token}").route(get().to(password::page)).route(post().to(password::choose)))
             .route("/password-chosen", get().to(password::chosen))
             .service(resource("/setup/{token}").route(get().to(setup::organisation)).route(post().to(setup::save_organisation)))
@@ -248,6 +245,56 @@ pub fn routes(config: &mut ServiceConfig, portal: &Portal) {
             )
             .route("/settings/reason-codes/{code}", post().to(settings_organisation::change_reason))
             .route("/settings/sources", post().to(settings_organisation::add_source))
-            .route("/settings/sources/{id}", post().to(settings_organisation::rename_source)),
+            .route("/settings/sources/{id}", post().to(settings_organisation::rename_source))
+            // Search and exports.
+            .route("/search", get().to(search::search))
+            .service(resource("/exports").route(get().to(exports::list)).route(post().to(exports::create)))
+            .route("/exports/new", get().to(exports::new))
+            .route("/exports/{id}/file", get().to(exports::file))
+            // Transactions.
+            .route("/transactions", get().to(transactions::list))
+            .route("/transactions/{id}", get().to(transactions_detail::page))
+            .service(
+                resource("/transactions/{id}/assignment")
+                    .route(get().to(transactions_detail::form))
+                    .route(post().to(transactions_detail::assign)),
+            )
+            // Budgets.
+            .service(resource("/budgets").route(get().to(budgets::list)).route(post().to(budgets_edit::create)))
+            .route("/budgets/new", get().to(budgets_edit::new))
+            .route("/budgets/{id}", get().to(budgets_detail::page))
+            .route("/budgets/{id}/edit", get().to(budgets_edit::edit))
+            .route("/budgets/{id}/versions", post().to(budgets_edit::keep))
+            .route("/budgets/{id}/activation/new", get().to(budgets_edit::activation))
+            .route("/budgets/{id}/activation", post().to(budgets_edit::activate))
+            .route("/budgets/{id}/closure/new", get().to(budgets_edit::closure))
+            .route("/budgets/{id}/closure", post().to(budgets_edit::close))
+            .route("/budgets/{id}/allocations/new", get().to(budgets_money::form::<Allocation>))
+            .route("/budgets/{id}/allocations/check", get().to(budgets_money::check::<Allocation>))
+            .route("/budgets/{id}/allocations", post().to(budgets_money::submit::<Allocation>))
+            .route("/budgets/{id}/adjustments/new", get().to(budgets_money::form::<Adjustment>))
+            .route("/budgets/{id}/adjustments/check", get().to(budgets_money::check::<Adjustment>))
+            .route("/budgets/{id}/adjustments", post().to(budgets_money::submit::<Adjustment>))
+            .route("/budgets/{id}/transfers/new", get().to(budgets_money::form::<Transfer>))
+            .route("/budgets/{id}/transfers/check", get().to(budgets_money::check::<Transfer>))
+            .route("/budgets/{id}/transfers", post().to(budgets_money::submit::<Transfer>))
+            .route("/budgets/{id}/reservations/new", get().to(budgets_money::form::<Reservation>))
+            .route("/budgets/{id}/reservations/check", get().to(budgets_money::check::<Reservation>))
+            .route("/budgets/{id}/reservations", post().to(budgets_money::submit::<Reservation>))
+            .route("/budgets/{id}/carry-overs/new", get().to(budgets_money::form::<CarryOver>))
+            .route("/budgets/{id}/carry-overs/check", get().to(budgets_money::check::<CarryOver>))
+            .route("/budgets/{id}/carry-overs", post().to(budgets_money::submit::<CarryOver>))
+            .route("/postings/{id}", get().to(postings::page))
+            .route("/postings/{id}/commitment/new", get().to(budgets_money::form::<Commitment>))
+            .route("/postings/{id}/commitment/check", get().to(budgets_money::check::<Commitment>))
+            .route("/postings/{id}/commitment", post().to(budgets_money::submit::<Commitment>))
+            .route("/postings/{id}/void/new", get().to(budgets_money::form::<Void>))
+            .route("/postings/{id}/void/check", get().to(budgets_money::check::<Void>))
+            .route("/postings/{id}/void", post().to(budgets_money::submit::<Void>))
+            .route("/postings/{id}/reversal/new", get().to(budgets_money::form::<Reversal>))
+            .route("/postings/{id}/reversal/check", get().to(budgets_money::check::<Reversal>))
+            .route("/postings/{id}/reversal", post().to(budgets_money::submit::<Reversal>))
+            // Last: whatever fits none of them.
+            .default_service(web::to(frame::nothing_here)),
     );
 }

@@ -75,6 +75,7 @@ struct OverviewPage {
     shell: Shell,
     attention: Vec<Attention>,
     money: Vec<Money>,
+    shown: String,
     close: Vec<Close>,
     tabs: Vec<(String, String, bool)>,
     chart: Option<BarChart>,
@@ -107,14 +108,16 @@ pub async fn page(
     let waiting = if who.access.has(Permission::ImportsRun) { overview::waiting_imports(&mut read, who.person.id).await? } else { 0 };
     let from = today.add_months(1 - MONTHS);
     let months = overview::by_month(&mut read, &transaction_scope, &hidden, from).await?;
-    let (tabs, chart) = chart(&months, &query.currency, from);
+    let money = figures(&budgets);
+    let (tabs, shown) = currencies(&money, &months, &query.currency);
     let page = OverviewPage {
         shell: Shell::new(&req, &portal, &who, "Overview"),
         attention: attention(&budgets, loose, waiting, today),
-        money: figures(&budgets),
+        chart: shown.filter(|_| !months.is_empty()).map(|currency| bars(&months, currency, from)),
+        shown: shown.map(|currency| currency.code().to_owned()).unwrap_or_default(),
+        money,
         close: closest(&budgets, today),
         tabs,
-        chart,
         tasks: tasks(&mut read, &who).await?,
         sees_budgets: !budget_scope.is_empty(),
         sees_transactions: !transaction_scope.is_empty(),
@@ -257,20 +260,18 @@ fn closest(budgets: &[BudgetRow], today: Day) -> Vec<Close> {
 
 type Months = [(String, Day, i64, i64)];
 
-/// The tabs of the currencies, the one with the most transactions first, and the chart of the chosen one.
-fn chart(months: &Months, chosen: &str, from: Day) -> (Vec<(String, String, bool)>, Option<BarChart>) {
-    let mut counts: BTreeMap<&str, i64> = BTreeMap::new();
+/// The tabs of the currencies, the one with the most transactions first, and the one that is shown.
+fn currencies(money: &[Money], months: &Months, chosen: &str) -> (Vec<(String, String, bool)>, Option<Currency>) {
+    let mut counts: BTreeMap<&str, i64> = money.iter().map(|one| (one.currency.as_str(), 0)).collect();
     for (code, _, count, _) in months {
         *counts.entry(code).or_default() += count;
     }
     let mut order: Vec<(&str, i64)> = counts.into_iter().collect();
     order.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    let Some(shown) = order.iter().map(|(code, _)| *code).find(|code| *code == chosen).or(order.first().map(|(code, _)| *code)) else {
-        return (Vec::new(), None);
-    };
+    let mut codes = order.iter().map(|(code, _)| *code);
+    let shown = codes.clone().find(|code| *code == chosen).or_else(|| codes.next()).unwrap_or_default();
     let tabs = order.iter().map(|(code, _)| ((*code).to_owned(), format!("/?currency={code}"), *code == shown)).collect();
-    let chart = Currency::parse(shown).map(|currency| bars(months, currency, from));
-    (tabs, chart)
+    (tabs, Currency::parse(shown))
 }
 
 fn bars(months: &Months, currency: Currency, from: Day) -> BarChart {

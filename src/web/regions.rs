@@ -144,7 +144,7 @@ fn budget_line(budget: BudgetRow) -> Option<BudgetLine> {
     let figures = budget.figures();
     let permille = figures.utilisation_permille().unwrap_or_default();
     Some(BudgetLine {
-        period: format!("{} – {}", budget.period_start.words(), budget.period_end.words()),
+        period: budget.period_end.words(),
         total: money::grouped(figures.total().unwrap_or_default(), currency),
         spent: money::grouped(figures.spent, currency),
         available: money::grouped(figures.available(), currency),

@@ -7,8 +7,12 @@ use actix_web::{App, HttpServer};
 
 use super::{Portal, routes};
 
-/// How long running requests may take once the server has been told to stop, in seconds.
-const STOP_WITHIN: u64 = 10;
+/// How long running requests may take once the server has been told to stop, while new connections are still taken and told "not ready".
+const DRAIN_WITHIN: Duration = Duration::from_secs(8);
+/// How long what still runs then may take with the doors closed, in seconds: ten in all.
+const STOP_WITHIN: u64 = 2;
+/// How often it is looked whether anything still runs.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// How long a connection may take to send its request line and headers.
 const HEAD_WITHIN: Duration = Duration::from_secs(5);
 /// How long an idle connection is kept.
@@ -45,6 +49,19 @@ impl Bound {
 
     /// Answers until `stop` comes: then it is not ready at once, running requests finish within ten seconds, and this returns.
     pub async fn serve(self, portal: Portal, stop: impl Future<Output = ()>) -> std::io::Result<()> {
+        self.serve_until(portal, stop, std::future::pending()).await.map(|_| ())
+    }
+
+    /// The same, and where `at_once` comes as well, it returns without waiting for anything. How many requests were cut off.
+    ///
+    /// Until nothing runs any more connections are taken as before, so that whatever balances load can ask and be told "not ready"; then idle
+    /// connections are closed.
+    pub async fn serve_until(
+        self,
+        portal: Portal,
+        stop: impl Future<Output = ()>,
+        at_once: impl Future<Output = ()>,
+    ) -> std::io::Result<usize> {
         let shared = portal.clone();
         let server = HttpServer::new(move || App::new().configure(|config| routes(config, &shared)))
             .workers(self.running.workers.max(1))
@@ -60,7 +77,22 @@ impl Bound {
         let running = tokio::spawn(server);
         stop.await;
         portal.stop();
-        handle.stop(true).await;
-        running.await.map_err(std::io::Error::other)?
+        let gracefully = async {
+            // What drains the requests is not the clock of the business: a test that holds the time still must stop as well.
+            let drained = async {
+                while portal.running() > 0 {
+                    tokio::time::sleep(LOOK_EVERY).await;
+                }
+            };
+            let _ = tokio::time::timeout(DRAIN_WITHIN, drained).await;
+            handle.stop(true).await;
+        };
+        tokio::select! {
+            () = gracefully => {}
+            () = at_once => handle.stop(false).await,
+        }
+        let cut_off = portal.running();
+        running.await.map_err(std::io::Error::other)??;
+        Ok(cut_off)
     }
 }

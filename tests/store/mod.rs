@@ -1,4 +1,5 @@
 //! The store, on both engines.
 
 mod budgets;
+mod audit;
 mod writer;

@@ -203,6 +203,30 @@ impl TestApp {
     }
 }
 
+/// A portal over a store that holds whatever it holds, for as long as this lives.
+pub struct BareApp {
+    base: String,
+    _stop: tokio::sync::oneshot::Sender<()>,
+}
+
+impl BareApp {
+    /// Starts it on a free port.
+    pub async fn over(store: Store) -> Self {
+        let portal = Portal::new(store, Lives { idle: 15 * 60, absolute: 12 * 3600 }, 64 << 20).await.unwrap();
+        let bound = Bound::to(Running { listen: "127.0.0.1:0".parse().unwrap(), workers: 1, max_connections: 64 }).unwrap();
+        let base = format!("http://{}", bound.address().unwrap());
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        tokio::spawn(async move { bound.serve(portal, async move { drop(stopped.await) }).await });
+        Self { base, _stop: stop }
+    }
+
+    /// Somebody who has not signed in.
+    pub fn anonymous(&self) -> Client {
+        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        Client { http, base: self.base.clone(), cookies: Mutex::default() }
+    }
+}
+
 /// A browser without script.
 pub struct Client {
     http: reqwest::Client,

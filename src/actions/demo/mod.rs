@@ -7,6 +7,7 @@ mod company;
 mod rewards;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::clock::{Clock, Random};
@@ -18,11 +19,12 @@ use crate::domain::id::{BudgetId, GrantId, RegionId, SourceId, UserId};
 use crate::domain::refusal::Refusal;
 use crate::domain::time::{Day, Instant};
 use crate::metrics::Metrics;
+use crate::store::db_pools::Pools;
 use crate::store::failure::{DbError, Failure};
 use crate::store::ledger::{self, Details};
 use crate::store::regions::{self, Region};
 use crate::store::writer::{Intent, WriteTx};
-use crate::store::{Options, Store, imports, people, settings};
+use crate::store::{Options, Store, db_inspect, imports, people, settings};
 
 /// The seed behind every random choice.
 const SEED: u64 = 20_261_122;
@@ -56,6 +58,9 @@ struct World {
 pub async fn fill(url: &str, now: Instant, transactions: u64, progress: impl Fn(u64)) -> Result<(), Failure> {
     let start = Day(now.0.div_euclid(86_400_000_000)).month_start().add_months(1 - MONTHS);
     let clock = Clock::fixed(start.start(chrono_tz::UTC).plus_seconds(-40 * 86_400).0);
+    if is_foreign(url).await? {
+        return Err(foreign());
+    }
     let store = Store::open(&Options::of(url), clock.clone(), Random::seeded(SEED), Arc::new(Metrics::new())).await?;
     let mut read = store.read().await?;
     let is_demo = settings::get(&mut read, settings::DEMO).await?.is_some();
@@ -67,7 +72,7 @@ pub async fn fill(url: &str, now: Instant, transactions: u64, progress: impl Fn(
     }
     if !is_empty {
         store.close().await;
-        return Err(Failure::Setup("this database holds data that is not the demo\u{2019}s: the demo takes an empty one".to_owned()));
+        return Err(foreign());
     }
     let today = Day(now.0.div_euclid(86_400_000_000));
     let source = SourceId(crate::clock::uuid_v7(clock.now(), &store.random));
@@ -80,6 +85,30 @@ pub async fn fill(url: &str, now: Instant, transactions: u64, progress: impl Fn(
     world.finish(now).await?;
     world.store.close().await;
     Ok(())
+}
+
+fn foreign() -> Failure {
+    Refusal::State("This database holds data that is not the demo\u{2019}s: the demo takes an empty one".to_owned()).into()
+}
+
+/// Whether the database holds something that is not ours, or somebody's own data: seen before anything in it is touched.
+async fn is_foreign(url: &str) -> Result<bool, Failure> {
+    if url.strip_prefix("sqlite:").is_some_and(|file| !Path::new(file.trim_start_matches("//")).exists()) {
+        return Ok(false);
+    }
+    let pools = Pools::inspect(url).await?;
+    let mut read = pools.read().await?;
+    let tables = db_inspect::tables(&mut read).await?;
+    let has = |name: &str| tables.iter().any(|table| table == name);
+    let foreign = if has("setting") && has("person") && has("region") {
+        let is_demo = settings::get(&mut read, settings::DEMO).await?.is_some();
+        !is_demo && (people::count(&mut read).await? > 0 || regions::root(&mut read).await?.is_some())
+    } else {
+        tables.iter().any(|table| table != "schema_migration")
+    };
+    drop(read);
+    pools.close().await;
+    Ok(foreign)
 }
 
 fn actor(world: &World, name: &str) -> Actor {

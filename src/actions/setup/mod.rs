@@ -106,6 +106,14 @@ pub async fn link(store: &Store) -> Result<String, Failure> {
     Ok(token)
 }
 
+/// A link where nobody is here yet, and nothing where somebody is: what `serve` prints when it starts.
+pub async fn first_link(store: &Store) -> Result<Option<String>, Failure> {
+    let mut read = store.read().await?;
+    let empty = people::count(&mut read).await? == 0;
+    drop(read);
+    if empty { link(store).await.map(Some) } else { Ok(None) }
+}
+
 /// Whether a link can be used: it is known, not used, not too old, and nobody is here yet.
 pub async fn is_open(reader: &mut impl Reader, token: &str, now: Instant) -> Result<bool, DbError> {
     Ok(people::link(reader, token_hash(token), PURPOSE, now).await?.is_some() && people::count(reader).await? == 0)

@@ -1,0 +1,90 @@
+//! Checks of the database. None of them changes it: not even a file that is missing is made.
+
+use super::Check;
+use crate::cli::serve;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::store::db::Read;
+use crate::store::db_pools::Pools;
+use crate::store::failure::{DbError, Failure};
+use crate::store::{db_inspect as inspect, migrate};
+
+/// How long a small query may take on a database that is near, in milliseconds.
+const NEAR: f64 = 20.0;
+
+/// Whether the database opens, is durable, of this version, whole, and how far away it is.
+pub fn database(config: &Config) -> Vec<Check> {
+    if config.database.file().is_some_and(|file| !file.exists()) {
+        let found = format!("{} is not there yet", config.database.shown());
+        return vec![Check::warning("database", found, "`counterfoil serve` makes it, and prints a link to set it up")];
+    }
+    let looked = serve::block_on(async { Ok(look(config).await) });
+    looked.unwrap_or_else(|error| vec![Check::bad("database", error.message, "look at the machine's limits")])
+}
+
+async fn look(config: &Config) -> Vec<Check> {
+    let pools = match Pools::inspect(&config.database.url()).await {
+        Ok(pools) => pools,
+        Err(failure) => {
+            return vec![Check::bad("database", failure.to_string(), "see that it runs, and that address, name and password are right")];
+        }
+    };
+    let mut checks = Vec::new();
+    match pools.read().await {
+        Ok(mut read) => checks.extend(of_snapshot(&mut read).await),
+        Err(error) => checks.push(Check::bad("database", error.to_string(), "see that it runs and takes connections")),
+    }
+    checks.push(of_version(migrate::status(&pools).await));
+    pools.close().await;
+    checks
+}
+
+async fn of_snapshot(read: &mut Read) -> Vec<Check> {
+    let mut checks = vec![opened(read).await.unwrap_or_else(|error| failed("database", &error))];
+    checks.push(latency(read).await.unwrap_or_else(|error| failed("database time", &error)));
+    checks.push(match inspect::damage(read, false).await {
+        Ok(None) => Check::good("database file", "no damage found"),
+        Ok(Some(damage)) => Check::bad(
+            "database file",
+            format!("damaged: {damage}"),
+            "stop the portal, keep a copy of the file, and restore the last backup",
+        ),
+        Err(error) => failed("database file", &error),
+    });
+    checks
+}
+
+fn failed(name: &'static str, error: &DbError) -> Check {
+    Check::bad(name, error.to_string(), "see the database's own log")
+}
+
+/// What it is and how large. That it is durable was checked when it was opened; one that is not does not open.
+async fn opened(read: &mut Read) -> Result<Check, DbError> {
+    let (version, size) = (inspect::version(read).await?, inspect::size(read).await?);
+    Ok(Check::good("database", format!("{version}, {} MiB, commits are on the disk before they are answered", size >> 20)))
+}
+
+async fn latency(read: &mut Read) -> Result<Check, DbError> {
+    const TIMES: u32 = 5;
+    let watch = Clock::system().stopwatch();
+    for _ in 0..TIMES {
+        inspect::version(read).await?;
+    }
+    let ms = watch.seconds() * 1e3 / f64::from(TIMES);
+    let found = format!("{ms:.1} ms for a small query");
+    let hint = "a page asks ten times or more: run the portal near its database";
+    Ok(if ms <= NEAR { Check::good("database time", found) } else { Check::warning("database time", found, hint) })
+}
+
+fn of_version(status: Result<Vec<migrate::Status>, Failure>) -> Check {
+    match status {
+        Err(failure) => Check::bad("schema", failure.to_string(), "use the program that the database was last used with, or a newer one"),
+        Ok(steps) => match steps.iter().filter(|step| step.applied_at.is_none()).count() {
+            0 => Check::good("schema", format!("{} steps, all done", steps.len())),
+            waiting => {
+                let found = format!("{waiting} of {} steps to come", steps.len());
+                Check::warning("schema", found, "`counterfoil serve` does them; `counterfoil migrate --dry-run` tries them")
+            }
+        },
+    }
+}

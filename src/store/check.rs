@@ -1,0 +1,84 @@
+//! Whether what is kept fits together: the file itself, and each budget's figures against its postings. And what there is, counted.
+
+use super::db::{Reader, Sql};
+use super::failure::DbError;
+use super::{audit_log, db_inspect as inspect, migrate};
+use crate::domain::id::BudgetId;
+
+/// What a database holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// The number of its newest migration.
+    pub schema: i64,
+    /// Each table with its rows, by name.
+    pub tables: Vec<(String, i64)>,
+    /// The number of the newest audit event, and the chain's value there in hexadecimal.
+    pub head: (i64, String),
+}
+
+impl Facts {
+    /// The rows of all tables.
+    pub fn rows(&self) -> i64 {
+        self.tables.iter().map(|table| table.1).sum()
+    }
+
+    /// The first difference to what a copy holds, in words.
+    pub fn difference(&self, copy: &Self) -> Option<String> {
+        if self.schema != copy.schema {
+            return Some(format!("its version is {} instead of {}", copy.schema, self.schema));
+        }
+        if self.head != copy.head {
+            return Some(format!("its audit trail ends at event {} instead of {}", copy.head.0, self.head.0));
+        }
+        let missing = self.tables.iter().find(|table| !copy.tables.contains(table));
+        missing.map(|(name, rows)| {
+            let held = copy.tables.iter().find(|table| table.0 == *name).map_or(0, |table| table.1);
+            format!("{name} has {held} rows instead of {rows}")
+        })
+    }
+}
+
+/// Counts what a snapshot holds.
+pub async fn facts(reader: &mut impl Reader) -> Result<Facts, DbError> {
+    let schema = migrate::newest(reader).await?;
+    let mut tables = Vec::new();
+    for name in inspect::tables(reader).await? {
+        let mut sql = Sql::new("SELECT count(*) FROM \"");
+        sql.push(&name.replace('"', "\"\"")).push("\"");
+        let rows = reader.one::<(i64,)>(sql).await?.map_or(0, |row| row.0);
+        tables.push((name, rows));
+    }
+    let head = audit_log::stated_head(reader).await?.map_or((0, String::new()), |head| (head.seq, hex(&head.chain)));
+    Ok(Facts { schema, tables, head })
+}
+
+/// The first thing that does not fit, in words; `None` where everything does. The audit trail has its own walk.
+pub async fn fault(reader: &mut impl Reader) -> Result<Option<String>, DbError> {
+    if let Some(damage) = inspect::damage(reader, true).await? {
+        return Ok(Some(format!("the file is damaged: {damage}")));
+    }
+    let budget = unbalanced(reader).await?;
+    Ok(budget.map(|budget| format!("the figures of {budget} are not the sum of its postings")))
+}
+
+/// A budget whose figures are not what its postings add up to.
+async fn unbalanced(reader: &mut impl Reader) -> Result<Option<BudgetId>, DbError> {
+    let sql = Sql::new(
+        "WITH moved (budget_id, account, amount) AS (\
+           SELECT destination_budget_id, destination_account, amount FROM posting WHERE destination_budget_id IS NOT NULL \
+           UNION ALL SELECT source_budget_id, source_account, -amount FROM posting WHERE source_budget_id IS NOT NULL), \
+         held (budget_id, available, reserved, spent) AS (\
+           SELECT budget_id, sum(CASE WHEN account = 'available' THEN amount ELSE 0 END), \
+             sum(CASE WHEN account = 'reserved' THEN amount ELSE 0 END), sum(CASE WHEN account = 'spent' THEN amount ELSE 0 END) \
+           FROM moved GROUP BY budget_id) \
+         SELECT b.id FROM budget b LEFT JOIN held h ON h.budget_id = b.id \
+         WHERE b.reserved <> coalesce(h.reserved, 0) OR b.spent <> coalesce(h.spent, 0) \
+           OR b.allocated + b.adjusted + b.carried_over - b.reserved - b.spent <> coalesce(h.available, 0) \
+         LIMIT 1",
+    );
+    Ok(reader.one::<(BudgetId,)>(sql).await?.map(|row| row.0))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

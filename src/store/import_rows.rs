@@ -1,0 +1,120 @@
+//! The rows of an import in the store: what is known already, what changes, and what is taken back when an import does not finish.
+
+use std::collections::BTreeMap;
+
+use super::db::{Arg, Reader, Sql};
+use super::failure::{DbError, Failure};
+use super::transaction_detail::{COLUMNS, TransactionRow};
+use super::transactions::{self, RollupKey};
+use super::writer::WriteTx;
+use super::{recipients, transaction_search};
+use crate::domain::id::{RecipientId, RegionId, SourceId};
+
+/// Values in one `IN (…)`.
+const MOST_KEYS: usize = 500;
+
+/// What is known of a row that was loaded before.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Known {
+    /// By what it is known.
+    pub row_key: Vec<u8>,
+    /// By what it is known to be unchanged.
+    pub content_hash: Vec<u8>,
+    /// Where it is.
+    pub region_id: RegionId,
+}
+
+/// A row that was loaded before, whole.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Stored {
+    /// By what it is known.
+    pub row_key: Vec<u8>,
+    /// The row.
+    #[sqlx(flatten)]
+    pub row: TransactionRow,
+}
+
+/// Whether the source has any row at all.
+pub async fn any(reader: &mut impl Reader, source: SourceId) -> Result<bool, DbError> {
+    let sql = Sql::new("SELECT no FROM reward_transaction WHERE source_id = $1 LIMIT 1").bind(source);
+    Ok(reader.one::<(i64,)>(sql).await?.is_some())
+}
+
+/// What is known under these keys, in any region: the caller refuses what lies outside the scope in the words for a region she does not have.
+pub async fn known(reader: &mut impl Reader, source: SourceId, keys: &[Vec<u8>]) -> Result<Vec<Known>, DbError> {
+    let mut all = Vec::new();
+    for part in keys.chunks(MOST_KEYS) {
+        let mut sql = Sql::new("SELECT row_key, content_hash, region_id FROM reward_transaction WHERE source_id = $1 AND row_key IN (").bind(source);
+        sql.push_list(part.iter().cloned()).push(")");
+        all.append(&mut reader.all(sql).await?);
+    }
+    Ok(all)
+}
+
+/// The rows under these keys.
+pub async fn stored(reader: &mut impl Reader, source: SourceId, keys: &[Vec<u8>]) -> Result<Vec<Stored>, DbError> {
+    let mut all = Vec::new();
+    for part in keys.chunks(MOST_KEYS) {
+        let mut sql = Sql::default();
+        sql.push("SELECT t.row_key, ").push(COLUMNS).push(" FROM reward_transaction t WHERE t.source_id = ").push_bind(source);
+        sql.push(" AND t.row_key IN (").push_list(part.iter().cloned()).push(")");
+        all.append(&mut reader.all(sql).await?);
+    }
+    Ok(all)
+}
+
+/// The number of the newest row of all: what an import writes comes after it.
+pub async fn last_no(reader: &mut impl Reader) -> Result<i64, DbError> {
+    let row: Option<(i64,)> = reader.one(Sql::new("SELECT no FROM reward_transaction ORDER BY no DESC LIMIT 1")).await?;
+    Ok(row.map_or(0, |row| row.0))
+}
+
+/// Writes changed columns of a row that is still as it was read, and takes its count and sum from `was` to `is` in the rollup.
+pub async fn update(
+    tx: &mut WriteTx<'_>,
+    row: &TransactionRow,
+    set: &[(&'static str, Arg)],
+    content_hash: [u8; 16],
+    was: (RollupKey, i64),
+    is: (RollupKey, i64),
+) -> Result<(), Failure> {
+    let now = tx.now;
+    let mut sql = Sql::default();
+    sql.push("UPDATE reward_transaction SET version = version + 1, updated_at = ").push_bind(now);
+    sql.push(", content_hash = ").push_bind(content_hash);
+    for (column, value) in set {
+        sql.push(", ").push(column).push(" = ");
+        sql.push_arg(value.clone());
+    }
+    sql.push(" WHERE id = ").push_bind(row.id).push(" AND version = ").push_bind(row.version);
+    tx.exec_one(sql).await?;
+    if was != is {
+        for (sign, (key, amount)) in [(-1, was), (1, is)] {
+            transactions::add_to_rollup(tx, row.import_no, &BTreeMap::from([(key, (sign, sign * amount))])).await?;
+        }
+    }
+    Ok(transaction_search::changed(tx, &[row.no]).await?)
+}
+
+/// Takes back rows of an import that were never seen, from number `after` on, at most `most` of them; the number of the last one, `None` when nothing is left.
+pub async fn remove(tx: &mut WriteTx<'_>, import_no: i64, after: i64, most: i64) -> Result<Option<i64>, DbError> {
+    let sql = Sql::new("SELECT no, recipient_id FROM reward_transaction WHERE no > $1 AND import_no = $2 ORDER BY no LIMIT $3");
+    let rows: Vec<(i64, Option<RecipientId>)> = tx.all(sql.bind(after).bind(import_no).bind(most)).await?;
+    let Some(last) = rows.last().map(|row| row.0) else {
+        tx.exec(Sql::new("DELETE FROM rollup WHERE import_no = $1").bind(import_no)).await?;
+        // Numbers at the end may be given out again: the search index must not take them for indexed.
+        let newest = last_no(tx).await?;
+        tx.exec(Sql::new("UPDATE search_progress SET indexed_no = $1 WHERE indexed_no > $1").bind(newest)).await?;
+        return Ok(None);
+    };
+    let numbers: Vec<i64> = rows.iter().map(|row| row.0).collect();
+    let mut sql = Sql::new("DELETE FROM reward_transaction WHERE no IN (");
+    sql.push_list(numbers.iter().copied()).push(")");
+    tx.exec(sql).await?;
+    transaction_search::changed(tx, &numbers).await?;
+    let mut people: Vec<RecipientId> = rows.iter().filter_map(|row| row.1).collect();
+    people.sort_unstable();
+    people.dedup();
+    recipients::forget_unused(tx, &people).await?;
+    Ok(Some(last))
+}

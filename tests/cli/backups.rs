@@ -1,0 +1,151 @@
+//! `backup` and `restore`: while others write, on both engines, and what they refuse.
+
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use counterfoil::actions::audit;
+use counterfoil::actions::people::password_link;
+use counterfoil::clock::{Clock, Random};
+use counterfoil::domain::access::Actor;
+use counterfoil::domain::id::UserId;
+use counterfoil::metrics::Metrics;
+use counterfoil::store::check::{self, Facts};
+use counterfoil::store::db::Sql;
+use counterfoil::store::db_pools::Pools;
+use counterfoil::store::{Options, Store};
+
+use super::{Ended, done, run};
+use crate::support::app::Company;
+use crate::support::database::{TestDb, on_both_engines};
+
+async fn at(folder: &std::path::Path, args: &[&str]) -> Ended {
+    let (folder, args) = (folder.to_path_buf(), args.iter().map(ToString::to_string).collect::<Vec<_>>());
+    tokio::task::spawn_blocking(move || run(&folder, &args.iter().map(String::as_str).collect::<Vec<_>>())).await.unwrap()
+}
+
+async fn facts(url: &str) -> Facts {
+    let pools = Pools::inspect(url).await.unwrap();
+    let mut read = pools.read().await.unwrap();
+    assert_eq!(check::fault(&mut read).await.unwrap(), None);
+    assert!(matches!(audit::walk(&mut read, |_, _| ()).await.unwrap(), audit::Verdict::Ok { .. }));
+    let facts = check::facts(&mut read).await.unwrap();
+    drop(read);
+    pools.close().await;
+    facts
+}
+
+async fn newest_action(url: &str) -> (String, String) {
+    let pools = Pools::inspect(url).await.unwrap();
+    let mut read = pools.read().await.unwrap();
+    let sql = Sql::new("SELECT action, CAST(seq AS TEXT) FROM audit_event ORDER BY seq DESC LIMIT 1");
+    let row = read.one::<(String, String)>(sql).await.unwrap().unwrap();
+    drop(read);
+    pools.close().await;
+    row
+}
+
+async fn fresh_like(url: &str) -> TestDb {
+    if url.starts_with("sqlite:") { TestDb::sqlite() } else { TestDb::postgres().await }
+}
+
+/// Writes until it is told to stop; how often it did.
+fn keep_writing(store: Store, person: UserId, stop: Arc<AtomicBool>) -> tokio::task::JoinHandle<u64> {
+    let written = AtomicU64::new(0);
+    tokio::spawn(async move {
+        while !stop.load(Ordering::Acquire) {
+            password_link(&store, Actor::system("test"), person).await.unwrap();
+            written.fetch_add(1, Ordering::AcqRel);
+        }
+        written.into_inner()
+    })
+}
+
+on_both_engines! {
+    async fn a_backup_taken_while_others_write_is_one_moment_and_comes_back_whole(db: TestDb) {
+        let (url, folder) = (db.url.clone(), tempfile::tempdir().unwrap());
+        let company = Company::found(db).await;
+        let stop = Arc::new(AtomicBool::new(false));
+        let writing = keep_writing(company.store.clone(), company.people["Nora North"], stop.clone());
+        let made = at(folder.path(), &["backup", "b.backup", "--database", &url]).await;
+        stop.store(true, Ordering::Release);
+        assert!(writing.await.unwrap() > 3, "nobody wrote meanwhile");
+        assert_eq!(made.code, 0, "{made:?}");
+        assert!(made.out.contains("checked\nsha256 "), "{made:?}");
+        let file = folder.path().join("b.backup");
+        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(!folder.path().join("b.backup.part").exists());
+        company.check_audit().await;
+        let again = at(folder.path(), &["backup", "b.backup", "--database", &url]).await;
+        assert!(again.code == 4 && again.err.contains("never overwrites"), "{again:?}");
+
+        let target = fresh_like(&url).await;
+        let restored = at(folder.path(), &["restore", "b.backup", "--database", &target.url]).await;
+        assert_eq!(restored.code, 0, "{restored:?}");
+        let held = facts(&target.url).await;
+        let rows = |name: &str| held.tables.iter().find(|table| table.0 == name).unwrap().1;
+        assert_eq!((rows("person"), rows("budget"), rows("posting"), rows("one_time_link")), (7, 4, 4, 0));
+        let (action, seq) = newest_action(&target.url).await;
+        assert_eq!(action, "backup.restored");
+        assert!(restored.out.contains(&format!("event {};", seq.parse::<i64>().unwrap() - 1)), "{restored:?} {seq}");
+
+        let occupied = at(folder.path(), &["restore", "b.backup", "--database", &target.url]).await;
+        assert!(occupied.code == 4 && occupied.err.contains("holds data already"), "{occupied:?}");
+        let in_use = Store::open(&Options::of(&target.url), Clock::system(), Random::system(), Arc::new(Metrics::new())).await.unwrap();
+        let refused = at(folder.path(), &["restore", "b.backup", "--replace", "--database", &target.url]).await;
+        assert!(refused.code == 4 && refused.err.contains("in use"), "{refused:?}");
+        in_use.close().await;
+        let replaced = at(folder.path(), &["restore", "b.backup", "--replace", "--database", &target.url]).await;
+        assert_eq!(replaced.code, 0, "{replaced:?}");
+        assert_eq!(facts(&target.url).await, Facts { head: facts(&target.url).await.head, ..held });
+        company.store.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_backup_that_was_touched_is_not_proven_and_replaces_nothing() {
+    let (db, folder) = (TestDb::sqlite(), tempfile::tempdir().unwrap());
+    let url = db.url.clone();
+    let company = Company::found(db).await;
+    let backup = |name: &'static str| at(folder.path(), &["backup", name, "--database", &url]);
+    for (name, sql, words) in [
+        (
+            "money.db",
+            "UPDATE budget SET spent = spent + 1, adjusted = adjusted + 1 WHERE name = 'North one'",
+            "not the sum of its postings",
+        ),
+        ("trail.db", "DROP TRIGGER audit_event_stays; DELETE FROM audit_event WHERE seq = 2", "event 2 is missing"),
+        ("newer.db", "INSERT INTO schema_migration VALUES (9999, 'tomorrow', '', 0)", "newer Counterfoil"),
+    ] {
+        assert_eq!(backup(name).await.code, 0);
+        rusqlite::Connection::open(folder.path().join(name)).unwrap().execute_batch(sql).unwrap();
+        let ended = at(folder.path(), &["restore", name, "--database", "sqlite:target.db"]).await;
+        let code = if name == "newer.db" { 69 } else { 5 };
+        assert!(ended.code == code && ended.err.contains(words), "{name}: {ended:?}");
+        assert!(!folder.path().join("target.db").exists(), "{name} left something behind");
+    }
+    std::fs::write(folder.path().join("letter.txt"), "Dear Ana").unwrap();
+    std::fs::write(folder.path().join("archive"), "PGDMP and what follows").unwrap();
+    std::fs::write(folder.path().join("nothing"), "").unwrap();
+    for (name, words) in [("letter.txt", "is no backup"), ("archive", "is a backup of PostgreSQL"), ("nothing", "is empty")] {
+        let ended = at(folder.path(), &["restore", name, "--database", "sqlite:target.db"]).await;
+        assert!(ended.code == 4 && ended.err.contains(words), "{name}: {ended:?}");
+    }
+    company.store.close().await;
+}
+
+#[test]
+fn a_full_disk_leaves_no_half_backup() {
+    let folder = tempfile::tempdir().unwrap();
+    done(folder.path(), &["migrate", "--database", "sqlite:f.db"]);
+    // The folder that the file is to stand in does not take files: the nearest to a full disk that needs no rights.
+    let ended = run(folder.path(), &["backup", "/proc/b.db", "--database", "sqlite:f.db"]);
+    assert_eq!(ended.code, 1, "{ended:?}");
+    assert_eq!(
+        std::fs::read_dir(folder.path())
+            .unwrap()
+            .filter(|entry| entry.as_ref().unwrap().path().extension().is_some_and(|e| e == "part"))
+            .count(),
+        0
+    );
+}

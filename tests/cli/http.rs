@@ -1,0 +1,115 @@
+//! What a parser or a router refuses: every answer is a page of ours, with all its headers.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use super::Serving;
+
+const HEADERS: &[&str] = &[
+    "content-security-policy: default-src 'none'",
+    "x-content-type-options: nosniff",
+    "referrer-policy: same-origin",
+    "cross-origin-opener-policy: same-origin",
+    "strict-transport-security: max-age=",
+    "x-request-id: ",
+    "cache-control: ",
+];
+
+/// Sends these bytes and reads until the connection ends.
+fn raw(address: &str, text: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.write_all(text.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    // The server may end the connection while it is still being written to.
+    let _ = stream.read_to_end(&mut answer);
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+fn send(address: &str, line: &str, more: &str) -> String {
+    raw(address, &format!("{line} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n{more}\r\n"))
+}
+
+#[test]
+fn every_refusal_is_a_page_with_all_headers() {
+    let folder = tempfile::tempdir().unwrap();
+    let portal = Serving::start(folder.path(), &["--database", "sqlite:h.db"]);
+    let json = "content-type: application/json\r\nsec-fetch-site: same-origin\r\ncontent-length: 2\r\n\r\n{}";
+    let cases: &[(&str, &str, &str)] = &[
+        ("GET /nowhere", "", "404"),
+        ("GET /budgets/%2e%2e%2fetc", "", "404"),
+        ("GET /a/0000000000000000/app.css", "", "404"),
+        ("GET /a/%ff/app.css", "", "404"),
+        ("TRACE /sign-in", "", "405"),
+        ("OPTIONS /sign-in", "", "405"),
+        ("DELETE /healthz", "", "405"),
+        ("POST /readyz", "content-length: 0\r\n", "405"),
+        ("BREW /sign-in", "", "405"),
+        ("GET /sign-out", "", "405"),
+        ("POST /sign-in", json, "415"),
+        ("GET /", "", "303"),
+        ("GET /healthz", "", "200"),
+    ];
+    for (line, more, status) in cases {
+        let answer = send(portal.address(), line, more);
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{line}: {answer}");
+        let head = answer.split("\r\n\r\n").next().unwrap().to_lowercase();
+        for header in HEADERS {
+            assert!(head.contains(header), "{line} has no {header}: {head}");
+        }
+        if status.starts_with('4') {
+            assert!(head.contains("content-type: text/html; charset=utf-8"), "{line}: {head}");
+            assert!(answer.contains("<h1"), "{line}: {answer}");
+        }
+        assert_eq!(*status == "405", head.contains("\r\nallow: "), "{line}: {head}");
+        assert!(!head.contains("\r\nserver: "), "{line}: {head}");
+    }
+}
+
+#[test]
+fn head_is_get_without_a_body() {
+    let folder = tempfile::tempdir().unwrap();
+    let portal = Serving::start(folder.path(), &["--database", "sqlite:h.db"]);
+    for path in ["/healthz", "/sign-in", "/nowhere", "/signed-out.css"] {
+        let (get, head) = (send(portal.address(), &format!("GET {path}"), ""), send(portal.address(), &format!("HEAD {path}"), ""));
+        assert_eq!(get.lines().next(), head.lines().next(), "{path}");
+        let (_, body) = head.split_once("\r\n\r\n").unwrap();
+        assert_eq!(body, "", "{path}");
+    }
+}
+
+#[test]
+fn what_is_malformed_or_too_large_is_refused_and_the_portal_lives() {
+    let folder = tempfile::tempdir().unwrap();
+    let portal = Serving::start(folder.path(), &["--database", "sqlite:h.db"]);
+    let at = portal.address();
+    let form = "content-type: application/x-www-form-urlencoded\r\nsec-fetch-site: same-origin\r\n";
+    let cases = [
+        (raw(at, "GET / HTTP/9.9\r\n\r\n"), "400"),
+        (raw(at, "nonsense\r\n\r\n"), "400"),
+        (raw(at, "GET / HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n"), "400"),
+        (raw(at, "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: -1\r\n\r\n"), "400"),
+        (send(at, "GET /healthz", &format!("x-large: {}\r\n", "a".repeat(200_000))), "431"),
+        (send(at, "POST /sign-in", &format!("{form}content-length: 999999999\r\n")), "413"),
+    ];
+    for (answer, status) in cases {
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{status}: {}", &answer[..answer.len().min(300)]);
+    }
+    assert!(send(at, "GET /healthz", "").starts_with("HTTP/1.1 200"));
+}
+
+#[test]
+fn metrics_are_for_this_machine_and_proxies_are_believed_only_where_they_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = Serving::start(folder.path(), &["--database", "sqlite:h.db"]);
+    let asked = |portal: &Serving, more: &str| send(portal.address(), "GET /metrics", more).lines().next().unwrap_or_default().to_owned();
+    assert!(asked(&open, "").contains("200"));
+    assert!(asked(&open, "x-forwarded-for: 127.0.0.1\r\n").contains("404"), "a proxy that nobody named");
+    drop(open);
+    std::fs::write(folder.path().join("counterfoil.toml"), "trusted_proxies = [\"127.0.0.1\"]\n").unwrap();
+    let behind = Serving::start(folder.path(), &["--database", "sqlite:h.db"]);
+    assert!(asked(&behind, "").contains("200"));
+    assert!(asked(&behind, "x-forwarded-for: 198.51.100.7\r\n").contains("404"));
+    assert!(asked(&behind, "x-forwarded-for: 127.0.0.1, 198.51.100.7\r\n").contains("404"), "what the stranger wrote himself");
+}

@@ -1,0 +1,76 @@
+//! `user`: the first administrator, others, suspending, resetting.
+
+use super::{done, run};
+
+fn first(folder: &std::path::Path) -> String {
+    done(
+        folder,
+        &[
+            "user",
+            "create",
+            "ida@example.com",
+            "--name",
+            "Ida Holm",
+            "--role",
+            "administrator",
+            "--organisation",
+            "Northwind",
+            "--currency",
+            "EUR",
+            "--time-zone",
+            "Europe/Dublin",
+            "--database",
+            "sqlite:u.db",
+        ],
+    )
+}
+
+#[test]
+fn people_are_added_listed_suspended_and_reset() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |args: &[&str]| run(folder.path(), &[&["user"], args, &["--database", "sqlite:u.db"]].concat());
+    let link = first(folder.path());
+    assert!(link.starts_with("http://127.0.0.1:8080/password/") && link.contains("works once"), "{link}");
+
+    let listed = at(&["list"]).out;
+    let line = listed.lines().nth(1).unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(line, "ida@example.com Ida Holm invited Administrator in Northwind");
+
+    std::fs::write(folder.path().join("word"), "four words make a password\n").unwrap();
+    let with_file = at(&["create", "bo@example.com", "--name", "Bo Lund", "--role", "auditor", "--password-file", "word"]);
+    assert_eq!((with_file.code, with_file.out.as_str()), (0, "bo@example.com can sign in\n"), "{with_file:?}");
+    assert!(at(&["list"]).out.contains("bo@example.com   Bo Lund   active"));
+
+    let suspended = at(&["suspend", "BO@example.com"]);
+    assert_eq!(suspended.out, "bo@example.com is suspended, and signed out everywhere\n");
+    assert!(at(&["list"]).out.contains("suspended  Auditor in Northwind"));
+    let (one, two) = (at(&["reset", "ida@example.com"]).out, at(&["reset", "ida@example.com"]).out);
+    assert!(one.contains("/password/") && one != two);
+    let secrets = at(&["list"]).out;
+    assert!(!secrets.contains("argon2") && !secrets.contains("password"), "{secrets}");
+}
+
+#[test]
+fn what_the_rules_refuse_ends_with_four_and_says_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |args: &[&str]| run(folder.path(), &[&["user"], args, &["--database", "sqlite:u.db"]].concat());
+    done(folder.path(), &["migrate", "--database", "sqlite:u.db"]);
+    let early = at(&["create", "a@example.com", "--name", "A", "--role", "auditor"]);
+    assert!(early.code == 4 && early.err.contains("no organisation yet") && early.err.contains("--organisation"), "{early:?}");
+    first(folder.path());
+    let cases: &[(&[&str], &str)] = &[
+        (&["create", "ida@example.com", "--name", "Ida", "--role", "auditor"], "e-mail address is here already"),
+        (&["create", "nobody", "--name", "N", "--role", "auditor"], "Enter an e-mail address"),
+        (&["create", "n@example.com", "--name", "N", "--role", "auditor", "--region", "Mars"], "the regions are Northwind"),
+        (&["suspend", "who@example.com"], "nobody here has the address who@example.com"),
+        (&["reset", "who@example.com"], "nobody here has the address who@example.com"),
+    ];
+    for (args, words) in cases {
+        let ended = at(args);
+        assert!(ended.code == 4 && ended.err.contains(words), "{args:?}: {ended:?}");
+    }
+    std::fs::write(folder.path().join("short"), "short\n").unwrap();
+    let short = at(&["create", "s@example.com", "--name", "S", "--role", "auditor", "--password-file", "short"]);
+    assert!(short.code == 4 && short.err.contains("at least 15 characters"), "{short:?}");
+    assert_eq!(at(&["list"]).out.lines().count(), 2, "nobody was added");
+}
