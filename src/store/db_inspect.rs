@@ -94,9 +94,7 @@ pub async fn in_use(reader: &mut impl Reader) -> Result<i64, DbError> {
     if reader.engine() == Engine::Sqlite {
         return Ok(0);
     }
-    let sql = Sql::new(
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = $1",
-    );
+    let sql = Sql::new("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = $1");
     Ok(reader.one::<(i64,)>(sql.bind(PROGRAM)).await?.map_or(0, |row| row.0))
 }
 

@@ -4,10 +4,9 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Postgres};
+use sqlx::ConnectOptions;
 
 use super::db::{Engine, Read, Tx};
 use super::failure::{DbError, Failure};
@@ -157,14 +156,6 @@ impl Pools {
                 writer.close().await;
             }
             Self::Postgres { pool } => pool.close().await,
-        }
-    }
-
-    /// A PostgreSQL connection outside of any snapshot, for streaming a table out; `None` on SQLite.
-    pub(super) async fn postgres(&self) -> Option<Result<PoolConnection<Postgres>, DbError>> {
-        match self {
-            Self::Sqlite { .. } => None,
-            Self::Postgres { pool } => Some(pool.acquire().await.map_err(DbError::from)),
         }
     }
 
