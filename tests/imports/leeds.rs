@@ -8,7 +8,7 @@ use counterfoil::domain::currency::Currency;
 use counterfoil::domain::import::Field;
 use counterfoil::store::imports;
 
-use super::{checked, columns, committed, number, rollup_holds, row};
+use super::{checked, columns, committed, number, rollup_holds, row, uploaded, work};
 use crate::support::app::Company;
 use crate::support::database::{TestDb, on_both_engines};
 
@@ -72,10 +72,10 @@ on_both_engines! {
         rollup_holds(&company).await;
 
         // The mapping was kept under its name with the source: it fits at once.
-        let again = super::uploaded(&company, "Nora North", "again.csv", &bytes).await.unwrap();
+        let again = uploaded(&company, "Nora North", "again.csv", &bytes).await.unwrap();
         let version = row(&company, again).await.version;
         counterfoil::actions::imports::check::request(&company.store, company.actor("Nora North"), again, version).await.unwrap();
-        super::work(&company).await;
+        work(&company).await;
         let done = committed(&company, "Nora North", again, Mode::GoodRows).await;
         assert_eq!((done.state.as_str(), done.rows_created, done.rows_changed, done.rows_unchanged), ("done", 0, 0, 16_176));
         assert_eq!(number(&company, "SELECT CAST(count(*) AS BIGINT) FROM reward_transaction").await, 16_176);
