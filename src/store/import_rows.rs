@@ -44,7 +44,8 @@ pub async fn any(reader: &mut impl Reader, source: SourceId) -> Result<bool, DbE
 pub async fn known(reader: &mut impl Reader, source: SourceId, keys: &[Vec<u8>]) -> Result<Vec<Known>, DbError> {
     let mut all = Vec::new();
     for part in keys.chunks(MOST_KEYS) {
-        let mut sql = Sql::new("SELECT row_key, content_hash, region_id FROM reward_transaction WHERE source_id = $1 AND row_key IN (").bind(source);
+        let mut sql =
+            Sql::new("SELECT row_key, content_hash, region_id FROM reward_transaction WHERE source_id = $1 AND row_key IN (").bind(source);
         sql.push_list(part.iter().cloned()).push(")");
         all.append(&mut reader.all(sql).await?);
     }

@@ -374,7 +374,8 @@ pub async fn mappings(reader: &mut impl Reader, source: SourceId) -> Result<Vec<
 /// Saves a mapping under a name, over the one that has it.
 pub async fn put_mapping(tx: &mut WriteTx<'_>, id: MappingId, source: SourceId, name: &str, body: &str) -> Result<(), DbError> {
     let now = tx.now;
-    let sql = Sql::new("UPDATE mapping SET body = $3, version = version + 1, updated_at = $4 WHERE source_id = $1 AND lower(name) = lower($2)");
+    let sql =
+        Sql::new("UPDATE mapping SET body = $3, version = version + 1, updated_at = $4 WHERE source_id = $1 AND lower(name) = lower($2)");
     if tx.exec(sql.bind(source).bind(name.to_owned()).bind(body.to_owned()).bind(now)).await? > 0 {
         return Ok(());
     }

@@ -1,5 +1,5 @@
 //! The store, on both engines.
 
-mod budgets;
 mod audit;
+mod budgets;
 mod writer;

@@ -1,6 +1,6 @@
 //! The portal over HTTP, on both engines.
 
-mod budgets;
 mod admin;
+mod budgets;
 mod setup;
 mod sign_in;

@@ -151,7 +151,13 @@ async fn recipient(tx: &mut WriteTx<'_>, row: &TransactionRow, draft: &Draft<'_>
 }
 
 /// Gives the old budget back what it was counted with and counts the new one, where budget or amount change. Both are facts.
-async fn money(tx: &mut WriteTx<'_>, row: &TransactionRow, draft: &Draft<'_>, budget: Option<BudgetId>, import: ImportId) -> Result<Vec<String>, Failure> {
+async fn money(
+    tx: &mut WriteTx<'_>,
+    row: &TransactionRow,
+    draft: &Draft<'_>,
+    budget: Option<BudgetId>,
+    import: ImportId,
+) -> Result<Vec<String>, Failure> {
     let mut made = Vec::new();
     if (row.budget_id, row.amount_issued) == (budget, draft.amount_issued) {
         return Ok(made);
@@ -193,7 +199,9 @@ fn key_after(row: &TransactionRow, draft: &Draft<'_>, budget: Option<BudgetId>, 
     for set in sets {
         match (set.column, &set.is) {
             ("issued_at", Arg::Int(Some(at))) => key.month = Day(at.div_euclid(86_400_000_000)).month_start(),
-            ("order_status", Arg::Text(Some(code))) => key.order_status = OrderStatus::parse(code).map_or(key.order_status, OrderStatus::code),
+            ("order_status", Arg::Text(Some(code))) => {
+                key.order_status = OrderStatus::parse(code).map_or(key.order_status, OrderStatus::code)
+            }
             ("delivery_status", Arg::Text(Some(code))) => {
                 key.delivery_status = DeliveryStatus::parse(code).map_or(key.delivery_status, DeliveryStatus::code);
             }

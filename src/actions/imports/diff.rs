@@ -108,7 +108,8 @@ fn times(compare: &mut Compare<'_>, row: &TransactionRow, draft: &Draft<'_>) {
     compare.mapped(Field::RedeemedAt, "redeemed_at", row.redeemed_at, draft.redeemed_at);
     compare.mapped(Field::ExpiresAt, "expires_at", row.expires_at, draft.expires_at);
     compare.mapped(Field::CanceledAt, "canceled_at", row.canceled_at, draft.canceled_at);
-    let day = if draft.effective_date.is_some() || draft.issued_at.is_some() { effective_date(draft, row.issued_at) } else { row.effective_date };
+    let day =
+        if draft.effective_date.is_some() || draft.issued_at.is_some() { effective_date(draft, row.issued_at) } else { row.effective_date };
     if compare.mapping.column(Field::EffectiveDate).is_some() || compare.mapping.column(Field::IssuedAt).is_some() {
         compare.always(Field::EffectiveDate, "effective_date", row.effective_date, day);
     }
