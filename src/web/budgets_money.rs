@@ -211,7 +211,7 @@ fn defaults(action: Action, place: &Place, fields: &mut Fields) {
             }
             let (start, end) = next_period(place.budget.period_start, place.budget.period_end);
             (fields.name, fields.period_start, fields.period_end) = (next_name(&place.budget.name), start.iso(), end.iso());
-            fields.to = "new".to_owned();
+            "new".clone_into(&mut fields.to);
         }
         _ => {}
     }
