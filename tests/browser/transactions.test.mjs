@@ -27,7 +27,7 @@ const apply = async (page) => {
 
 onEachEngine('transactions', (engine) => {
   withAndWithoutScript((js, words) => {
-    const look = (person, use) => as(engine, person, { js }, use, MANY);
+    const look = (person, use, options) => as(engine, person, { js }, use, options);
 
     it(`are filtered, and each filter can be taken away ${words}`, async () => {
       await look(SAMUEL, async (page) => {
@@ -112,7 +112,7 @@ onEachEngine('transactions', (engine) => {
         assert.equal(sums.length, 8, 'one sum for each currency, never one across them');
         const parts = sums.map((text) => Number(/Sum of ([\d,]+) in/.exec(text)[1].replaceAll(',', '')));
         assert.equal(parts.reduce((sum, part) => sum + part, 0), all);
-      });
+      }, MANY);
     });
 
     it(`that no filter matches are told from none at all ${words}`, async () => {
