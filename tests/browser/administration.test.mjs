@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { visit } from './lib/browser.mjs';
 import { as, FEW, heading, listed, menu, onEachEngine, press, withAndWithoutScript } from './lib/journey.mjs';
+import { lookOver } from './lib/look.mjs';
 import { portal } from './lib/portal.mjs';
 
 const INGRID = 'Ingrid Larsen';
@@ -78,6 +79,7 @@ onEachEngine('an administrator', (engine) => {
         await choose(page.getByLabel('Region', { exact: true }), 'DACH');
         await page.getByRole('button', { name: 'Add the person' }).click();
         await heading(page, `${name} was added`);
+        if (js && engine === 'sqlite') await lookOver(page, 'person-link');
         const link = await page.locator('main section .id').innerText();
 
         const other = await visit(await portal(engine, FEW), { js });

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { visit } from './lib/browser.mjs';
 import { as, FEW, figure, heading, listed, menu, minor, onEachEngine, press, tick, typed, withAndWithoutScript } from './lib/journey.mjs';
+import { lookOver } from './lib/look.mjs';
 import { portal } from './lib/portal.mjs';
 
 /** A regional administrator whose budgets are in pounds. */
@@ -69,6 +70,7 @@ onEachEngine('moving money', (engine) => {
         await again.goto(page.url());
         const reference = await confirm(page, 'Adjust');
         assert.equal(await confirm(again, 'Adjust'), reference, 'the same form sent again shows the same reference');
+        if (js && engine === 'sqlite') await lookOver(page, 'posting-done');
         await page.reload();
         assert.equal(await page.locator('.confirm .ref').innerText(), reference, 'so does a reload');
 
@@ -180,6 +182,7 @@ onEachEngine('moving money', (engine) => {
           assert.equal(await press(second.page, second.page.getByRole('button', { name: 'Adjust', exact: true })), 409);
           const changed = second.page.getByRole('region', { name: 'Changed while you were looking at it' });
           await changed.getByText('Nothing was moved').waitFor();
+          if (js && engine === 'sqlite') await lookOver(second.page, 'adjustment-changed');
           const text = await changed.innerText();
           assert.match(text, /Owen Byrne/, 'it says who changed it');
           assert.match(text, /Adjustment of 300\.00 GBP/, 'and how');

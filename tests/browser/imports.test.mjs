@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { it } from 'node:test';
 import { as, csv, heading, listed, menu, minor, onEachEngine, press } from './lib/journey.mjs';
+import { lookOver } from './lib/look.mjs';
 import { ROOT } from './lib/portal.mjs';
 
 /** Leeds City Council's payments of June 2020, a file of Windows-1252 beside the checkout. */
@@ -108,9 +109,11 @@ onEachEngine('an import', (engine) => {
       assert.ok(file.pence.some((amount) => amount < 0n), 'there are credit notes in it');
 
       await as(engine, SAMUEL, { js }, async (page) => {
+        const look = (name) => js && engine === 'sqlite' && lookOver(page, name);
         await upload(page, source, LEEDS);
         await page.getByText(/^16,177 rows/).waitFor();
         await mapColumns(page, MAPPING);
+        await look('import-columns');
         await page.getByLabel('Currency of every row').selectOption('GBP');
         await page.getByLabel('Time zone').selectOption('Europe/London');
         await page.getByLabel('Keep this mapping as').fill('Payments over £500');
@@ -120,7 +123,9 @@ onEachEngine('an import', (engine) => {
         const units = page.getByRole('region', { name: 'Regions', exact: true }).getByRole('combobox');
         assert.equal(await units.count(), 10, 'one for each organisational unit');
         for (const unit of await units.all()) await choose(unit, 'UK and Ireland');
+        await look('import-values');
         await checked(page);
+        await look('import-check');
         const created = file.pence.length;
         assert.deepEqual(await counts(page), [created, 0, 0, 1]);
         assert.match((await count(page, 'Refused')).words, /16,177 rows read/);
@@ -130,6 +135,7 @@ onEachEngine('an import', (engine) => {
 
         await commit(page, 'Good rows only');
         assert.deepEqual(await counts(page), [created, 0, 0, 1]);
+        await look('import-result');
         const refused = csv((await saved(page, () => page.getByRole('link', { name: 'Refused rows' }).click())).replace(/^\uFEFF/, ''));
         assert.equal(refused.length, 2);
         assert.ok(refused[0].includes('line') && refused[0].includes('error_code') && refused[0].includes('Beneficiary Name'));

@@ -6,6 +6,7 @@ import path from 'node:path';
 import { it } from 'node:test';
 import { withPage } from './lib/browser.mjs';
 import { heading, menu, onEachEngine, press, withAndWithoutScript } from './lib/journey.mjs';
+import { lookOver } from './lib/look.mjs';
 import { printed, startServe } from './lib/portal.mjs';
 
 const PASSWORD = 'four plain words together';
@@ -17,7 +18,7 @@ onEachEngine('an empty store', (engine) => {
       const running = await startServe(engine, { file: path.join(folder, 'counterfoil.db') });
       try {
         const [link] = await printed(running, /http:\/\/\S+\/setup\/\S+/);
-        await withPage(running, { js }, (page) => setUp(page, link, js));
+        await withPage(running, { js }, (page) => setUp(page, link, js, (name) => js && engine === 'sqlite' && lookOver(page, name)));
         await withPage(running, { js }, (page) => comeBack(page, link));
       } finally {
         await running.stop();
@@ -27,11 +28,12 @@ onEachEngine('an empty store', (engine) => {
   });
 });
 
-async function setUp(page, link, js) {
+async function setUp(page, link, js, look) {
   await page.goto('/');
   await heading(page, /Not set up yet|Sign in/);
   await page.goto(link);
   await heading(page, 'Your organisation');
+  await look('setup-organisation');
   assert.equal(await press(page, page.getByRole('button', { name: 'Continue' })), 422);
   await page.getByRole('alert').getByRole('heading', { name: 'There is a problem' }).waitFor();
   await page.getByLabel('Name', { exact: true }).fill('Fernhill Trading');
@@ -39,11 +41,13 @@ async function setUp(page, link, js) {
   await page.getByRole('button', { name: 'Continue' }).click();
 
   await heading(page, 'Currencies');
+  await look('setup-currencies');
   await page.getByLabel('The currency you report in').selectOption('EUR');
   await page.getByLabel('Others you pay rewards in').fill('GBP, JPY');
   await page.getByRole('button', { name: 'Continue' }).click();
 
   await heading(page, 'Regions');
+  await look('setup-regions');
   if (js) {
     await page.getByLabel('Regions', { exact: true }).fill('Europe\n  Portugal\n  Spain\nAsia\n  Japan');
   } else {
@@ -54,6 +58,7 @@ async function setUp(page, link, js) {
   await page.getByRole('button', { name: 'Continue' }).click();
 
   await heading(page, 'People');
+  await look('setup-people');
   await page.getByLabel('Your name').fill('Teresa Alves');
   await page.getByLabel('Your e-mail address').fill('teresa@fernhill.example');
   await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
@@ -69,6 +74,7 @@ async function setUp(page, link, js) {
   const tasks = page.getByRole('region', { name: 'Finish setting up' });
   await tasks.getByRole('listitem').filter({ hasText: 'Add the regions that keep budgets' }).getByText('Done').waitFor();
   await tasks.getByRole('listitem').filter({ hasText: 'Create the first budget' }).getByText('To do').waitFor();
+  await look('overview-first');
   await menu(page, 'Regions');
   for (const name of ['Fernhill Trading', 'Europe', 'Portugal', 'Spain', 'Asia', 'Japan']) {
     await page.getByRole('rowheader', { name, exact: true }).waitFor();
@@ -77,8 +83,10 @@ async function setUp(page, link, js) {
   await page.getByRole('row').filter({ hasText: 'Rui Pinto' }).getByText('Regional administrator, Portugal').waitFor();
   await menu(page, 'Transactions');
   await page.getByRole('heading', { name: 'No transactions yet' }).waitFor();
+  await look('transactions-empty');
   await menu(page, 'Budgets');
   await page.getByRole('heading', { name: 'No budgets yet' }).waitFor();
+  await look('budgets-empty');
 
   await page.goto('/');
   await tasks.getByRole('link', { name: 'Keep a list of reason codes for adjustments' }).click();
