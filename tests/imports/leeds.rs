@@ -47,7 +47,9 @@ on_both_engines! {
         let company = Company::found(db).await;
         let bytes = std::fs::read(PATH).unwrap();
         let mut reader = csv::Reader::from_path(PATH).unwrap();
-        let units: std::collections::BTreeSet<String> = reader.records().map(|record| record.unwrap()[3].trim().to_owned()).collect();
+        // The file is not UTF-8; the units are, and nothing else of a row is looked at here.
+        let unit = |record: csv::Result<csv::ByteRecord>| String::from_utf8(record.unwrap()[3].to_vec()).unwrap().trim().to_owned();
+        let units: std::collections::BTreeSet<String> = reader.byte_records().map(unit).collect();
         let north = company.regions["North"];
         let regions: BTreeMap<String, _> = units.into_iter().filter(|unit| !unit.is_empty()).map(|unit| (unit, Some(north))).collect();
         let meanings = Meanings { regions, ..Meanings::default() };
