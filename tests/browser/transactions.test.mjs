@@ -100,8 +100,9 @@ onEachEngine('transactions', (engine) => {
 
     it(`are counted up to a limit, and all of them on demand ${words}`, async () => {
       await look(SAMUEL, async (page) => {
-        await page.goto('/transactions');
-        await page.getByRole('caption').getByText(/more than 10,000 transactions/).waitFor();
+        // Months are added up beforehand; what else is asked is counted row by row.
+        await page.goto('/transactions?amount_min=0.01');
+        await page.getByText(/^Showing 50 of more than 10,000 transactions/).first().waitFor();
         assert.equal(await page.locator('tfoot tr').count(), 0);
         await page.getByRole('link', { name: 'Count all and add up' }).click();
         await page.waitForURL(/count=exact/);

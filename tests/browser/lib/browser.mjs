@@ -11,6 +11,9 @@ const SWITCHES = [
   '--disable-component-update', '--disable-sync', '--force-color-profile=srgb', '--font-render-hinting=none',
 ];
 
+/** Far more than any page takes: the machine may be busy, and a file is looked through while its upload is answered. */
+const WAIT_MS = 60_000;
+
 let launched;
 
 function executable() {
@@ -45,7 +48,7 @@ export async function visit(portal, { js = true, dark = false, width = 1440, hei
     timezoneId: 'Europe/Zurich',
     acceptDownloads: true,
   });
-  context.setDefaultTimeout(15_000);
+  context.setDefaultTimeout(WAIT_MS);
   const trouble = watch(context, portal.url);
   const page = await context.newPage();
   if (person) await signIn(page, person);
@@ -68,7 +71,7 @@ export async function visit(portal, { js = true, dark = false, width = 1440, hei
 export async function keepingPages(portal, { js = true, person }) {
   const own = await chromium.launch({ executablePath: executable(), args: SWITCHES, ignoreDefaultArgs: ['--disable-back-forward-cache'] });
   const context = await own.newContext({ baseURL: portal.url, javaScriptEnabled: js });
-  context.setDefaultTimeout(15_000);
+  context.setDefaultTimeout(WAIT_MS);
   const page = await context.newPage();
   if (person) await signIn(page, person);
   const back = async () => {

@@ -57,7 +57,7 @@ export const MORE_PAGES = [
   { name: 'budgets-none', path: '/budgets?q=nothing-is-called-so' },
   { name: 'budget-new', path: '/budgets/new' },
   { name: 'budget-edit', path: below(ACTIVE, '/budgets/bud_', '/edit') },
-  { name: 'budget-close', path: below(ACTIVE, '/budgets/bud_', '/closure/new') },
+  { name: 'budget-close', path: below(ACTIVE, '/budgets/bud_', '/closure/new'), status: [200, 422] },
   { name: 'allocation', path: below(ACTIVE, '/budgets/bud_', '/allocations/new') },
   { name: 'adjustment', path: below(ACTIVE, '/budgets/bud_', '/adjustments/new') },
   { name: 'adjustment-check', path: check('adjustments', { direction: 'up', amount: '1000', reason_code: 'campaign', note: 'Two weeks longer' }) },
