@@ -129,9 +129,24 @@ async fn show(
     let same = imports::same_file(&mut read, &who.reach(), Some(who.person.id), row).await?;
     let recalled = !imports::mappings(&mut read, row.source_id).await?.is_empty();
     drop(read);
+    let shell = Shell::new(req, portal, who, format!("Columns of {}", row.file_name)).with_errors(!errors.is_empty());
+    let same = same.first().map(|row| row.id.to_string()).unwrap_or_default();
+    let page = made(shell, row, survey, held, errors, (currencies, same, recalled));
+    page.shell.answer(status, &page)
+}
+
+/// The page's data; the last argument is what was read for it: currencies, an earlier import of the same file, whether a mapping is kept.
+fn made(
+    shell: Shell,
+    row: &ImportRow,
+    survey: &Survey,
+    held: Held,
+    errors: Errors,
+    (currencies, same, recalled): (Vec<Choice>, String, bool),
+) -> ColumnsPage {
     let columns = held.columns;
-    let page = ColumnsPage {
-        shell: Shell::new(req, portal, who, format!("Columns of {}", row.file_name)).with_errors(!errors.is_empty()),
+    ColumnsPage {
+        shell,
         crumbs: vec![("/imports".to_owned(), "Imports".to_owned()), (format!("/imports/{}", row.id), row.file_name.clone())],
         steps: STEPS,
         errors,
@@ -140,7 +155,7 @@ async fn show(
         kind: survey.kind.clone(),
         rows: thousands(survey.rows as i64),
         failure: row.failure.clone(),
-        same: same.first().map(|row| row.id.to_string()).unwrap_or_default(),
+        same,
         columns: lines(survey, &columns),
         fields: Field::all().iter().map(|field| (field.key(), field.label())).collect(),
         currencies,
@@ -155,8 +170,7 @@ async fn show(
         date_orders: DATE_ORDERS,
         recalled: recalled && !columns.name.is_empty(),
         mapping_name: columns.name,
-    };
-    page.shell.answer(status, &page)
+    }
 }
 
 fn lines(survey: &Survey, columns: &Columns) -> Vec<ColumnLine> {

@@ -130,12 +130,7 @@ fn cards(row: &ImportRow) -> Vec<(&'static str, String, String, &'static str)> {
         ("Created", thousands(row.rows_created), words("new transactions", "would be new transactions"), ""),
         ("Changed", thousands(row.rows_changed), words("known, and different in the file", "known, would be changed"), ""),
         ("Unchanged", thousands(row.rows_unchanged), "known, and the same".to_owned(), ""),
-        (
-            "Refused",
-            thousands(refused),
-            format!("of {} rows read", thousands(read)),
-            if refused > 0 { "warn" } else { "" },
-        ),
+        ("Refused", thousands(refused), format!("of {} rows read", thousands(read)), if refused > 0 { "warn" } else { "" }),
     ]
 }
 

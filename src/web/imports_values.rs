@@ -244,14 +244,7 @@ pub async fn submit(
     let row = find(&portal, &who, &path).await?;
     let (mut setup, survey) = read(&row, &who)?;
     let (version, meanings) = typed(&fields, &setup.mapping, &survey)?;
-    let mut errors = Errors::none();
-    if meanings.region.is_none() {
-        if !setup.mapping.columns.contains_key(&Field::Region) {
-            errors.add("region", "Choose the region of every row");
-        } else if meanings.regions.values().flatten().next().is_none() {
-            errors.add("region", "Say for at least one value which region it is, or choose one region for the whole file");
-        }
-    }
+    let mut errors = without_region(&meanings, &setup.mapping);
     let saved = match errors.is_empty() {
         true => mapping::save_values(&portal.store, who.actor.clone(), row.id, version, meanings.clone()).await,
         false => Err(Refusal::State(String::new()).into()),
@@ -274,6 +267,17 @@ pub async fn submit(
     setup.mapping.regions.extend(meanings.regions.into_iter().filter_map(|(value, region)| Some((value, region?))));
     setup.mapping.budgets.extend(meanings.budgets.into_iter().filter_map(|(value, budget)| Some((value, budget?))));
     show(&req, &portal, &who, &row, (&setup.mapping, &survey), status, errors).await
+}
+
+/// What is wrong when no row could ever have a region.
+fn without_region(meanings: &Meanings, mapping: &Mapping) -> Errors {
+    let mut errors = Errors::none();
+    if meanings.region.is_none() && !mapping.columns.contains_key(&Field::Region) {
+        errors.add("region", "Choose the region of every row");
+    } else if meanings.region.is_none() && meanings.regions.values().flatten().next().is_none() {
+        errors.add("region", "Say for at least one value which region it is, or choose one region for the whole file");
+    }
+    errors
 }
 
 /// What was sent: the version and the rules. Values are named by their place, which does not change while the import lasts.
