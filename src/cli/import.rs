@@ -102,7 +102,9 @@ async fn load(args: &Args, store: &Store, limits: Limits, refused: Option<std::f
         let heard = |done: u64, _: u64, rows: &[crate::store::imports::RefusedRow]| {
             progress.set(done);
             let Some((out, file)) = &mut refused else { return };
-            rows.iter().for_each(|row| file.row(row));
+            for row in rows {
+                file.row(row);
+            }
             failed = out.write_all(&file.take()).err().or(failed.take());
         };
         let report = direct.check(store, heard).await.map_err(stopped)?;
@@ -111,10 +113,11 @@ async fn load(args: &Args, store: &Store, limits: Limits, refused: Option<std::f
         let stops = !args.good_rows && report.counts.refused > 0;
         if args.dry_run || stops {
             say(&report, if stops { "nothing is taken" } else { "dry run, nothing is written" })?;
-            return match stops {
-                true => Err(CliError::new(Exit::Refused, format!("{} rows are refused", report.counts.refused))
-                    .hint("correct them, or use --good-rows")),
-                false => Ok(()),
+            return if stops {
+                Err(CliError::new(Exit::Refused, format!("{} rows are refused", report.counts.refused))
+                    .hint("correct them, or use --good-rows"))
+            } else {
+                Ok(())
             };
         }
     }

@@ -248,13 +248,13 @@ impl Tx {
 
     /// Inserts many rows by as few statements as the engine's limit on bound values allows.
     pub async fn insert_many(&mut self, table: &'static str, columns: &'static [&'static str], rows: Vec<Vec<Arg>>) -> Result<(), DbError> {
+        // Parsing a longer statement costs more than it saves; one that comes again with as many rows is prepared already.
+        const MOST_VALUES: usize = 4_000;
         if let Self::Postgres(tx) = self
             && rows.len() >= db_bulk::WORTH_COPY
         {
             return db_bulk::copy(tx, table, columns, rows).await;
         }
-        // Parsing a longer statement costs more than it saves; one that comes again with as many rows is prepared already.
-        const MOST_VALUES: usize = 4_000;
         let per_statement = (MOST_VALUES / columns.len().max(1)).clamp(1, 200);
         let mut rows = rows.into_iter().peekable();
         while rows.peek().is_some() {

@@ -50,9 +50,8 @@ impl<T: DeserializeOwned + 'static> FromRequest for Posted<T> {
                 .await
                 .map_err(|_| WebError::TooSlow)?
                 .map_err(|_| WebError::TooLarge)?
-                .map_err(|error| match body::was_too_slow(&error) {
-                    true => WebError::TooSlow,
-                    false => WebError::Malformed("The form did not come whole."),
+                .map_err(|error| {
+                    if body::was_too_slow(&error) { WebError::TooSlow } else { WebError::Malformed("The form did not come whole.") }
                 })?;
             let text = std::str::from_utf8(&bytes).map_err(|_| WebError::Malformed("The form is not UTF-8."))?;
             let (token, fields) = take_token(text);

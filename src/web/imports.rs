@@ -272,7 +272,7 @@ pub async fn page(
         steps: super::imports_report::timeline(&row, zone),
         next,
         refused_href: if may_have_refused { format!("/imports/{}/refused.csv", row.id) } else { String::new() },
-        withdrawal: if open && own || open && who.reach().is_whole() { format!("/imports/{}/withdrawal", row.id) } else { String::new() },
+        withdrawal: if open && (own || who.reach().is_whole()) { format!("/imports/{}/withdrawal", row.id) } else { String::new() },
         version: row.version,
         audit: if who.access.has(Permission::AuditRead) { format!("/audit?object={}", row.id) } else { String::new() },
         failure: row.failure,

@@ -237,7 +237,7 @@ fn typed(fields: &[(String, String)], survey: &Survey, errors: &mut Errors) -> R
             "currency" => columns.currency = Currency::parse(value),
             "numbers" => {
                 columns.numbers =
-                    [("point", NumberStyle::Point), ("comma", NumberStyle::Comma)].into_iter().find(|one| one.0 == value).map(|one| one.1)
+                    [("point", NumberStyle::Point), ("comma", NumberStyle::Comma)].into_iter().find(|one| one.0 == value).map(|one| one.1);
             }
             "dates" => {
                 let orders = [("day_first", DateOrder::DayFirst), ("month_first", DateOrder::MonthFirst)];

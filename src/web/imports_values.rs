@@ -138,8 +138,11 @@ async fn show(
     page.shell.answer(status, &page)
 }
 
+/// A column's header, its different values with how often each occurs, and how many of its cells are filled.
+type Values<'s> = (&'s str, &'s [(String, u64)], u64);
+
 /// The values of the column that a field is read from.
-fn values<'s>(mapping: &Mapping, survey: &'s Survey, field: Field) -> Option<(&'s str, &'s [(String, u64)], u64)> {
+fn values<'s>(mapping: &Mapping, survey: &'s Survey, field: Field) -> Option<Values<'s>> {
     let column = survey.column(mapping.columns.get(&field)?)?;
     Some((&column.header, &column.values, column.filled))
 }
@@ -245,9 +248,10 @@ pub async fn submit(
     let (mut setup, survey) = read(&row, &who)?;
     let (version, meanings) = typed(&fields, &setup.mapping, &survey)?;
     let mut errors = without_region(&meanings, &setup.mapping);
-    let saved = match errors.is_empty() {
-        true => mapping::save_values(&portal.store, who.actor.clone(), row.id, version, meanings.clone()).await,
-        false => Err(Refusal::State(String::new()).into()),
+    let saved = if errors.is_empty() {
+        mapping::save_values(&portal.store, who.actor.clone(), row.id, version, meanings.clone()).await
+    } else {
+        Err(Refusal::State(String::new()).into())
     };
     let status = match saved {
         Ok(()) => {

@@ -180,9 +180,10 @@ async fn money(
     let amount = draft.amount_issued.checked_abs().ok_or(Refusal::Overflow)?;
     if let Some(new) = budget.filter(|_| amount > 0) {
         let new = ledger::get(tx, new).await?;
-        let (kind, from, to) = match draft.amount_issued < 0 {
-            true => (PostingKind::Refund, Account::Spent, Account::Available),
-            false => (PostingKind::Spend, Account::Available, Account::Spent),
+        let (kind, from, to) = if draft.amount_issued < 0 {
+            (PostingKind::Refund, Account::Spent, Account::Available)
+        } else {
+            (PostingKind::Spend, Account::Available, Account::Spent)
         };
         let (source, destination) = (End::of(from, &new), End::of(to, &new));
         let movement = Movement { kind, counted: kind, source, destination, amount, currency: new.currency };
@@ -200,7 +201,7 @@ fn key_after(row: &TransactionRow, draft: &Draft<'_>, budget: Option<BudgetId>, 
         match (set.column, &set.is) {
             ("issued_at", Arg::Int(Some(at))) => key.month = Day(at.div_euclid(86_400_000_000)).month_start(),
             ("order_status", Arg::Text(Some(code))) => {
-                key.order_status = OrderStatus::parse(code).map_or(key.order_status, OrderStatus::code)
+                key.order_status = OrderStatus::parse(code).map_or(key.order_status, OrderStatus::code);
             }
             ("delivery_status", Arg::Text(Some(code))) => {
                 key.delivery_status = DeliveryStatus::parse(code).map_or(key.delivery_status, DeliveryStatus::code);

@@ -253,9 +253,10 @@ async fn publish(store: &Store, run: &mut Run, tally: Tally, mut setup: Setup) -
 
 async fn spend(tx: &mut WriteTx<'_>, import: ImportId, budget: BudgetId, back: bool, cost: Cost) -> Result<(), Failure> {
     let budget = ledger::get(tx, budget).await?;
-    let (kind, from, to) = match back {
-        true => (PostingKind::Refund, Account::Spent, Account::Available),
-        false => (PostingKind::Spend, Account::Available, Account::Spent),
+    let (kind, from, to) = if back {
+        (PostingKind::Refund, Account::Spent, Account::Available)
+    } else {
+        (PostingKind::Spend, Account::Available, Account::Spent)
     };
     let (source, destination) = (End::of(from, &budget), End::of(to, &budget));
     let movement = Movement { kind, counted: kind, source, destination, amount: cost.amount, currency: budget.currency };

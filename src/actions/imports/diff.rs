@@ -42,8 +42,8 @@ impl Compare<'_> {
         }
     }
 
-    fn text(&mut self, field: Field, column: &'static str, was: &Option<String>, is: &Option<std::borrow::Cow<'_, str>>) {
-        self.mapped(field, column, was.clone(), is.as_ref().map(|text| text.to_string()));
+    fn text(&mut self, field: Field, column: &'static str, was: Option<&String>, is: Option<&std::borrow::Cow<'_, str>>) {
+        self.mapped(field, column, was.cloned(), is.map(ToString::to_string));
     }
 }
 
@@ -70,16 +70,16 @@ pub(super) fn budget_after(row: &TransactionRow, draft: &Draft<'_>, mapping: &Pr
 }
 
 fn texts(compare: &mut Compare<'_>, row: &TransactionRow, draft: &Draft<'_>) {
-    compare.text(Field::ExternalId, "external_id", &row.external_id, &draft.external_id);
-    compare.text(Field::OrderId, "order_id", &row.order_id, &draft.order_id);
-    compare.text(Field::BatchId, "batch_id", &row.batch_id, &draft.batch_id);
-    compare.text(Field::PoNumber, "po_number", &row.po_number, &draft.po_number);
-    compare.text(Field::Campaign, "campaign", &row.campaign, &draft.campaign);
-    compare.text(Field::CostCenter, "cost_center", &row.cost_center, &draft.cost_center);
-    compare.text(Field::Product, "product", &row.product, &draft.product);
-    compare.text(Field::GlAccount, "gl_account", &row.gl_account, &draft.gl_account);
-    compare.text(Field::ReasonCode, "reason_code", &row.reason_code, &draft.reason_code);
-    compare.text(Field::Note, "note", &row.note, &draft.note);
+    compare.text(Field::ExternalId, "external_id", row.external_id.as_ref(), draft.external_id.as_ref());
+    compare.text(Field::OrderId, "order_id", row.order_id.as_ref(), draft.order_id.as_ref());
+    compare.text(Field::BatchId, "batch_id", row.batch_id.as_ref(), draft.batch_id.as_ref());
+    compare.text(Field::PoNumber, "po_number", row.po_number.as_ref(), draft.po_number.as_ref());
+    compare.text(Field::Campaign, "campaign", row.campaign.as_ref(), draft.campaign.as_ref());
+    compare.text(Field::CostCenter, "cost_center", row.cost_center.as_ref(), draft.cost_center.as_ref());
+    compare.text(Field::Product, "product", row.product.as_ref(), draft.product.as_ref());
+    compare.text(Field::GlAccount, "gl_account", row.gl_account.as_ref(), draft.gl_account.as_ref());
+    compare.text(Field::ReasonCode, "reason_code", row.reason_code.as_ref(), draft.reason_code.as_ref());
+    compare.text(Field::Note, "note", row.note.as_ref(), draft.note.as_ref());
 }
 
 fn numbers(compare: &mut Compare<'_>, row: &TransactionRow, draft: &Draft<'_>) {

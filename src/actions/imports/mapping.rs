@@ -105,7 +105,7 @@ pub fn with_columns(setup: &Setup, columns: &Columns) -> (Mapping, bool, bool) {
     mapping.columns = columns.columns.clone();
     mapping.fixed.currency = columns.currency;
     mapping.time_zone.clone_from(&columns.time_zone);
-    let profile = setup.survey.as_ref().map(Survey::profile).unwrap_or(crate::domain::import::Profile { columns: Vec::new() });
+    let profile = setup.survey.as_ref().map_or(crate::domain::import::Profile { columns: Vec::new() }, Survey::profile);
     let numbers = suggest::number_style(&profile, &mapping);
     let dates = suggest::date_order(&profile, &mapping);
     mapping.numbers = numbers.or(columns.numbers);

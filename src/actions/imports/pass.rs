@@ -14,6 +14,7 @@ use crate::formats::{FileFault, Opened, Row, Shape};
 use crate::store::imports::RefusedRow;
 
 /// A row that can be taken.
+#[expect(clippy::struct_field_names, reason = "a line of a file has a line number")]
 pub(super) struct Line {
     /// Its line in the file.
     pub line: i64,

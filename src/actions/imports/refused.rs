@@ -20,8 +20,12 @@ impl File {
     /// spreadsheet would run are guarded.
     pub fn new(headers: &[String]) -> Self {
         let mut csv = CsvRow::new(Preset::Excel, 16 << 10);
-        headers.iter().for_each(|header| csv.text(header));
-        ["line", "error_code", "error_field", "error_message"].iter().for_each(|header| csv.code(header));
+        for header in headers {
+            csv.text(header);
+        }
+        for header in ["line", "error_code", "error_field", "error_message"] {
+            csv.code(header);
+        }
         csv.end();
         Self { csv, width: headers.len() }
     }
@@ -73,7 +77,9 @@ impl Parts {
         let mut read = self.store.read().await?;
         let rows = imports::refusals(&mut read, self.id, after, PART).await?;
         drop(read);
-        rows.iter().for_each(|row| self.file.row(row));
+        for row in &rows {
+            self.file.row(row);
+        }
         self.after = rows.last().filter(|_| rows.len() as i64 == PART).map(|row| row.line);
         Ok(Some(self.file.take()))
     }

@@ -64,7 +64,7 @@ pub(super) async fn sort(
             None => sorted.new.push(line),
             // The vendor's id stands in a region of somebody else: said in the words for a region that is not hers.
             Some(known) if !plan.scope.covers(known.region_id) => {
-                sorted.refused.push(refused(line.line, &[out_of_scope("")], line.original))
+                sorted.refused.push(refused(line.line, &[out_of_scope("")], line.original));
             }
             Some(known) if known.content_hash == line.hash => sorted.unchanged += 1,
             Some(_) => maybe.push(line),
