@@ -77,7 +77,8 @@ export async function tick(page, filter, ...values) {
 
 /** Goes where a click leads, and returns the status of the answer. */
 export async function press(page, locator) {
-  const answer = page.waitForResponse((response) => response.request().isNavigationRequest() && (response.status() < 300 || response.status() >= 400));
+  const last = (response) => response.request().isNavigationRequest() && Math.floor(response.status() / 100) !== 3;
+  const answer = page.waitForResponse(last);
   const [response] = await Promise.all([answer, locator.click()]);
   await page.waitForLoadState();
   return response.status();
