@@ -56,6 +56,7 @@ export async function figure(page, label) {
 
 /** How many the caption of a list says there are: `Showing 50 of 1,234 transactions`. */
 export async function listed(page) {
+  if (await page.getByRole('heading', { name: /^No \w+ match these filters$/ }).count()) return 0;
   const words = await page.locator('caption').first().innerText();
   const found = /^(?:Showing [\d,]+ of )?([\d,]+) \w+/.exec(words);
   assert.ok(found, `“${words}” says no number`);
