@@ -76,7 +76,7 @@ onEachEngine('an administrator', (engine) => {
         await page.getByRole('link', { name: 'Add a person' }).click();
         await page.getByLabel('Name', { exact: true }).fill(name);
         await page.getByLabel('E-mail address').fill(email);
-        await choose(page.getByLabel('First role'), 'Regional partner');
+        await choose(page.getByLabel('First role'), 'Regional HR partner');
         await choose(page.getByLabel('Region', { exact: true }), 'DACH');
         await page.getByRole('button', { name: 'Add the person' }).click();
         await heading(page, `${name} was added`);
