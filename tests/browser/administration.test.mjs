@@ -50,7 +50,8 @@ onEachEngine('an administrator', (engine) => {
         await heading(page, new RegExp(`^${name}`));
         await page.getByRole('navigation', { name: 'Breadcrumb' }).getByText('Nordics').waitFor();
         const moved = await event(page, 'What was done to this region', /^Region moved/);
-        assert.deepEqual(Object.values(moved).flat().filter((text) => /Iberia|Nordics|reg_/.test(text)).length >= 2, true, JSON.stringify(moved));
+        const places = Object.values(moved).flat().filter((text) => /Iberia|Nordics|reg_/.test(text));
+        assert.ok(places.length >= 2, `where it was and where it is: ${JSON.stringify(moved)}`);
 
         await page.goto(region);
         await page.getByRole('link', { name: 'Edit', exact: true }).click();
@@ -75,7 +76,7 @@ onEachEngine('an administrator', (engine) => {
         await page.getByRole('link', { name: 'Add a person' }).click();
         await page.getByLabel('Name', { exact: true }).fill(name);
         await page.getByLabel('E-mail address').fill(email);
-        await choose(page.getByLabel('First role'), 'Regional partner');
+        await choose(page.getByLabel('First role'), 'Regional HR partner');
         await choose(page.getByLabel('Region', { exact: true }), 'DACH');
         await page.getByRole('button', { name: 'Add the person' }).click();
         await heading(page, `${name} was added`);

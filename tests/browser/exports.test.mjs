@@ -18,11 +18,13 @@ onEachEngine('an export', (engine) => {
         await page.waitForURL(/sort=-amount/);
         const count = await listed(page);
         const heads = (await page.locator('thead th').allInnerTexts()).map((text) => text.trim());
-        const amounts = await page.locator('tbody tr').evaluateAll((all, at) => all.map((row) => row.children[at].innerText), heads.indexOf('Amount'));
+        const cells = (all, at) => all.map((row) => row.children[at].innerText);
+        const amounts = await page.locator('tbody tr').evaluateAll(cells, heads.indexOf('Amount'));
 
         await page.getByRole('link', { name: 'Export' }).last().click();
         await heading(page, 'Export transactions');
-        assert.equal(await page.locator('dl > div').filter({ hasText: /^Rows/ }).locator('dd').first().innerText(), count.toLocaleString('en-GB'));
+        const promised = page.locator('dl > div').filter({ hasText: /^Rows/ }).locator('dd').first();
+        assert.equal(await promised.innerText(), count.toLocaleString('en-GB'));
         await page.getByLabel('CSV for programs').check();
         const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Download CSV' }).click()]);
         assert.match(download.suggestedFilename(), /^transactions_\d{8}T\d{4}Z\.csv$/);
@@ -32,7 +34,8 @@ onEachEngine('an export', (engine) => {
         const at = head.indexOf('amount_issued');
         const taken = body.map((row) => row[at]);
         for (const amount of taken) assert.match(amount, /^-?\d+\.\d\d$/, 'an amount is a bare number');
-        assert.deepEqual(taken.slice(0, amounts.length).map(Number), amounts.map((text) => Number(text.replaceAll(',', ''))), 'in the order of the list');
+        const seen = amounts.map((text) => Number(text.replaceAll(',', '')));
+        assert.deepEqual(taken.slice(0, seen.length).map(Number), seen, 'in the order of the list');
 
         await menu(page, 'Exports');
         const row = page.locator('tbody tr').first();

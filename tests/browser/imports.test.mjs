@@ -169,8 +169,12 @@ onEachEngine('an import', (engine) => {
     it(`shows what is changed and refused before anything is written ${words}`, async () => {
       const name = `vendor-${js ? 'one' : 'two'}.csv`;
       const line = (id, amount, who) => `${js ? 'A' : 'B'}-${id};${amount};GBP;${who};2026-10-0${id}`;
-      const text = (...lines) => ({ name, mimeType: 'text/csv', buffer: Buffer.from(['id;amount;currency;recipient;issued', ...lines, ''].join('\n')) });
-      const first = text(line(1, '1.234,50', '=HYPERLINK("x")'), line(2, '-12,00', 'Asha Rao'), line(3, '7,5x', 'Jonas Weber'), line(4, '80,00', '+44 20 7946'));
+      const text = (...lines) => {
+        const buffer = Buffer.from(['id;amount;currency;recipient;issued', ...lines, ''].join('\n'));
+        return { name, mimeType: 'text/csv', buffer };
+      };
+      const formula = line(1, '1.234,50', '=HYPERLINK("x")');
+      const first = text(formula, line(2, '-12,00', 'Asha Rao'), line(3, '7,5x', 'Jonas Weber'), line(4, '80,00', '+44 20 7946'));
       const mapping = { id: 'External id', amount: 'Amount issued', currency: 'Currency', recipient: 'Recipient', issued: 'Issued' };
       const ask = async (page, file) => {
         await upload(page, 'Vendor portal', file);
@@ -195,10 +199,11 @@ onEachEngine('an import', (engine) => {
         await page.getByLabel('CSV for Excel').check();
         const [head, ...rows] = csv((await saved(page, () => page.getByRole('button', { name: 'Download CSV' }).click())).slice(1));
         const column = (label) => rows.map((row) => row[head.indexOf(label)]).sort();
-        assert.deepEqual(column('Recipient'), ["'+44 20 7946", "'=HYPERLINK(\"x\")", 'Asha Rao'], 'text that a spreadsheet would run is guarded');
+        const guarded = ["'+44 20 7946", "'=HYPERLINK(\"x\")", 'Asha Rao'];
+        assert.deepEqual(column('Recipient'), guarded, 'text that a spreadsheet would run is guarded');
         assert.deepEqual(column('Amount'), ['-12.00', '1234.50', '80.00'], 'numbers never are');
 
-        await ask(page, text(line(1, '1.234,50', '=HYPERLINK("x")'), line(2, '-13,00', 'Asha Rao'), line(5, '5,00', 'Mei Lin')));
+        await ask(page, text(formula, line(2, '-13,00', 'Asha Rao'), line(5, '5,00', 'Mei Lin')));
         assert.deepEqual(await counts(page), [1, 1, 1, 0]);
         const changed = page.getByRole('table', { name: 'Changed transactions, before and after' });
         assert.match(await changed.innerText(), /\u2212?-?12\.00[\s\S]*13\.00/);

@@ -52,7 +52,14 @@ async function setUp(page, link, js, look) {
     await page.getByLabel('Regions', { exact: true }).fill('Europe\n  Portugal\n  Spain\nAsia\n  Japan');
   } else {
     await page.getByLabel('Regions', { exact: true }).fill(
-      'name,parent,currency,time zone,fiscal start,cost centre\nEurope,,,,,\nPortugal,Europe,,Europe/Lisbon,1,CC-312\nSpain,Europe,EUR,Europe/Madrid,,\nAsia,,,,,\nJapan,Asia,JPY,Asia/Tokyo,4,',
+      [
+        'name,parent,currency,time zone,fiscal start,cost centre',
+        'Europe,,,,,',
+        'Portugal,Europe,,Europe/Lisbon,1,CC-312',
+        'Spain,Europe,EUR,Europe/Madrid,,',
+        'Asia,,,,,',
+        'Japan,Asia,JPY,Asia/Tokyo,4,',
+      ].join('\n'),
     );
   }
   await page.getByRole('button', { name: 'Continue' }).click();

@@ -56,6 +56,7 @@ export async function figure(page, label) {
 
 /** How many the caption of a list says there are: `Showing 50 of 1,234 transactions`. */
 export async function listed(page) {
+  if (await page.getByRole('heading', { name: /^No \w+ match these filters$/ }).count()) return 0;
   const words = await page.locator('caption').first().innerText();
   const found = /^(?:Showing [\d,]+ of )?([\d,]+) \w+/.exec(words);
   assert.ok(found, `“${words}” says no number`);
@@ -77,7 +78,8 @@ export async function tick(page, filter, ...values) {
 
 /** Goes where a click leads, and returns the status of the answer. */
 export async function press(page, locator) {
-  const answer = page.waitForResponse((response) => response.request().isNavigationRequest() && (response.status() < 300 || response.status() >= 400));
+  const last = (response) => response.request().isNavigationRequest() && Math.floor(response.status() / 100) !== 3;
+  const answer = page.waitForResponse(last);
   const [response] = await Promise.all([answer, locator.click()]);
   await page.waitForLoadState();
   return response.status();

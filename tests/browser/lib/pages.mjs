@@ -24,6 +24,8 @@ const posting = (path) => async (page) => {
   return (await links.count()) > 0 ? `${await links.first().getAttribute('href')}${path}` : null;
 };
 
+const UP = { direction: 'up', amount: '1000', reason_code: 'campaign', note: 'Two weeks longer' };
+
 /** The check page of a form with something filled in. */
 const check = (noun, fields) => below(ACTIVE, '/budgets/bud_', `/${noun}/check?${new URLSearchParams(fields)}`);
 
@@ -60,7 +62,7 @@ export const MORE_PAGES = [
   { name: 'budget-close', path: below(ACTIVE, '/budgets/bud_', '/closure/new'), status: [200, 422] },
   { name: 'allocation', path: below(ACTIVE, '/budgets/bud_', '/allocations/new') },
   { name: 'adjustment', path: below(ACTIVE, '/budgets/bud_', '/adjustments/new') },
-  { name: 'adjustment-check', path: check('adjustments', { direction: 'up', amount: '1000', reason_code: 'campaign', note: 'Two weeks longer' }) },
+  { name: 'adjustment-check', path: check('adjustments', UP) },
   { name: 'adjustment-wrong', path: check('adjustments', { amount: 'much' }), status: 422 },
   { name: 'transfer', path: below(ACTIVE, '/budgets/bud_', '/transfers/new') },
   { name: 'reservation', path: below(ACTIVE, '/budgets/bud_', '/reservations/new') },
