@@ -38,7 +38,7 @@ async fn facts(url: &str) -> Facts {
 async fn newest_action(url: &str) -> (String, String) {
     let pools = Pools::inspect(url).await.unwrap();
     let mut read = pools.read().await.unwrap();
-    let sql = Sql::new("SELECT action, CAST(seq AS TEXT) FROM audit_event ORDER BY seq DESC LIMIT 1");
+    let sql = Sql::new("SELECT action, CAST(seq AS TEXT) FROM audit_event ORDER BY audit_event.seq DESC LIMIT 1");
     let row = read.one::<(String, String)>(sql).await.unwrap().unwrap();
     drop(read);
     pools.close().await;

@@ -17,7 +17,10 @@ const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data/leeds-pa
 /// The file's amounts in pence, with nothing of ours.
 fn pence() -> Vec<i64> {
     let mut reader = csv::Reader::from_path(PATH).unwrap();
-    let amounts = reader.records().map(|record| record.unwrap()[11].trim().to_owned()).filter(|amount| !amount.is_empty());
+    let amounts = reader
+        .byte_records()
+        .map(|record| String::from_utf8(record.unwrap()[11].to_vec()).unwrap().trim().to_owned())
+        .filter(|amount| !amount.is_empty());
     let pence = |amount: String| {
         let (whole, part) = amount.split_once('.').unwrap_or((&amount, ""));
         format!("{whole}{part:0<2}").parse::<i64>().unwrap()
