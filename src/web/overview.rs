@@ -161,7 +161,7 @@ fn attention(budgets: &[BudgetRow], (failed, unassigned): (i64, i64), waiting: i
     }
     if failed > 0 {
         let text = plural(failed, "delivery", "deliveries");
-        add("bad", "Failed", text, "/transactions?delivery=failed".to_owned(), "the recipient has not got the reward".to_owned());
+        add("bad", "Failed", text, "/transactions?delivery_status=failed".to_owned(), "the recipient has not got the reward".to_owned());
     }
     let mut short: Vec<(Day, &BudgetRow)> = budgets.iter().filter_map(|budget| Some((ends_early(budget, today)?, budget))).collect();
     short.sort_by_key(|(day, _)| *day);

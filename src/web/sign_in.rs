@@ -13,7 +13,7 @@ use super::guard::{Allowed, SignedIn, peer};
 use super::page::{Plain, plain_answer};
 use super::{Portal, csrf, session};
 use crate::actions::sign_in;
-use crate::domain::access::{Actor, Scope, Who};
+use crate::domain::access::{Actor, Role, Scope, Who};
 use crate::domain::id::UserId;
 use crate::domain::refusal::Refusal;
 use crate::store::failure::Failure;
@@ -113,13 +113,17 @@ async fn demo_people(portal: &Portal) -> Result<Vec<DemoPerson>, WebError> {
     let everywhere = Scope::of(regions::subtree(&mut read, root.id).await?, true);
     let grants = people::grants(&mut read, &everywhere, None).await?;
     let mut shown = Vec::new();
+    // Whoever may do most comes first.
+    let rank = |code: &str| Role::ALL.iter().rev().position(|role| role.code() == code).unwrap_or(usize::MAX);
     for person in people::list(&mut read, &everywhere).await?.into_iter().filter(|person| person.status == "active") {
         let hers: Vec<_> = grants.iter().filter(|grant| grant.person_id == person.id).collect();
         let role = hers.iter().map(|grant| grant.role_label()).collect::<Vec<_>>().join(", ");
         let place = hers.iter().map(|grant| grant.region_name.as_str()).collect::<Vec<_>>().join(", ");
-        shown.push(DemoPerson { id: person.id, name: person.name, role, place });
+        let first = hers.iter().map(|grant| rank(&grant.role)).min().unwrap_or(usize::MAX);
+        shown.push((first, DemoPerson { id: person.id, name: person.name, role, place }));
     }
-    Ok(shown)
+    shown.sort_by_key(|(first, _)| *first);
+    Ok(shown.into_iter().map(|(_, person)| person).collect())
 }
 
 fn anonymous(req: &HttpRequest) -> Actor {
