@@ -120,14 +120,15 @@ on_both_engines! {
             carry_out(&company.store, company.actor("Finn Finance"), "two", order.clone(), seen.clone()),
         );
         let (first, second) = both.await;
-        let refused = [&first, &second].into_iter().filter(|outcome| matches!(outcome, Err(Failure::Refused(refusal)) if ["stale", "not_enough"].contains(&refusal.code())));
+        let no = |outcome: &&Result<PostingId, Failure>| matches!(outcome, Err(Failure::Refused(no)) if ["stale", "not_enough"].contains(&no.code()));
+        let refused = [&first, &second].into_iter().filter(no);
         assert_eq!(refused.count(), 1, "{first:?} {second:?}");
+        let next: Vec<_> = seen.iter().map(|(id, version)| (*id, version + 1)).collect();
         let same = futures_util::future::join_all((0..20).map(|_| {
             let order = Order { ask: Ask::Reserve { budget, amount: 1 }, effective: None, note: "n".to_owned() };
-            let seen = seen.clone();
-            async { carry_out(&company.store, company.actor("Nora North"), "same", order, seen.iter().map(|(id, version)| (*id, version + 1)).collect()).await.unwrap() }
+            carry_out(&company.store, company.actor("Nora North"), "same", order, next.clone())
         }));
-        let ids: std::collections::HashSet<PostingId> = same.await.into_iter().collect();
+        let ids: std::collections::HashSet<PostingId> = same.await.into_iter().map(Result::unwrap).collect();
         assert_eq!(ids.len(), 1, "one key, one posting");
         check_ledger(&company).await;
     }

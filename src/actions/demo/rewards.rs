@@ -111,8 +111,10 @@ fn line(world: &World, recipients: &BTreeMap<RegionId, Vec<RecipientId>>, first:
     };
     let span = u64::try_from(last.0 - first.0 + 1).unwrap_or(1);
     let day = Day(first.0 + world.random.below(span) as i64);
-    let issued = day.start(chrono_tz::UTC).plus_seconds(world.random.below(86_000) as i64);
-    let issued = Instant(issued.0.min(now.0 - 60_000_000));
+    let opens = day.start(chrono_tz::UTC);
+    // Today has only come this far.
+    let seconds = ((now.0 - opens.0) / 1_000_000 - 60).clamp(1, 86_000);
+    let issued = Instant(opens.plus_seconds(world.random.below(seconds.unsigned_abs()) as i64).0.min(now.0 - 60_000_000));
     let pot = pot_of(world, region, programme, day).filter(|_| dice(world) >= 15);
     let currency = world.regions.get(place).and_then(crate::store::regions::Region::currency).or(Currency::parse("EUR"));
     let currency = currency.unwrap_or_else(|| company_currency(world));

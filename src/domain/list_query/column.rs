@@ -131,14 +131,13 @@ impl Column {
         Self::ExternalId,
         Self::IssuedAt,
         Self::RecipientName,
-        Self::Region,
-        Self::Budget,
-        Self::Product,
-        Self::OrderStatus,
-        Self::DeliveryStatus,
-        Self::RedemptionStatus,
         Self::AmountIssued,
         Self::Currency,
+        Self::DeliveryStatus,
+        Self::RedemptionStatus,
+        Self::Budget,
+        Self::Region,
+        Self::Product,
     ];
 
     /// How its values are stored and written.
