@@ -5,6 +5,7 @@
 mod cli;
 mod domain;
 mod formats;
+mod imports;
 mod store;
 mod support;
 mod tidy;

@@ -1,10 +1,28 @@
 //! `import`: loads a file of transactions with a mapping made in the portal.
 
-use std::path::PathBuf;
+use std::fs::OpenOptions;
+use std::io::{BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 
 use clap::Args as ClapArgs;
 
-use super::Settings;
+use super::exit::{CliError, Exit};
+use super::progress::Progress;
+use super::{Settings, open_existing, serve};
+use crate::actions::imports::commit::Mode;
+use crate::actions::imports::direct::{Direct, Wanted};
+use crate::actions::imports::refused::{File, Parts};
+use crate::actions::imports::report::Report;
+use crate::actions::imports::{Limits, Stop};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::domain::currency::Currency;
+use crate::domain::id::UserId;
+use crate::domain::money;
+use crate::domain::refusal::Refusal;
+use crate::store::failure::Failure;
+use crate::store::{Store, people};
 
 /// Arguments of `import`.
 #[derive(ClapArgs)]
@@ -36,4 +54,116 @@ pub struct Args {
     /// Settings given as flags.
     #[command(flatten)]
     pub settings: Settings,
+}
+
+/// Runs `import`.
+///
+/// # Errors
+/// A file that cannot be read as a table (4), a person, source or mapping that is not there (4), refused rows without `--good-rows` (4); the rows
+/// that stop the import are in the file of refused rows all the same.
+pub fn run(args: &Args) -> Result<(), CliError> {
+    let config = Config::load(&args.settings.inputs())?;
+    let limits = Limits {
+        max_bytes: config.upload_max_bytes,
+        max_rows: config.import_max_rows,
+        max_inflated: config.xlsx_max_inflated_bytes,
+        ..Limits::default()
+    };
+    let refused = args.refused.as_deref().map(create).transpose()?;
+    serve::block_on(async {
+        let store = open_existing(&config).await?;
+        let outcome = load(args, &store, limits, refused).await;
+        store.close().await;
+        outcome
+    })
+}
+
+fn create(file: &Path) -> Result<std::fs::File, CliError> {
+    let created = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
+    created.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => {
+            CliError::new(Exit::Refused, format!("{} is there already: nothing is overwritten", file.display()))
+        }
+        _ => CliError::new(Exit::Failed, format!("{} cannot be written: {error}", file.display())),
+    })
+}
+
+async fn load(args: &Args, store: &Store, limits: Limits, refused: Option<std::fs::File>) -> Result<(), CliError> {
+    let person = person(args, store).await?;
+    let wanted = Wanted { path: &args.file, source: &args.source, mapping: &args.mapping, person, limits };
+    let mut direct = Direct::prepare(store, wanted).await.map_err(stopped)?;
+    let clock = Clock::system();
+    let total = std::fs::metadata(&args.file).map(|file| file.len()).ok();
+    let mut refused = refused.map(|file| (BufWriter::new(file), File::new(direct.headers())));
+    if args.dry_run || !args.good_rows {
+        // Without --good-rows one refused row stops them all: it is known before anything is written.
+        let mut progress = Progress::start("bytes checked", total, &clock);
+        let mut failed = None;
+        let heard = |done: u64, _: u64, rows: &[crate::store::imports::RefusedRow]| {
+            progress.set(done);
+            let Some((out, file)) = &mut refused else { return };
+            rows.iter().for_each(|row| file.row(row));
+            failed = out.write_all(&file.take()).err().or(failed.take());
+        };
+        let report = direct.check(store, heard).await.map_err(stopped)?;
+        progress.finish();
+        failed.map_or(Ok(()), |error| Err(CliError::from(Failure::Io(error))))?;
+        let stops = !args.good_rows && report.counts.refused > 0;
+        if args.dry_run || stops {
+            say(&report, if stops { "nothing is taken" } else { "dry run, nothing is written" })?;
+            return match stops {
+                true => Err(CliError::new(Exit::Refused, format!("{} rows are refused", report.counts.refused)).hint("correct them, or use --good-rows")),
+                false => Ok(()),
+            };
+        }
+    }
+    let headers = direct.headers().to_vec();
+    let mode = if args.good_rows { Mode::GoodRows } else { Mode::AllOrNothing };
+    let mut progress = Progress::start("bytes written", total, &clock);
+    let (id, report) = direct.commit(store, mode, |done, _| progress.set(done)).await.map_err(stopped)?;
+    progress.finish();
+    if let Some((mut out, _)) = refused.take().filter(|_| args.good_rows) {
+        let mut parts = Parts::new(store, id, &headers);
+        while let Some(part) = parts.next().await.map_err(Failure::from)? {
+            out.write_all(&part).map_err(Failure::from)?;
+        }
+        out.flush().map_err(Failure::from)?;
+    }
+    say(&report, &format!("import {id}"))
+}
+
+async fn person(args: &Args, store: &Store) -> Result<UserId, CliError> {
+    let mut read = store.read().await.map_err(Failure::from)?;
+    let found = people::find_by_email(&mut read, args.person.trim()).await.map_err(Failure::from)?;
+    let found = found.filter(|person| person.status == "active").map(|person| person.id);
+    let unknown = || CliError::new(Exit::Refused, format!("{} is nobody who can sign in", args.person.trim()));
+    found.ok_or_else(|| unknown().hint("`counterfoil user list` names everybody"))
+}
+
+fn stopped(stop: Stop) -> CliError {
+    match stop {
+        Stop::Failed(failure) => match &failure {
+            Failure::Refused(Refusal::Invalid("mapping", _)) => CliError::from(failure).hint("mappings are made and named in the portal, at the first upload"),
+            _ => failure.into(),
+        },
+        other => CliError::new(Exit::Refused, other.words().unwrap_or_default()),
+    }
+}
+
+/// What happened, one line a fact: for a person and for a log.
+fn say(report: &Report, what: &str) -> Result<(), CliError> {
+    let counts = report.counts;
+    let mut text = format!(
+        "{what}\n{} rows read: {} created, {} changed, {} unchanged, {} refused\n",
+        counts.read, counts.created, counts.changed, counts.unchanged, counts.refused
+    );
+    for (code, total) in &report.created {
+        let amount = Currency::parse(code).map(|currency| money::plain(total.amount, currency)).unwrap_or_default();
+        text.push_str(&format!("created {code} {amount} in {} rows\n", total.rows));
+    }
+    for (code, kind) in &report.refused {
+        let first = kind.first.first().map(|(line, words)| format!(", first in line {line}: {words}")).unwrap_or_default();
+        text.push_str(&format!("refused {} as {code}{first}\n", kind.rows));
+    }
+    super::say(&text)
 }

@@ -48,6 +48,8 @@ enum Command {
     Migrate(migrate::Args),
     /// Add, list, suspend and help people who sign in
     User(user::Args),
+    /// Load a file of transactions, in the name of a person
+    Import(import::Args),
     /// Write transactions as CSV, in the name of a person
     Export(export::Args),
     /// Prove that the audit trail was not touched
@@ -109,6 +111,7 @@ fn run(command: Command) -> Result<(), CliError> {
         Command::Config(args) => config::run(&args),
         Command::Migrate(args) => migrate::run(&args),
         Command::User(args) => user::run(&args),
+        Command::Import(args) => import::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Audit(args) => audit::run(&args),
         Command::Backup(args) => backup::run(&args),

@@ -99,7 +99,7 @@ pub async fn answer(site: Site, clock: Clock) -> Result<(), CliError> {
     let options = Options { read_connections: site.read_connections, ..Options::of(site.url) };
     let store = Store::open(&options, clock, Random::system(), Arc::new(Metrics::new())).await?;
     let portal = Portal::new(store.clone(), site.lives, site.limits.max_bytes).await?;
-    let portal = portal.with_key(site.key).reached(site.trusted_proxies, site.body_still);
+    let portal = portal.with_limits(site.limits.clone()).with_key(site.key).reached(site.trusted_proxies, site.body_still);
     let taken = |error: std::io::Error| {
         CliError::new(Exit::Failed, format!("cannot listen on {}: {error}", site.running.listen)).hint("choose another with --listen")
     };

@@ -20,6 +20,13 @@ mod form;
 mod frame;
 mod guard;
 mod health;
+mod imports;
+mod imports_check;
+mod imports_columns;
+mod imports_refused;
+mod imports_report;
+mod imports_upload;
+mod imports_values;
 mod overview;
 pub mod page;
 mod password;
@@ -51,6 +58,7 @@ use actix_web::cookie::{Key, SameSite};
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::web::{self, ServiceConfig, get, post, resource, scope};
 
+use crate::actions::imports::Limits;
 use crate::actions::passwords::Passwords;
 use crate::config::Network;
 use crate::domain::refusal::Refusal;
@@ -81,6 +89,7 @@ pub struct Portal {
     pub lives: Lives,
     /// The largest file that may be uploaded, in bytes.
     pub upload_max_bytes: u64,
+    limits: Arc<Limits>,
     /// Proxies whose `X-Forwarded-For` is believed.
     trusted_proxies: Arc<[Network]>,
     /// How long the body of a request may stand still.
@@ -107,6 +116,7 @@ impl Portal {
             demo,
             lives,
             upload_max_bytes,
+            limits: Arc::new(Limits { max_bytes: upload_max_bytes, ..Limits::default() }),
             trusted_proxies: Arc::default(),
             body_still: Duration::from_secs(30),
             organisation: Arc::new(RwLock::new(name)),
@@ -135,6 +145,19 @@ impl Portal {
     /// The organisation's name.
     pub fn organisation(&self) -> String {
         self.organisation.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// With other limits for files than the defaults.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.upload_max_bytes = limits.max_bytes;
+        self.limits = Arc::new(limits);
+        self
+    }
+
+    /// What an imported file may cost.
+    pub fn import_limits(&self) -> Limits {
+        Limits::clone(&self.limits)
     }
 
     /// From now on not ready: what balances load sends nothing new, while running requests finish.
@@ -259,6 +282,16 @@ pub fn routes(config: &mut ServiceConfig, portal: &Portal) {
                     .route(get().to(transactions_detail::form))
                     .route(post().to(transactions_detail::assign)),
             )
+            // Imports.
+            .service(resource("/imports").route(get().to(imports::list)).route(post().to(imports::upload)))
+            .route("/imports/new", get().to(imports::new))
+            .route("/imports/{id}", get().to(imports::page))
+            .service(resource("/imports/{id}/columns").route(get().to(imports_columns::page)).route(post().to(imports_columns::submit)))
+            .service(resource("/imports/{id}/values").route(get().to(imports_values::page)).route(post().to(imports_values::submit)))
+            .service(resource("/imports/{id}/check").route(get().to(imports_check::page)).route(post().to(imports_check::submit)))
+            .route("/imports/{id}/commit", post().to(imports_check::commit))
+            .route("/imports/{id}/withdrawal", post().to(imports_check::withdraw))
+            .route("/imports/{id}/refused.csv", get().to(imports_refused::file))
             // Budgets.
             .service(resource("/budgets").route(get().to(budgets::list)).route(post().to(budgets_edit::create)))
             .route("/budgets/new", get().to(budgets_edit::new))

@@ -22,6 +22,7 @@ use crate::store::{Store, access};
 /// A file that is ready to be checked or taken.
 pub struct Direct {
     run: Run,
+    headers: Vec<String>,
 }
 
 /// What is asked for.
@@ -65,9 +66,15 @@ impl Direct {
         }
         let path = wanted.path.to_path_buf();
         let (bytes, sha256) = super::file::blocking(move || fingerprint(&path)).await?.map_err(FileFault::Io)?;
-        let setup = Setup { mapping, name: saved.name, survey: None };
+        let setup = Setup { mapping, name: saved.name, headers: opened.headers.clone(), survey: None };
         let row = unkept(store, &source, wanted.person, file_name, bytes, sha256, &setup);
-        Ok(Self { run: Run::begun(store, row, Input::Path(wanted.path.to_path_buf()), wanted.limits, wanted.person) })
+        let run = Run::begun(store, row, Input::Path(wanted.path.to_path_buf()), wanted.limits, wanted.person);
+        Ok(Self { run, headers: opened.headers })
+    }
+
+    /// The file's columns.
+    pub fn headers(&self) -> &[String] {
+        &self.headers
     }
 
     /// The dry run: nothing is written anywhere. `heard` is told the bytes read, their total, and the rows refused since.
@@ -123,30 +130,5 @@ fn unkept(store: &Store, source: &imports::Source, person: UserId, file_name: St
         version: 1,
         created_at: store.now(),
         finished_at: None,
-    }
-}
-
-/// The refused rows of an import as the file for correcting them: the original columns, then line, code, field and words. `part` gets the next bytes.
-///
-/// # Errors
-/// Whatever `part` or the store says.
-pub async fn refused_file(
-    store: &Store,
-    id: ImportId,
-    headers: &[String],
-    mut part: impl FnMut(Vec<u8>) -> Result<(), Failure>,
-) -> Result<(), Failure> {
-    let mut file = super::refused::File::new(headers);
-    let mut after = 0;
-    loop {
-        let mut read = store.read().await?;
-        let rows = imports::refusals(&mut read, id, after, 500).await?;
-        drop(read);
-        rows.iter().for_each(|row| file.row(row));
-        part(file.take())?;
-        match rows.last() {
-            Some(last) if rows.len() == 500 => after = last.line,
-            _ => return Ok(()),
-        }
     }
 }

@@ -1,7 +1,13 @@
 //! The file of refused rows: what was in the file, and beside it why.
 
+use crate::domain::id::ImportId;
 use crate::formats::write_csv::{CsvRow, Preset};
-use crate::store::imports::RefusedRow;
+use crate::store::Store;
+use crate::store::failure::DbError;
+use crate::store::imports::{self, RefusedRow};
+
+/// Rows in one part of the file.
+const PART: i64 = 500;
 
 /// A file in the making.
 pub struct File {
@@ -43,5 +49,31 @@ impl File {
     /// The bytes so far.
     pub fn take(&mut self) -> Vec<u8> {
         self.csv.take()
+    }
+}
+
+/// The refused rows of an import, part by part.
+pub struct Parts {
+    store: Store,
+    id: ImportId,
+    file: File,
+    after: Option<i64>,
+}
+
+impl Parts {
+    /// From the first row on.
+    pub fn new(store: &Store, id: ImportId, headers: &[String]) -> Self {
+        Self { store: store.clone(), id, file: File::new(headers), after: Some(0) }
+    }
+
+    /// The next bytes; `None` at the end. Each part is read from a snapshot of its own: refused rows do not change once their import has ended.
+    pub async fn next(&mut self) -> Result<Option<Vec<u8>>, DbError> {
+        let Some(after) = self.after else { return Ok(None) };
+        let mut read = self.store.read().await?;
+        let rows = imports::refusals(&mut read, self.id, after, PART).await?;
+        drop(read);
+        rows.iter().for_each(|row| self.file.row(row));
+        self.after = rows.last().filter(|_| rows.len() as i64 == PART).map(|row| row.line);
+        Ok(Some(self.file.take()))
     }
 }

@@ -22,6 +22,9 @@ pub struct Setup {
     /// The name under which it is kept for the next file; empty for none.
     #[serde(default)]
     pub name: String,
+    /// The file's columns, in their order.
+    #[serde(default)]
+    pub headers: Vec<String>,
     /// What the columns hold; forgotten when the import ends.
     #[serde(default)]
     pub survey: Option<Survey>,

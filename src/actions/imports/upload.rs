@@ -78,7 +78,7 @@ pub async fn receive(store: &Store, actor: Actor, key: &str, source: &str, recei
     let copy = received.file.try_clone().map_err(crate::formats::FileFault::Io)?;
     let opened = table(copy, name.clone(), limits.clone()).await?;
     let (survey, suggestion) = blocking(move || setup::survey(opened)).await??;
-    let setup = Setup { mapping: suggestion.mapping, name: String::new(), survey: Some(survey) };
+    let setup = Setup { mapping: suggestion.mapping, name: String::new(), headers: survey.headers(), survey: Some(survey) };
     let (id, fresh) = begin(store, &actor, key, &source, &name, &received, setup).await?;
     if !fresh {
         return Ok(id);
