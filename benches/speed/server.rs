@@ -65,11 +65,6 @@ impl Server {
         peak_mb(self.child.id()).context("the server's memory cannot be read")
     }
 
-    /// Forgets the most memory so far.
-    pub fn forget_peak(&self) -> Result<()> {
-        Ok(std::fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5")?)
-    }
-
     /// Ends it and waits until it is gone.
     pub fn stop(mut self) -> Result<()> {
         let told = Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status()?;

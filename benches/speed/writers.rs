@@ -9,7 +9,7 @@ use counterfoil::actions::budgets_move;
 use counterfoil::actions::budgets_plan::{Ask, Order};
 use counterfoil::domain::access::{Actor, Scope, Who};
 use counterfoil::domain::id::BudgetId;
-use counterfoil::store::{Store, budgets, people, regions};
+use counterfoil::store::{Store, people, regions};
 
 /// Who adjusts: a finance controller of everything.
 const PERSON: &str = "samuel.adeyemi@halden.example";
@@ -36,8 +36,6 @@ impl Writers {
         }
         drop(read);
         ensure!(!open.is_empty(), "no budget is open");
-        // Read again where the store can: what a page shows, not what is written.
-        drop(budgets::get(&mut store.read().await?, open.first().copied().context("no budget")?).await?);
         let actor = Actor { who: Who::Person(person.id), request_id: "bench".to_owned(), peer: "127.0.0.1".to_owned() };
         Ok(Self { store, actor, budgets: open, turn: AtomicUsize::new(0) })
     }
