@@ -47,7 +47,7 @@ async fn perform(tx: &mut WriteTx<'_>, plan: Plan) -> Result<PostingId, Failure>
     if let Some(closed) = plan.closes {
         let mut row = budgets::get(tx, closed).await?;
         let before = budgets::attributes(&row);
-        row.status = BudgetStatus::Closed.code().to_owned();
+        BudgetStatus::Closed.code().clone_into(&mut row.status);
         budgets::update(tx, &row).await?;
         tx.record(Event::new("budget.closed", "budget", row.id, Some(row.region_id)).change(before, budgets::attributes(&row)));
     }

@@ -141,7 +141,7 @@ impl Sink for TransactionFile {
         self.rows += 1;
     }
 
-    fn len(&self) -> usize {
+    fn waiting(&self) -> usize {
         self.out.len()
     }
 

@@ -87,9 +87,10 @@ async fn steps(reader: &mut impl Reader, row: &TransactionRow, old: Option<&Budg
         let movement = Movement { amount, ..posting.movement()?.reversed() };
         steps.push(Step { movement, reverses: Some(posting.id) });
     }
-    let (kind, source, destination) = match row.amount_issued < 0 {
-        true => (PostingKind::Refund, Account::Spent, Account::Available),
-        false => (PostingKind::Spend, Account::Available, Account::Spent),
+    let (kind, source, destination) = if row.amount_issued < 0 {
+        (PostingKind::Refund, Account::Spent, Account::Available)
+    } else {
+        (PostingKind::Spend, Account::Available, Account::Spent)
     };
     let (source, destination) = (End::of(source, new), End::of(destination, new));
     steps.push(Step { movement: Movement { kind, counted: kind, source, destination, amount, currency: new.currency }, reverses: None });

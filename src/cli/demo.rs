@@ -52,7 +52,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     })
     .map_err(|error| CliError::new(Exit::Failed, error.to_string()))?;
     serve::block_on(async {
-        let progress = std::sync::Mutex::new(Progress::start("Making the company", Some(args.transactions), &clock));
+        let progress = std::sync::Mutex::new(Progress::start("transactions of a made-up company", Some(args.transactions), &clock));
         demo::fill(&url, Instant(clock.now()), args.transactions, |done| {
             progress.lock().unwrap_or_else(std::sync::PoisonError::into_inner).set(done);
         })

@@ -59,8 +59,8 @@ pub struct Args {
 /// Runs `import`.
 ///
 /// # Errors
-/// A file that cannot be read as a table (4), a person, source or mapping that is not there (4), refused rows without `--good-rows` (4); the rows
-/// that stop the import are in the file of refused rows all the same.
+/// A file that cannot be read as a table (4), a person, source or mapping that is not there (4), refused rows without `--good-rows` (4);
+/// the rows that stop the import are in the file of refused rows all the same.
 pub fn run(args: &Args) -> Result<(), CliError> {
     let config = Config::load(&args.settings.inputs())?;
     let limits = Limits {
@@ -102,7 +102,9 @@ async fn load(args: &Args, store: &Store, limits: Limits, refused: Option<std::f
         let heard = |done: u64, _: u64, rows: &[crate::store::imports::RefusedRow]| {
             progress.set(done);
             let Some((out, file)) = &mut refused else { return };
-            rows.iter().for_each(|row| file.row(row));
+            for row in rows {
+                file.row(row);
+            }
             failed = out.write_all(&file.take()).err().or(failed.take());
         };
         let report = direct.check(store, heard).await.map_err(stopped)?;
@@ -111,9 +113,11 @@ async fn load(args: &Args, store: &Store, limits: Limits, refused: Option<std::f
         let stops = !args.good_rows && report.counts.refused > 0;
         if args.dry_run || stops {
             say(&report, if stops { "nothing is taken" } else { "dry run, nothing is written" })?;
-            return match stops {
-                true => Err(CliError::new(Exit::Refused, format!("{} rows are refused", report.counts.refused)).hint("correct them, or use --good-rows")),
-                false => Ok(()),
+            return if stops {
+                Err(CliError::new(Exit::Refused, format!("{} rows are refused", report.counts.refused))
+                    .hint("correct them, or use --good-rows"))
+            } else {
+                Ok(())
             };
         }
     }
@@ -143,7 +147,9 @@ async fn person(args: &Args, store: &Store) -> Result<UserId, CliError> {
 fn stopped(stop: Stop) -> CliError {
     match stop {
         Stop::Failed(failure) => match &failure {
-            Failure::Refused(Refusal::Invalid("mapping", _)) => CliError::from(failure).hint("mappings are made and named in the portal, at the first upload"),
+            Failure::Refused(Refusal::Invalid("mapping", _)) => {
+                CliError::from(failure).hint("mappings are made and named in the portal, at the first upload")
+            }
             _ => failure.into(),
         },
         other => CliError::new(Exit::Refused, other.words().unwrap_or_default()),

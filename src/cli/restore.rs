@@ -123,7 +123,7 @@ async fn to_server(args: &Args, config: &Config, server: &dump::Server, clock: &
     let url = config.database.url();
     let pools = Pools::inspect(&url).await?;
     let mut read = pools.read().await.map_err(Failure::from)?;
-    let connected = inspect::others_connected(&mut read).await.map_err(Failure::from)?;
+    let connected = inspect::in_use(&mut read).await.map_err(Failure::from)?;
     drop(read);
     pools.close().await;
     if connected > 0 {

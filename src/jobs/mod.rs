@@ -23,10 +23,8 @@ const IMPORTS: usize = 2;
 
 /// Starts every job. Each ends soon after `stop` says so: a piece that has begun is committed whole or not at all.
 pub fn spawn(store: &Store, limits: &Limits, stop: &watch::Receiver<bool>) -> Vec<JoinHandle<()>> {
-    let mut jobs = vec![
-        tokio::spawn(search_index::run(store.clone(), stop.clone())),
-        tokio::spawn(sessions::run(store.clone(), stop.clone())),
-    ];
+    let mut jobs =
+        vec![tokio::spawn(search_index::run(store.clone(), stop.clone())), tokio::spawn(sessions::run(store.clone(), stop.clone()))];
     for _ in 0..IMPORTS {
         let (work, mut stop) = (import::work(store.clone(), limits.clone()), stop.clone());
         jobs.push(tokio::spawn(async move {

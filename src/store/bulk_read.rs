@@ -26,7 +26,7 @@ const PIECE: usize = 64 * 1024;
 /// Pieces that wait for the reader of the file.
 const WAITING: usize = 4;
 /// How long nobody may take a piece before the export ends: a snapshot that is held for ever stops the database from tidying up.
-const STALLED: Duration = Duration::from_secs(120);
+const STALLED: Duration = Duration::from_mins(2);
 
 /// One row as it comes from the engine. Columns are counted from 0; a column of another type reads as nothing.
 pub trait Fields {
@@ -43,7 +43,7 @@ pub trait Sink: Send + 'static {
     /// Writes a row.
     fn row(&mut self, fields: &impl Fields);
     /// Bytes that wait.
-    fn len(&self) -> usize;
+    fn waiting(&self) -> usize;
     /// Takes them away.
     fn take(&mut self) -> Vec<u8>;
     /// Called once, when the last piece has been taken over.
@@ -211,7 +211,7 @@ fn from_file<S: Sink>(file: &Path, plan: Plan, mut sink: S, out: &Out) -> Result
                 break;
             }
             sink.row(&FileRow(row));
-            if sink.len() >= PIECE {
+            if sink.waiting() >= PIECE {
                 out.send(sink.take())?;
             }
             rows.advance()?;
@@ -254,7 +254,7 @@ async fn from_server<S: Sink>(pool: &PgPool, sql: Sql, mut sink: S, pieces: &mps
         let mut rows = super::db::native(sql).fetch(&mut *tx);
         while let Some(row) = rows.try_next().await? {
             sink.row(&ServerRow(&row));
-            if sink.len() >= PIECE {
+            if sink.waiting() >= PIECE {
                 send(pieces, sink.take()).await?;
             }
         }

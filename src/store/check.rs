@@ -48,7 +48,10 @@ pub async fn facts(reader: &mut impl Reader) -> Result<Facts, DbError> {
         let rows = reader.one::<(i64,)>(sql).await?.map_or(0, |row| row.0);
         tables.push((name, rows));
     }
-    let head = audit_log::stated_head(reader).await?.map_or((0, String::new()), |head| (head.seq, hex(&head.chain)));
+    // A database that nobody has used yet has no such table.
+    let has_trail = tables.iter().any(|(name, _)| name == "audit_head");
+    let head = if has_trail { audit_log::stated_head(reader).await? } else { None };
+    let head = head.map_or((0, String::new()), |head| (head.seq, hex(&head.chain)));
     Ok(Facts { schema, tables, head })
 }
 

@@ -11,6 +11,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Database, Encode, FromRow, Postgres, Sqlite, Transaction, Type};
 use uuid::Uuid;
 
+use super::db_bulk;
 use super::failure::DbError;
 
 /// Which engine a store is on: for words on a page, and for the few statements that truly differ.
@@ -20,6 +21,16 @@ pub enum Engine {
     Sqlite,
     /// A server, shared by several processes.
     Postgres,
+}
+
+impl Engine {
+    /// What it is called on a page.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Sqlite => "SQLite, in a file beside the program",
+            Self::Postgres => "PostgreSQL",
+        }
+    }
 }
 
 /// A value bound to a query; each variant is typed, also when it is NULL.
@@ -239,6 +250,11 @@ impl Tx {
     pub async fn insert_many(&mut self, table: &'static str, columns: &'static [&'static str], rows: Vec<Vec<Arg>>) -> Result<(), DbError> {
         // Parsing a longer statement costs more than it saves; one that comes again with as many rows is prepared already.
         const MOST_VALUES: usize = 4_000;
+        if let Self::Postgres(tx) = self
+            && rows.len() >= db_bulk::WORTH_COPY
+        {
+            return db_bulk::copy(tx, table, columns, rows).await;
+        }
         let per_statement = (MOST_VALUES / columns.len().max(1)).clamp(1, 200);
         let mut rows = rows.into_iter().peekable();
         while rows.peek().is_some() {

@@ -7,14 +7,17 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{ConnectOptions, Sqlite};
 
 use super::db::{Engine, Read, Reader, Sql, Tx};
-use super::db_pools::Pools;
+use super::db_pools::{PROGRAM, Pools};
 use super::failure::{DbError, Failure};
+
+/// What PostgreSQL calls connections that only look: they do not count as somebody who uses the database.
+const LOOKING: &str = "counterfoil looking";
 
 impl Pools {
     /// Opens a database that is there, for reading alone. A write through it is refused by the engine.
     pub async fn inspect(url: &str) -> Result<Self, Failure> {
         let Some(file) = url.strip_prefix("sqlite:").map(|file| file.trim_start_matches("//")) else {
-            return Self::open(url, 1).await;
+            return Self::open_postgres(url, 1, LOOKING).await;
         };
         let file = Path::new(file);
         let refused = |error: String| Failure::Setup(format!("cannot open {}: {error}", file.display()));
@@ -86,16 +89,13 @@ pub async fn version(reader: &mut impl Reader) -> Result<String, DbError> {
     Ok(reader.one::<(String,)>(sql).await?.map(|row| row.0).unwrap_or_default())
 }
 
-/// How many other connections of this program a server has open to the database; 0 on SQLite, whose file says so when it is taken.
-pub async fn others_connected(reader: &mut impl Reader) -> Result<i64, DbError> {
+/// How many connections that may write a server has open to the database; 0 on SQLite, whose file says so when it is taken.
+pub async fn in_use(reader: &mut impl Reader) -> Result<i64, DbError> {
     if reader.engine() == Engine::Sqlite {
         return Ok(0);
     }
-    let sql = Sql::new(
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'counterfoil' \
-         AND pid <> pg_backend_pid()",
-    );
-    Ok(reader.one::<(i64,)>(sql).await?.map_or(0, |row| row.0))
+    let sql = Sql::new("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = $1");
+    Ok(reader.one::<(i64,)>(sql.bind(PROGRAM)).await?.map_or(0, |row| row.0))
 }
 
 impl Read {

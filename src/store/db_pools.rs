@@ -4,10 +4,9 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::pool::PoolConnection;
+use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Postgres};
 
 use super::db::{Engine, Read, Tx};
 use super::failure::{DbError, Failure};
@@ -31,6 +30,8 @@ pub enum Pools {
     },
 }
 
+/// What PostgreSQL calls the connections of whoever may write.
+pub(super) const PROGRAM: &str = "counterfoil";
 /// How long a statement may run before the engine ends it.
 const STATEMENT_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long a request waits for a free connection before it is told that the portal is busy.
@@ -45,7 +46,7 @@ impl Pools {
             return Self::open_sqlite(Path::new(file.trim_start_matches("//")), read_connections).await;
         }
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            return Self::open_postgres(url, read_connections).await;
+            return Self::open_postgres(url, read_connections, PROGRAM).await;
         }
         Err(Failure::Setup("a database is sqlite:FILE or postgres://…".into()))
     }
@@ -87,11 +88,11 @@ impl Pools {
         Ok(Self::Sqlite { file: file.to_path_buf(), readers, writer })
     }
 
-    async fn open_postgres(url: &str, read_connections: u32) -> Result<Self, Failure> {
+    pub(super) async fn open_postgres(url: &str, read_connections: u32, called: &str) -> Result<Self, Failure> {
         let millis = STATEMENT_TIMEOUT.as_millis().to_string();
         let options = PgConnectOptions::from_str(url)
             .map_err(|_| Failure::Setup("the PostgreSQL address cannot be read: postgres://USER:PASSWORD@HOST:PORT/NAME".into()))?
-            .application_name("counterfoil")
+            .application_name(called)
             .options([("statement_timeout", millis.as_str()), ("lock_timeout", "20000"), ("idle_in_transaction_session_timeout", "60000")])
             .statement_cache_capacity(256)
             .disable_statement_logging();
@@ -155,14 +156,6 @@ impl Pools {
                 writer.close().await;
             }
             Self::Postgres { pool } => pool.close().await,
-        }
-    }
-
-    /// A PostgreSQL connection outside of any snapshot, for streaming a table out; `None` on SQLite.
-    pub(super) async fn postgres(&self) -> Option<Result<PoolConnection<Postgres>, DbError>> {
-        match self {
-            Self::Sqlite { .. } => None,
-            Self::Postgres { pool } => Some(pool.acquire().await.map_err(DbError::from)),
         }
     }
 

@@ -40,11 +40,13 @@ pub async fn any(reader: &mut impl Reader, source: SourceId) -> Result<bool, DbE
     Ok(reader.one::<(i64,)>(sql).await?.is_some())
 }
 
-/// What is known under these keys, in any region: the caller refuses what lies outside the scope in the words for a region she does not have.
+/// What is known under these keys, in any region: the caller refuses what lies outside the scope in the words for a region she does not
+/// have.
 pub async fn known(reader: &mut impl Reader, source: SourceId, keys: &[Vec<u8>]) -> Result<Vec<Known>, DbError> {
     let mut all = Vec::new();
     for part in keys.chunks(MOST_KEYS) {
-        let mut sql = Sql::new("SELECT row_key, content_hash, region_id FROM reward_transaction WHERE source_id = $1 AND row_key IN (").bind(source);
+        let mut sql =
+            Sql::new("SELECT row_key, content_hash, region_id FROM reward_transaction WHERE source_id = $1 AND row_key IN (").bind(source);
         sql.push_list(part.iter().cloned()).push(")");
         all.append(&mut reader.all(sql).await?);
     }
@@ -96,7 +98,8 @@ pub async fn update(
     Ok(transaction_search::changed(tx, &[row.no]).await?)
 }
 
-/// Takes back rows of an import that were never seen, from number `after` on, at most `most` of them; the number of the last one, `None` when nothing is left.
+/// Takes back rows of an import that were never seen, from number `after` on, at most `most` of them; the number of the last one, `None`
+/// when nothing is left.
 pub async fn remove(tx: &mut WriteTx<'_>, import_no: i64, after: i64, most: i64) -> Result<Option<i64>, DbError> {
     let sql = Sql::new("SELECT no, recipient_id FROM reward_transaction WHERE no > $1 AND import_no = $2 ORDER BY no LIMIT $3");
     let rows: Vec<(i64, Option<RecipientId>)> = tx.all(sql.bind(after).bind(import_no).bind(most)).await?;

@@ -1,7 +1,7 @@
 //! Imports in the store: the run of a file, its pieces, its refused rows, and the mappings kept for the next file.
 //!
-//! A run's `version` is its fence: whoever works on it has counted it up, and every write of the work names the version. A run that was withdrawn,
-//! or taken over after a crash, refuses the writes of whoever worked on it before.
+//! A run's `version` is its fence: whoever works on it has counted it up, and every write of the work names the version. A run that was
+//! withdrawn, or taken over after a crash, refuses the writes of whoever worked on it before.
 
 use super::db::{Arg, Reader, Sql};
 use super::failure::{DbError, Failure};
@@ -198,8 +198,8 @@ pub async fn delete(tx: &mut WriteTx<'_>, id: ImportId) -> Result<(), DbError> {
     Ok(())
 }
 
-/// Appends the condition under which a person sees an import: her own; a finished one, of which every region lies in her scope; all, where her
-/// scope is the whole organisation.
+/// Appends the condition under which a person sees an import: her own; a finished one, of which every region lies in her scope; all,
+/// where her scope is the whole organisation.
 fn visible(sql: &mut Sql, scope: &Scope, person: Option<UserId>) {
     if scope.is_whole() {
         sql.push("1 = 1");
@@ -267,7 +267,8 @@ pub async fn same_file(
     reader.all(sql).await
 }
 
-/// Imports that a job has to look at: being checked or written, published with changes still to apply, or given up with rows still to remove.
+/// Imports that a job has to look at: being checked or written, published with changes still to apply, or given up with rows still to
+/// remove.
 pub async fn unfinished(reader: &mut impl Reader) -> Result<Vec<ImportRow>, DbError> {
     let mut sql = Sql::default();
     sql.push("SELECT ").push(COLUMNS).push(
@@ -374,7 +375,8 @@ pub async fn mappings(reader: &mut impl Reader, source: SourceId) -> Result<Vec<
 /// Saves a mapping under a name, over the one that has it.
 pub async fn put_mapping(tx: &mut WriteTx<'_>, id: MappingId, source: SourceId, name: &str, body: &str) -> Result<(), DbError> {
     let now = tx.now;
-    let sql = Sql::new("UPDATE mapping SET body = $3, version = version + 1, updated_at = $4 WHERE source_id = $1 AND lower(name) = lower($2)");
+    let sql =
+        Sql::new("UPDATE mapping SET body = $3, version = version + 1, updated_at = $4 WHERE source_id = $1 AND lower(name) = lower($2)");
     if tx.exec(sql.bind(source).bind(name.to_owned()).bind(body.to_owned()).bind(now)).await? > 0 {
         return Ok(());
     }

@@ -7,6 +7,7 @@ pub mod bulk_read;
 pub mod cells;
 pub mod check;
 pub mod db;
+mod db_bulk;
 pub mod db_copy;
 pub mod db_dump;
 pub mod db_inspect;

@@ -28,8 +28,8 @@ pub struct Recipient {
     pub employee_number: String,
 }
 
-/// What makes two rows of a file the same recipient: the employee number where there is one, else the e-mail address, else the name. Case and
-/// surrounding space do not count. `None` where a row names nobody.
+/// What makes two rows of a file the same recipient: the employee number where there is one, else the e-mail address, else the name. Case
+/// and surrounding space do not count. `None` where a row names nobody.
 pub fn match_key(name: &str, email: &str, employee_number: &str) -> Option<[u8; 16]> {
     let (tag, text) = [(1u8, employee_number), (2, email), (3, name)].into_iter().find(|(_, text)| !text.trim().is_empty())?;
     let hash = Sha256::new().chain_update([tag]).chain_update(text.trim().to_lowercase().as_bytes()).finalize();

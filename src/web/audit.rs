@@ -4,7 +4,6 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
-use serde_json::Value;
 
 use super::Portal;
 use super::choices::{self, Choice};
@@ -13,9 +12,8 @@ use super::form::{Posted, encoded};
 use super::guard::{Allowed, ReadAudit};
 use super::page::{Shell, see_other};
 use super::settings::{last_verdict, verdict_words};
-use crate::actions::audit::{self as act, Verdict, hex};
+use crate::actions::audit::{self as act, Verdict};
 use crate::domain::access::Permission;
-use crate::domain::audit::{START, chain, leaf};
 use crate::domain::id::{BudgetId, EventId, RegionId, UserId};
 use crate::domain::refusal::Refusal;
 use crate::domain::time::{Day, Instant};
@@ -90,28 +88,28 @@ fn object_href(kind: &str, id: &str) -> String {
     }
 }
 
-struct Line {
-    id: EventId,
-    seq: i64,
-    at: String,
-    iso: String,
-    action: String,
-    object: String,
-    href: String,
-    actor: String,
-    actor_href: String,
-    region: String,
+pub(super) struct Line {
+    pub(super) id: EventId,
+    pub(super) seq: i64,
+    pub(super) at: String,
+    pub(super) iso: String,
+    pub(super) action: String,
+    pub(super) object: String,
+    pub(super) href: String,
+    pub(super) actor: String,
+    pub(super) actor_href: String,
+    pub(super) region: String,
 }
 
 /// Names for what events point at: regions and people.
-struct Names {
+pub(super) struct Names {
     regions: Vec<(RegionId, String)>,
     people: std::collections::HashMap<UserId, String>,
     budgets: Vec<(BudgetId, String)>,
 }
 
 impl Names {
-    async fn of(read: &mut Read, who: &Allowed<ReadAudit>, events: &[Kept]) -> Result<Self, WebError> {
+    pub(super) async fn of(read: &mut Read, who: &Allowed<ReadAudit>, events: &[Kept]) -> Result<Self, WebError> {
         let all = regions::list(read, &who.reach()).await?;
         let mut ids: Vec<UserId> = events.iter().filter_map(|event| event.actor_id).collect();
         ids.extend(events.iter().filter(|event| event.object_kind == "person").filter_map(|event| UserId::parse(&event.object_id)));
@@ -254,18 +252,15 @@ pub async fn list(
     } else if more {
         events.pop();
     }
-    let (newer, older) = (if back { more } else { wanted.before.is_some() }, back || more);
+    let (newer, older) = if back { (more, true) } else { (wanted.before.is_some(), more) };
     let names = Names::of(&mut read, &who, &events).await?;
     let everybody = people::list(&mut read, &scope).await?;
-    let verdict = if scope.is_whole() { last_verdict(&mut read).await? } else { None };
+    let verdict = last_verdict(&mut read).await?.filter(|_| scope.is_whole());
     let page = ListPage {
         shell: Shell::new(&req, &portal, &who, "Audit"),
         previous: events.first().filter(|_| newer).map(|first| query.with("after", &first.seq.to_string())).unwrap_or_default(),
         next: events.last().filter(|_| older).map(|last| query.with("before", &last.seq.to_string())).unwrap_or_default(),
-        words: match (events.first(), events.last()) {
-            (Some(first), Some(last)) => format!("Events {} to {}", first.seq, last.seq),
-            _ => String::new(),
-        },
+        words: events.first().zip(events.last()).map(|(first, last)| format!("Events {} to {}", first.seq, last.seq)).unwrap_or_default(),
         chips: chips(&query, &everybody),
         actions: actions(&query.action),
         whens: WHEN,
@@ -300,20 +295,20 @@ fn chips(query: &AuditQuery, everybody: &[people::Person]) -> Vec<(&'static str,
         let label = NOUNS.iter().find(|(noun, _)| *noun == query.action).map(|(_, label)| (*label).to_owned());
         chip("Action", "action", label.unwrap_or_else(|| action_words(&query.action)));
     }
-    if !query.when.is_empty() {
-        let label = WHEN.iter().find(|(code, _)| *code == query.when).map_or(query.when.clone(), |(_, label)| (*label).to_owned());
-        chip("When", "when", label);
-    } else {
+    if query.when.is_empty() {
         for (label, name, value) in [("From", "from", &query.from), ("To", "to", &query.to)] {
             if !value.is_empty() {
                 chip(label, name, Day::parse(value.trim()).map_or_else(|| value.clone(), Day::words));
             }
         }
+    } else {
+        let label = WHEN.iter().find(|(code, _)| *code == query.when).map_or(query.when.clone(), |(_, label)| (*label).to_owned());
+        chip("When", "when", label);
     }
     chips
 }
 
-fn line(event: Kept, names: &Names, zone: chrono_tz::Tz) -> Line {
+pub(super) fn line(event: Kept, names: &Names, zone: chrono_tz::Tz) -> Line {
     Line {
         object: names.object(&event),
         href: object_href(&event.object_kind, &event.object_id),
@@ -326,87 +321,6 @@ fn line(event: Kept, names: &Names, zone: chrono_tz::Tz) -> Line {
         seq: event.seq,
         id: event.id,
     }
-}
-
-#[derive(Template)]
-#[template(path = "audit/event.html")]
-struct EventPage {
-    shell: Shell,
-    line: Line,
-    object_kind: String,
-    object_id: String,
-    peer: String,
-    request: String,
-    through: String,
-    changes: Vec<(String, String, String)>,
-    details: Vec<(String, String)>,
-    body: String,
-    leaf: String,
-    chain: String,
-    previous: String,
-    holds: bool,
-}
-
-/// A value of the body as text.
-fn text(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        Value::Bool(true) => "yes".to_owned(),
-        Value::Bool(false) => "no".to_owned(),
-        other => other.to_string(),
-    }
-}
-
-fn changes(before: &Value, after: &Value) -> Vec<(String, String, String)> {
-    let empty = serde_json::Map::new();
-    let (was, is) = (before.as_object().unwrap_or(&empty), after.as_object().unwrap_or(&empty));
-    let mut keys: Vec<&String> = was.keys().chain(is.keys()).collect();
-    keys.sort_unstable();
-    keys.dedup();
-    let of = |map: &serde_json::Map<String, Value>, key: &str| map.get(key).map(text).unwrap_or_default();
-    keys.into_iter().map(|key| (key.replace('_', " "), of(was, key), of(is, key))).collect()
-}
-
-/// One event.
-pub async fn event(
-    req: HttpRequest,
-    portal: web::Data<Portal>,
-    who: Allowed<ReadAudit>,
-    path: web::Path<String>,
-) -> Result<HttpResponse, WebError> {
-    let id = EventId::parse(&path).ok_or(Refusal::NotFound)?;
-    let mut read = portal.store.read().await?;
-    let event = audit_log::find(&mut read, &who.reach(), id).await?.ok_or(Refusal::NotFound)?;
-    let zone = choices::zone(&mut read).await?;
-    let names = Names::of(&mut read, &who, std::slice::from_ref(&event)).await?;
-    let head = audit_log::stated_head(&mut read).await?;
-    let previous = match event.seq {
-        1 => Some(START.to_vec()),
-        seq => audit_log::chain_at(&mut read, seq - 1).await?,
-    }
-    .unwrap_or_default();
-    let computed = leaf(&event.body);
-    let follows = head.is_some_and(|head| chain(&head.log_id, event.seq.unsigned_abs(), &previous, &computed)[..] == event.chain[..]);
-    let body: Value = serde_json::from_slice(&event.body).unwrap_or_default();
-    let at = |pointer: &str| body.pointer(pointer).map(text).unwrap_or_default();
-    let page = EventPage {
-        shell: Shell::new(&req, &portal, &who, format!("Event {}", event.seq)),
-        object_kind: event.object_kind.replace('_', " "),
-        object_id: event.object_id.clone(),
-        peer: at("/actor/peer"),
-        request: at("/actor/request"),
-        through: at("/actor/through"),
-        changes: changes(&body["before"], &body["after"]),
-        details: body["detail"].as_object().into_iter().flatten().map(|(key, value)| (key.replace('_', " "), text(value))).collect(),
-        body: String::from_utf8_lossy(&event.body).into_owned(),
-        leaf: hex(&event.leaf),
-        chain: hex(&event.chain),
-        previous: hex(&previous),
-        holds: computed[..] == event.leaf[..] && follows,
-        line: line(event, &names, zone),
-    };
-    page.shell.answer(StatusCode::OK, &page)
 }
 
 /// Walks the whole chain and notes the verdict. What is too long to wait for is left to the command line.

@@ -95,7 +95,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_that_stands_still_ends_in_an_error_and_one_that_comes_is_whole() {
-        let piece = |_| async { Some((Ok::<_, PayloadError>(Bytes::from_static(b"x")), ())) };
+        let piece = |()| async { Some((Ok::<_, PayloadError>(Bytes::from_static(b"x")), ())) };
         let endless = futures_util::stream::unfold((), piece).take(3).chain(futures_util::stream::pending());
         let mut still = paced(Payload::Stream { payload: Box::pin(endless) }, Duration::from_millis(30));
         for _ in 0..3 {

@@ -299,7 +299,7 @@ async fn made(shell: Shell, portal: &Portal, who: &Allowed<ReadBudgets>, state: 
         shell,
         tree,
         tree_href: state.href(|state| state.view.clear()),
-        table_href: state.href(|state| state.view = "table".to_owned()),
+        table_href: state.href(|state| "table".clone_into(&mut state.view)),
         regions: branches
             .iter()
             .map(|branch| {

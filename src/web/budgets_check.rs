@@ -89,9 +89,10 @@ pub async fn facts(read: &mut Read, order: &Order, plan: &Plan, place: &Place) -
             if let (Some(rate), Some(exchanged), Some(to)) = (rate, plan.exchanged, plan.touched.get(1)) {
                 let (from, to) = (place.currency, to.budget.currency);
                 facts.push(("Rate", format!("1 {from} = {} {to}, {}, {}", rate.rate, rate.day.words(), rate.source)));
-                let rounding = match exchanged.rounded {
-                    true => format!(", rounded half to even to the {} digits of {to}", to.digits()),
-                    false => ", exactly".to_owned(),
+                let rounding = if exchanged.rounded {
+                    format!(", rounded half to even to the {} digits of {to}", to.digits())
+                } else {
+                    ", exactly".to_owned()
                 };
                 facts.push(("Arrives", format!("{} {to}{rounding}", money::grouped(exchanged.amount, to))));
             }

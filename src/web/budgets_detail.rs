@@ -52,7 +52,6 @@ struct Entry {
     amount: String,
     negative: bool,
     after: String,
-    by: String,
 }
 
 /// A reservation that is open.
@@ -126,10 +125,10 @@ async fn made(req: &HttpRequest, portal: &Portal, who: &Allowed<ReadBudgets>, id
     let statement = statement(&mut read, &state, id).await?;
     let open = postings::open_reservations(&mut read, id).await?;
     let versions = budgets::versions(&mut read, &scope, id, 0).await?;
-    let mut known: Vec<UserId> = statement.rows.iter().chain(&open).filter_map(|row| row.actor_id).collect();
+    let mut known: Vec<UserId> = open.iter().filter_map(|row| row.actor_id).collect();
     known.extend(versions.iter().filter_map(|version| version.actor_id).chain(row.owner_id));
     let names = people::names(&mut read, &known).await?;
-    let entries = entries(&mut read, &scope, &budget, &statement.rows, &names).await?;
+    let entries = entries(&mut read, &scope, &budget, &statement.rows).await?;
     let may_adjust = who.may(Permission::BudgetsAdjust, row.region_id);
     let previous = match row.previous_id {
         Some(previous) => budgets::names(&mut read, &scope, &[previous]).await?.remove(&previous).map(|name| (previous, name)),
@@ -210,26 +209,14 @@ async fn statement(read: &mut Read, state: &State, id: BudgetId) -> Result<State
     Ok(Statement { bad_dates: bad(&state.from) || bad(&state.to), rows, wanted, older, newer })
 }
 
-async fn entries(
-    read: &mut Read,
-    scope: &Scope,
-    budget: &Budget,
-    rows: &[PostingRow],
-    names: &HashMap<UserId, String>,
-) -> Result<Vec<Entry>, WebError> {
+async fn entries(read: &mut Read, scope: &Scope, budget: &Budget, rows: &[PostingRow]) -> Result<Vec<Entry>, WebError> {
     let others: Vec<BudgetId> =
         rows.iter().flat_map(|row| [row.source_budget_id, row.destination_budget_id]).flatten().filter(|id| *id != budget.id).collect();
     let budgets = if others.is_empty() { HashMap::new() } else { budgets::names(read, scope, &others).await? };
-    rows.iter().map(|row| entry(scope, budget, row, &budgets, names)).collect()
+    rows.iter().map(|row| entry(scope, budget, row, &budgets)).collect()
 }
 
-fn entry(
-    scope: &Scope,
-    budget: &Budget,
-    row: &PostingRow,
-    budgets: &HashMap<BudgetId, String>,
-    names: &HashMap<UserId, String>,
-) -> Result<Entry, WebError> {
+fn entry(scope: &Scope, budget: &Budget, row: &PostingRow, budgets: &HashMap<BudgetId, String>) -> Result<Entry, WebError> {
     let movement = row.movement()?;
     let here = |id: Option<BudgetId>| id == Some(budget.id);
     let (out, into) = (here(row.source_budget_id), here(row.destination_budget_id));
@@ -259,7 +246,6 @@ fn entry(
         amount: money::grouped(row.amount.saturating_mul(effect), budget.currency),
         negative: effect < 0,
         after: after.map(|after| money::grouped(after, budget.currency)).unwrap_or_default(),
-        by: who_did(row.actor_id, names),
     })
 }
 

@@ -148,7 +148,7 @@ pub async fn new(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<Manag
     let mut typed: Typed =
         serde_html_form::from_str(req.query_string()).map_err(|_| WebError::Malformed("The address holds an unknown field."))?;
     if typed.status.is_empty() {
-        typed.status = "active".to_owned();
+        "active".clone_into(&mut typed.status);
     }
     show(&req, &portal, &who, None, typed, Errors::none(), StatusCode::OK).await
 }

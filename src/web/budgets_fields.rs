@@ -179,9 +179,10 @@ impl Fields {
     /// What the form asks for; every fault of it at once.
     pub fn order(&self, action: Action, place: &Place) -> Result<Order, Errors> {
         let mut errors = Errors::none();
-        let amount = match action.asks_amount() {
-            true => errors.check("amount", money::parse_positive(&self.amount, place.currency)).unwrap_or_default(),
-            false => 0,
+        let amount = if action.asks_amount() {
+            errors.check("amount", money::parse_positive(&self.amount, place.currency)).unwrap_or_default()
+        } else {
+            0
         };
         let note = self.note.trim();
         match action.note_needed() {
@@ -189,7 +190,7 @@ impl Fields {
             _ if note.chars().count() > NOTE_MOST => errors.add("note", format!("Write at most {NOTE_MOST} characters")),
             _ => {}
         }
-        let effective = self.day(&mut errors, "effective_date", &self.effective_date);
+        let effective = Self::day(&mut errors, "effective_date", &self.effective_date);
         let ask = self.ask(action, place, amount, &mut errors);
         match ask {
             Some(ask) if errors.is_empty() => Ok(Order { ask, effective, note: note.to_owned() }),
@@ -197,7 +198,7 @@ impl Fields {
         }
     }
 
-    fn day(&self, errors: &mut Errors, field: &str, text: &str) -> Option<Day> {
+    fn day(errors: &mut Errors, field: &str, text: &str) -> Option<Day> {
         let text = text.trim();
         if text.is_empty() {
             return None;
@@ -246,7 +247,7 @@ impl Fields {
             return None;
         }
         let rate = errors.check("rate", Rate::parse(&self.rate));
-        let day = self.day(errors, "rate_date", &self.rate_date);
+        let day = Self::day(errors, "rate_date", &self.rate_date);
         if self.rate_date.trim().is_empty() {
             errors.add("rate_date", "Enter the day the rate is of");
         }

@@ -210,10 +210,20 @@ fn defaults(action: Action, place: &Place, fields: &mut Fields) {
                 fields.amount = amount(available);
             }
             let (start, end) = next_period(place.budget.period_start, place.budget.period_end);
-            (fields.name, fields.period_start, fields.period_end) = (place.budget.name.clone(), start.iso(), end.iso());
-            fields.to = "new".to_owned();
+            (fields.name, fields.period_start, fields.period_end) = (next_name(&place.budget.name), start.iso(), end.iso());
+            "new".clone_into(&mut fields.to);
         }
         _ => {}
+    }
+}
+
+/// A name that ends in a year (`FY26`, `2026`) gets the next one; any other stays as it is.
+fn next_name(name: &str) -> String {
+    let stem = name.trim_end_matches(|letter: char| letter.is_ascii_digit());
+    let digits = name.strip_prefix(stem).unwrap_or_default();
+    match digits.parse::<u32>() {
+        Ok(year) if [2, 4].contains(&digits.len()) && year % 100 != 99 => format!("{stem}{:0width$}", year + 1, width = digits.len()),
+        _ => name.to_owned(),
     }
 }
 

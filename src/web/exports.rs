@@ -110,8 +110,8 @@ pub async fn list(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<Crea
 /// Bytes as people read them.
 fn size(bytes: i64) -> String {
     match bytes {
-        ..10_000 => format!("{} bytes", thousands(bytes)),
-        ..10_000_000 => format!("{} kB", thousands(bytes / 1000)),
+        ..=9_999 => format!("{} bytes", thousands(bytes)),
+        10_000..=9_999_999 => format!("{} kB", thousands(bytes / 1000)),
         _ => format!("{} MB", thousands(bytes / 1_000_000)),
     }
 }
@@ -121,6 +121,17 @@ pub async fn new(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<Creat
     let parsed = ListQuery::parse(req.query_string());
     let key = portal.store.random.token(16);
     show(&req, &portal, &who, parsed.query, parsed.notices, key, ("view", "excel"), Errors::none()).await
+}
+
+/// (code, label, hint) of each kind of file.
+const FORMATS: &[(&str, &str, &str)] = &[
+    ("excel", "CSV for Excel", "With a byte-order mark; text that a spreadsheet would run as a formula is guarded with an apostrophe."),
+    ("machine", "CSV for programs", "Column codes as headings, text exactly as it is stored."),
+];
+
+fn column_options(view: String) -> Vec<(&'static str, &'static str, String)> {
+    let all = "Without e-mail addresses and employee numbers: those are chosen in the list.".to_owned();
+    vec![("view", "The columns of this list", view), ("all", "All columns", all)]
 }
 
 #[expect(clippy::too_many_arguments, reason = "what the form holds, for its first showing and for one with what is wrong in it")]
@@ -154,18 +165,8 @@ async fn show(
         key,
         columns,
         format,
-        column_options: vec![
-            ("view", "The columns of this list", view.join(", ")),
-            ("all", "All columns", "Without e-mail addresses and employee numbers: those are chosen in the list.".to_owned()),
-        ],
-        format_options: vec![
-            (
-                "excel",
-                "CSV for Excel",
-                "With a byte-order mark; text that a spreadsheet would run as a formula is guarded with an apostrophe.",
-            ),
-            ("machine", "CSV for programs", "Column codes as headings, text exactly as it is stored."),
-        ],
+        column_options: column_options(view.join(", ")),
+        format_options: FORMATS.to_vec(),
         errors,
     };
     page.shell.answer(status, &page)

@@ -34,20 +34,24 @@ impl<T: DeserializeOwned + 'static> FromRequest for Posted<T> {
     fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let is_form = req.headers().get("content-type").and_then(|value| value.to_str().ok());
         let is_form = is_form.is_some_and(|value| value.starts_with("application/x-www-form-urlencoded"));
+        let stated = req.headers().get("content-length").and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
         let body = web::Payload::from_request(req, payload);
         let req = req.clone();
         Box::pin(async move {
             if !is_form {
                 return Err(WebError::Unsupported);
             }
+            if stated.is_some_and(|bytes| bytes > FORM_MOST as u64) {
+                // Said beforehand: nothing of it needs to be waited for.
+                return Err(WebError::TooLarge);
+            }
             let body = body.await.map_err(|_| WebError::Malformed("The form could not be read."))?;
             let bytes = tokio::time::timeout(FORM_WITHIN, body.to_bytes_limited(FORM_MOST))
                 .await
                 .map_err(|_| WebError::TooSlow)?
                 .map_err(|_| WebError::TooLarge)?
-                .map_err(|error| match body::was_too_slow(&error) {
-                    true => WebError::TooSlow,
-                    false => WebError::Malformed("The form did not come whole."),
+                .map_err(|error| {
+                    if body::was_too_slow(&error) { WebError::TooSlow } else { WebError::Malformed("The form did not come whole.") }
                 })?;
             let text = std::str::from_utf8(&bytes).map_err(|_| WebError::Malformed("The form is not UTF-8."))?;
             let (token, fields) = take_token(text);

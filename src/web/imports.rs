@@ -5,6 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
 
+use super::Portal;
 use super::choices::{self, Choice};
 use super::error::{WebError, status_of};
 use super::form::Errors;
@@ -13,7 +14,6 @@ use super::imports_report::{Found, Step};
 use super::imports_upload::{self, Taken};
 use super::page::{Shell, see_other};
 use super::transactions::thousands;
-use super::Portal;
 use crate::actions::imports::{Stop, upload};
 use crate::domain::access::Permission;
 use crate::domain::id::ImportId;
@@ -100,7 +100,12 @@ pub struct From {
 }
 
 /// `GET /imports`.
-pub async fn list(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<RunImports>, from: web::Query<From>) -> Result<HttpResponse, WebError> {
+pub async fn list(
+    req: HttpRequest,
+    portal: web::Data<Portal>,
+    who: Allowed<RunImports>,
+    from: web::Query<From>,
+) -> Result<HttpResponse, WebError> {
     let mut read = portal.store.read().await?;
     let zone = choices::zone(&mut read).await?;
     let mut rows = imports::list(&mut read, &who.reach(), Some(who.person.id), from.before, PAGE + 1).await?;
@@ -162,13 +167,21 @@ async fn show(
 }
 
 /// `POST /imports`: takes a file in, as a multipart form whose first field is the token.
-pub async fn upload(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<RunImports>, body: web::Payload) -> Result<HttpResponse, WebError> {
+pub async fn upload(
+    req: HttpRequest,
+    portal: web::Data<Portal>,
+    who: Allowed<RunImports>,
+    body: web::Payload,
+) -> Result<HttpResponse, WebError> {
     let taken = imports_upload::read(&req, body, portal.upload_max_bytes, portal.body_still).await?;
     let mut errors = Errors::none();
     let source = if taken.new_source.trim().is_empty() { taken.source.clone() } else { taken.new_source.clone() };
     let source = errors.check("source", upload::source_name(&source));
     if taken.too_large {
-        errors.add("file", format!("The file is larger than {} MB. Split it, or ask the administrator to raise the limit", portal.upload_max_bytes >> 20));
+        errors.add(
+            "file",
+            format!("The file is larger than {} MB. Split it, or ask the administrator to raise the limit", portal.upload_max_bytes >> 20),
+        );
         return show(&req, &portal, &who, StatusCode::PAYLOAD_TOO_LARGE, taken, errors).await;
     }
     let mut taken = taken;
@@ -187,9 +200,7 @@ pub async fn upload(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<Ru
             taken.key = portal.store.random.token(16);
             show(&req, &portal, &who, status, taken, errors).await
         }
-        Err(Stop::Failed(Failure::Refused(refusal))) => {
-            show(&req, &portal, &who, status_of(&refusal), taken, Errors::of(&refusal)).await
-        }
+        Err(Stop::Failed(Failure::Refused(refusal))) => show(&req, &portal, &who, status_of(&refusal), taken, Errors::of(&refusal)).await,
         Err(Stop::Failed(failure)) => Err(failure.into()),
         Err(Stop::Mapping(_)) => Err(WebError::Malformed("The file could not be read.")),
     }
@@ -229,7 +240,12 @@ struct ResultPage {
 }
 
 /// `GET /imports/{id}`: what became of it, and how it goes on.
-pub async fn page(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<RunImports>, path: web::Path<String>) -> Result<HttpResponse, WebError> {
+pub async fn page(
+    req: HttpRequest,
+    portal: web::Data<Portal>,
+    who: Allowed<RunImports>,
+    path: web::Path<String>,
+) -> Result<HttpResponse, WebError> {
     let row = find(&portal, &who, &path).await?;
     let mut read = portal.store.read().await?;
     let zone = choices::zone(&mut read).await?;
@@ -256,7 +272,7 @@ pub async fn page(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<RunI
         steps: super::imports_report::timeline(&row, zone),
         next,
         refused_href: if may_have_refused { format!("/imports/{}/refused.csv", row.id) } else { String::new() },
-        withdrawal: if open && own || open && who.reach().is_whole() { format!("/imports/{}/withdrawal", row.id) } else { String::new() },
+        withdrawal: if open && (own || who.reach().is_whole()) { format!("/imports/{}/withdrawal", row.id) } else { String::new() },
         version: row.version,
         audit: if who.access.has(Permission::AuditRead) { format!("/audit?object={}", row.id) } else { String::new() },
         failure: row.failure,

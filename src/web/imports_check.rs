@@ -57,7 +57,12 @@ pub struct CommitForm {
 }
 
 /// `GET /imports/{id}/check`: how far the dry run is, or what it found.
-pub async fn page(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<RunImports>, path: web::Path<String>) -> Result<HttpResponse, WebError> {
+pub async fn page(
+    req: HttpRequest,
+    portal: web::Data<Portal>,
+    who: Allowed<RunImports>,
+    path: web::Path<String>,
+) -> Result<HttpResponse, WebError> {
     let row = find(&portal, &who, &path).await?;
     if !is_own(&row, &who) || !matches!(row.state.as_str(), "mapping" | "checking" | "checked") {
         return Ok(see_other(&portal, &format!("/imports/{}", row.id), None));

@@ -97,7 +97,12 @@ fn read(row: &ImportRow, who: &Allowed<RunImports>) -> Result<(Setup, Survey), W
 }
 
 /// `GET /imports/{id}/columns`.
-pub async fn page(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<RunImports>, path: web::Path<String>) -> Result<HttpResponse, WebError> {
+pub async fn page(
+    req: HttpRequest,
+    portal: web::Data<Portal>,
+    who: Allowed<RunImports>,
+    path: web::Path<String>,
+) -> Result<HttpResponse, WebError> {
     let row = find(&portal, &who, &path).await?;
     let Ok((setup, survey)) = read(&row, &who) else { return Ok(see_other(&portal, &format!("/imports/{}", row.id), None)) };
     let mut held = held(&setup);
@@ -124,9 +129,24 @@ async fn show(
     let same = imports::same_file(&mut read, &who.reach(), Some(who.person.id), row).await?;
     let recalled = !imports::mappings(&mut read, row.source_id).await?.is_empty();
     drop(read);
+    let shell = Shell::new(req, portal, who, format!("Columns of {}", row.file_name)).with_errors(!errors.is_empty());
+    let same = same.first().map(|row| row.id.to_string()).unwrap_or_default();
+    let page = made(shell, row, survey, held, errors, (currencies, same, recalled));
+    page.shell.answer(status, &page)
+}
+
+/// The page's data; the last argument is what was read for it: currencies, an earlier import of the same file, whether a mapping is kept.
+fn made(
+    shell: Shell,
+    row: &ImportRow,
+    survey: &Survey,
+    held: Held,
+    errors: Errors,
+    (currencies, same, recalled): (Vec<Choice>, String, bool),
+) -> ColumnsPage {
     let columns = held.columns;
-    let page = ColumnsPage {
-        shell: Shell::new(req, portal, who, format!("Columns of {}", row.file_name)).with_errors(!errors.is_empty()),
+    ColumnsPage {
+        shell,
         crumbs: vec![("/imports".to_owned(), "Imports".to_owned()), (format!("/imports/{}", row.id), row.file_name.clone())],
         steps: STEPS,
         errors,
@@ -135,7 +155,7 @@ async fn show(
         kind: survey.kind.clone(),
         rows: thousands(survey.rows as i64),
         failure: row.failure.clone(),
-        same: same.first().map(|row| row.id.to_string()).unwrap_or_default(),
+        same,
         columns: lines(survey, &columns),
         fields: Field::all().iter().map(|field| (field.key(), field.label())).collect(),
         currencies,
@@ -150,8 +170,7 @@ async fn show(
         date_orders: DATE_ORDERS,
         recalled: recalled && !columns.name.is_empty(),
         mapping_name: columns.name,
-    };
-    page.shell.answer(status, &page)
+    }
 }
 
 fn lines(survey: &Survey, columns: &Columns) -> Vec<ColumnLine> {
@@ -216,7 +235,10 @@ fn typed(fields: &[(String, String)], survey: &Survey, errors: &mut Errors) -> R
         match name.as_str() {
             "version" => version = value.parse().ok(),
             "currency" => columns.currency = Currency::parse(value),
-            "numbers" => columns.numbers = [("point", NumberStyle::Point), ("comma", NumberStyle::Comma)].into_iter().find(|one| one.0 == value).map(|one| one.1),
+            "numbers" => {
+                columns.numbers =
+                    [("point", NumberStyle::Point), ("comma", NumberStyle::Comma)].into_iter().find(|one| one.0 == value).map(|one| one.1);
+            }
             "dates" => {
                 let orders = [("day_first", DateOrder::DayFirst), ("month_first", DateOrder::MonthFirst)];
                 columns.dates = orders.into_iter().find(|one| one.0 == value).map(|one| one.1);

@@ -15,9 +15,14 @@ use crate::actions::imports::setup::Setup;
 use crate::domain::refusal::Refusal;
 use crate::store::failure::DbError;
 
-/// `GET /imports/{id}/refused.csv`: for whoever uploaded the file, and for those who see the whole organisation: a refused row may hold what belongs to
-/// a region that nobody else of its readers may see.
-pub async fn file(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<RunImports>, path: web::Path<String>) -> Result<HttpResponse, WebError> {
+/// `GET /imports/{id}/refused.csv`: for whoever uploaded the file, and for those who see the whole organisation: a refused row may hold
+/// what belongs to a region that nobody else of its readers may see.
+pub async fn file(
+    req: HttpRequest,
+    portal: web::Data<Portal>,
+    who: Allowed<RunImports>,
+    path: web::Path<String>,
+) -> Result<HttpResponse, WebError> {
     if req.headers().contains_key("sec-purpose") {
         return Err(WebError::Busy);
     }

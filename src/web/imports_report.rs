@@ -86,7 +86,8 @@ pub struct Found {
 }
 
 impl Found {
-    /// The report of a checked or finished import; empty before. Somebody who sees the import but not one of its budgets is not told of that budget.
+    /// The report of a checked or finished import; empty before. Somebody who sees the import but not one of its budgets is not told of
+    /// that budget.
     pub async fn read(reader: &mut impl Reader, scope: &Scope, row: &ImportRow) -> Result<Self, DbError> {
         if !matches!(row.state.as_str(), "checked" | "done") {
             return Ok(Self::default());
@@ -108,7 +109,7 @@ impl Found {
             });
         }
         Ok(Self {
-            cards: cards(row, &report),
+            cards: cards(row),
             totals: totals(&report),
             overspent: budgets.iter().any(|line| line.overspent),
             budgets,
@@ -121,15 +122,15 @@ impl Found {
     }
 }
 
-fn cards(row: &ImportRow, report: &Report) -> Vec<(&'static str, String, String, &'static str)> {
-    let counts = report.counts;
+fn cards(row: &ImportRow) -> Vec<(&'static str, String, String, &'static str)> {
+    let (read, refused) = (row.rows_read, row.rows_refused);
     let done = row.state == "done";
     let words = |done_words: &str, would: &str| if done { done_words.to_owned() } else { would.to_owned() };
     vec![
-        ("Created", thousands(counts.created), words("new transactions", "would be new transactions"), ""),
-        ("Changed", thousands(counts.changed), words("known, and different in the file", "known, would be changed"), ""),
-        ("Unchanged", thousands(counts.unchanged), "known, and the same".to_owned(), ""),
-        ("Refused", thousands(counts.refused), format!("of {} rows read", thousands(counts.read)), if counts.refused > 0 { "warn" } else { "" }),
+        ("Created", thousands(row.rows_created), words("new transactions", "would be new transactions"), ""),
+        ("Changed", thousands(row.rows_changed), words("known, and different in the file", "known, would be changed"), ""),
+        ("Unchanged", thousands(row.rows_unchanged), "known, and the same".to_owned(), ""),
+        ("Refused", thousands(refused), format!("of {} rows read", thousands(read)), if refused > 0 { "warn" } else { "" }),
     ]
 }
 

@@ -79,7 +79,10 @@ async fn offer(portal: &Portal, who: &Allowed<RunImports>) -> Result<Offer, WebE
     let open = budgets.into_iter().filter(|budget| budget.status != "closed");
     let spelled = open.map(|budget| {
         let region = names.get(&budget.region_id).cloned().unwrap_or_default();
-        (budget.id.to_string(), format!("{}, {region}, {}, {} to {}", budget.name, budget.currency, budget.period_start.iso(), budget.period_end.iso()))
+        (
+            budget.id.to_string(),
+            format!("{}, {region}, {}, {} to {}", budget.name, budget.currency, budget.period_start.iso(), budget.period_end.iso()),
+        )
     });
     Ok(Offer { regions: places, budgets: spelled.collect() })
 }
@@ -94,7 +97,12 @@ fn read(row: &ImportRow, who: &Allowed<RunImports>) -> Result<(Setup, Survey), W
 }
 
 /// `GET /imports/{id}/values`.
-pub async fn page(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<RunImports>, path: web::Path<String>) -> Result<HttpResponse, WebError> {
+pub async fn page(
+    req: HttpRequest,
+    portal: web::Data<Portal>,
+    who: Allowed<RunImports>,
+    path: web::Path<String>,
+) -> Result<HttpResponse, WebError> {
     let row = find(&portal, &who, &path).await?;
     let Ok((setup, survey)) = read(&row, &who) else { return Ok(see_other(&portal, &format!("/imports/{}", row.id), None)) };
     show(&req, &portal, &who, &row, (&setup.mapping, &survey), StatusCode::OK, Errors::none()).await
@@ -130,8 +138,11 @@ async fn show(
     page.shell.answer(status, &page)
 }
 
+/// A column's header, its different values with how often each occurs, and how many of its cells are filled.
+type Values<'s> = (&'s str, &'s [(String, u64)], u64);
+
 /// The values of the column that a field is read from.
-fn values<'s>(mapping: &Mapping, survey: &'s Survey, field: Field) -> Option<(&'s str, &'s [(String, u64)], u64)> {
+fn values<'s>(mapping: &Mapping, survey: &'s Survey, field: Field) -> Option<Values<'s>> {
     let column = survey.column(mapping.columns.get(&field)?)?;
     Some((&column.header, &column.values, column.filled))
 }
@@ -216,7 +227,11 @@ fn words<T: Spoken>(mapping: &Mapping, survey: &Survey, field: Field, rules: &BT
         return;
     }
     let options = T::ALL().iter().map(|one| (one.spelled().0.to_owned(), one.spelled().1.to_owned())).collect();
-    let hint = if values.is_empty() { hint(values, filled, &lines) } else { "These words are not known; the others are understood as they are.".to_owned() };
+    let hint = if values.is_empty() {
+        hint(values, filled, &lines)
+    } else {
+        "These words are not known; the others are understood as they are.".to_owned()
+    };
     let any = "Not imported: rows are refused";
     groups.push(Group { id: field.key(), title: field.label(), hint, header: header.to_owned(), any, options, lines });
 }
@@ -232,17 +247,11 @@ pub async fn submit(
     let row = find(&portal, &who, &path).await?;
     let (mut setup, survey) = read(&row, &who)?;
     let (version, meanings) = typed(&fields, &setup.mapping, &survey)?;
-    let mut errors = Errors::none();
-    if meanings.region.is_none() {
-        if !setup.mapping.columns.contains_key(&Field::Region) {
-            errors.add("region", "Choose the region of every row");
-        } else if meanings.regions.values().flatten().next().is_none() {
-            errors.add("region", "Say for at least one value which region it is, or choose one region for the whole file");
-        }
-    }
-    let saved = match errors.is_empty() {
-        true => mapping::save_values(&portal.store, who.actor.clone(), row.id, version, meanings.clone()).await,
-        false => Err(Refusal::State(String::new()).into()),
+    let mut errors = without_region(&meanings, &setup.mapping);
+    let saved = if errors.is_empty() {
+        mapping::save_values(&portal.store, who.actor.clone(), row.id, version, meanings.clone()).await
+    } else {
+        Err(Refusal::State(String::new()).into())
     };
     let status = match saved {
         Ok(()) => {
@@ -262,6 +271,17 @@ pub async fn submit(
     setup.mapping.regions.extend(meanings.regions.into_iter().filter_map(|(value, region)| Some((value, region?))));
     setup.mapping.budgets.extend(meanings.budgets.into_iter().filter_map(|(value, budget)| Some((value, budget?))));
     show(&req, &portal, &who, &row, (&setup.mapping, &survey), status, errors).await
+}
+
+/// What is wrong when no row could ever have a region.
+fn without_region(meanings: &Meanings, mapping: &Mapping) -> Errors {
+    let mut errors = Errors::none();
+    if meanings.region.is_none() && !mapping.columns.contains_key(&Field::Region) {
+        errors.add("region", "Choose the region of every row");
+    } else if meanings.region.is_none() && meanings.regions.values().flatten().next().is_none() {
+        errors.add("region", "Say for at least one value which region it is, or choose one region for the whole file");
+    }
+    errors
 }
 
 /// What was sent: the version and the rules. Values are named by their place, which does not change while the import lasts.

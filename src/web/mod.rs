@@ -2,6 +2,7 @@
 
 pub mod assets;
 mod audit;
+mod audit_event;
 mod body;
 mod budgets;
 mod budgets_chart;
@@ -43,6 +44,7 @@ mod settings_organisation;
 mod setup;
 mod sign_in;
 mod transactions;
+mod transactions_assign;
 mod transactions_detail;
 mod transactions_filter;
 mod transactions_known;
@@ -203,131 +205,152 @@ pub fn routes(config: &mut ServiceConfig, portal: &Portal) {
             .wrap(sessions)
             .wrap(from_fn(frame::around))
             .wrap(Compress::default())
-            // Open to everybody.
-            .route("/a/{hash}/{file}", get().to(assets::serve))
-            .route("/signed-out.css", get().to(assets::signed_out))
-            .route("/healthz", get().to(health::alive))
-            .route("/readyz", get().to(health::ready))
-            .route("/metrics", get().to(health::metrics))
-            .service(resource("/sign-in").route(get().to(sign_in::page)).route(post().to(sign_in::submit)))
-            .route("/demo/sign-in", post().to(sign_in::demo))
-            .route("/sign-out", post().to(sign_in::out))
-            .route("/signed-out", get().to(sign_in::signed_out))
-            .service(resource("/password/{token}").route(get().to(password::page)).route(post().to(password::choose)))
-            .route("/password-chosen", get().to(password::chosen))
-            .service(resource("/setup/{token}").route(get().to(setup::organisation)).route(post().to(setup::save_organisation)))
-            .service(resource("/setup/{token}/currencies").route(get().to(setup::currencies)).route(post().to(setup::save_currencies)))
-            .service(resource("/setup/{token}/regions").route(get().to(setup::regions)).route(post().to(setup::save_regions)))
-            .service(resource("/setup/{token}/people").route(get().to(setup::people)).route(post().to(setup::finish)))
-            // Overview.
-            .route("/", get().to(overview::page))
-            .route("/setup-tasks/dismissal", post().to(settings_organisation::dismiss_tasks))
-            // Audit.
-            .route("/audit", get().to(audit::list))
-            .route("/audit/verifications", post().to(audit::verify))
-            .route("/audit/{id}", get().to(audit::event))
-            // People.
-            .service(resource("/people").route(get().to(people::list)).route(post().to(people_add::add)))
-            .route("/people/new", get().to(people_add::new))
-            .route("/people/{id}", get().to(people::detail))
-            .route("/people/{id}/grants", post().to(people::grant))
-            .route("/people/{id}/grants/{grant}/end", post().to(people::end_grant))
-            .route("/people/{id}/password-link", post().to(people_add::link))
-            .route("/people/{id}/reinstatement", post().to(people::reinstate))
-            .route("/people/{id}/suspension", post().to(people::suspend))
-            // Regions.
-            .service(resource("/regions").route(get().to(regions::list)).route(post().to(regions_edit::add)))
-            .route("/regions/new", get().to(regions_edit::new))
-            .service(resource("/regions/{id}").route(get().to(regions::detail)).route(post().to(regions_edit::save)))
-            .route("/regions/{id}/edit", get().to(regions_edit::edit))
-            .service(resource("/regions/{id}/move").route(get().to(regions_edit::ask_move)).route(post().to(regions_edit::do_move)))
-            .service(
-                resource("/regions/{id}/reinstatement")
-                    .route(get().to(regions_edit::ask_reinstate))
-                    .route(post().to(regions_edit::do_reinstate)),
-            )
-            .service(
-                resource("/regions/{id}/retirement").route(get().to(regions_edit::ask_retire)).route(post().to(regions_edit::do_retire)),
-            )
-            // Settings.
-            .route("/settings", get().to(settings::you))
-            .route("/settings/about", get().to(settings::about))
-            .route("/settings/currencies", post().to(settings_organisation::add_currency))
-            .route("/settings/currencies/{code}/removal", post().to(settings_organisation::remove_currency))
-            .service(
-                resource("/settings/organisation")
-                    .route(get().to(settings_organisation::page))
-                    .route(post().to(settings_organisation::save)),
-            )
-            .route("/settings/password", post().to(settings::change_password))
-            .route("/settings/preferences", post().to(settings::prefer))
-            .service(
-                resource("/settings/reason-codes")
-                    .route(get().to(settings_organisation::reasons))
-                    .route(post().to(settings_organisation::add_reason)),
-            )
-            .route("/settings/reason-codes/{code}", post().to(settings_organisation::change_reason))
-            .route("/settings/sources", post().to(settings_organisation::add_source))
-            .route("/settings/sources/{id}", post().to(settings_organisation::rename_source))
-            // Search and exports.
-            .route("/search", get().to(search::search))
-            .service(resource("/exports").route(get().to(exports::list)).route(post().to(exports::create)))
-            .route("/exports/new", get().to(exports::new))
-            .route("/exports/{id}/file", get().to(exports::file))
-            // Transactions.
-            .route("/transactions", get().to(transactions::list))
-            .route("/transactions/{id}", get().to(transactions_detail::page))
-            .service(
-                resource("/transactions/{id}/assignment")
-                    .route(get().to(transactions_detail::form))
-                    .route(post().to(transactions_detail::assign)),
-            )
-            // Imports.
-            .service(resource("/imports").route(get().to(imports::list)).route(post().to(imports::upload)))
-            .route("/imports/new", get().to(imports::new))
-            .route("/imports/{id}", get().to(imports::page))
-            .service(resource("/imports/{id}/columns").route(get().to(imports_columns::page)).route(post().to(imports_columns::submit)))
-            .service(resource("/imports/{id}/values").route(get().to(imports_values::page)).route(post().to(imports_values::submit)))
-            .service(resource("/imports/{id}/check").route(get().to(imports_check::page)).route(post().to(imports_check::submit)))
-            .route("/imports/{id}/commit", post().to(imports_check::commit))
-            .route("/imports/{id}/withdrawal", post().to(imports_check::withdraw))
-            .route("/imports/{id}/refused.csv", get().to(imports_refused::file))
-            // Budgets.
-            .service(resource("/budgets").route(get().to(budgets::list)).route(post().to(budgets_edit::create)))
-            .route("/budgets/new", get().to(budgets_edit::new))
-            .route("/budgets/{id}", get().to(budgets_detail::page))
-            .route("/budgets/{id}/edit", get().to(budgets_edit::edit))
-            .route("/budgets/{id}/versions", post().to(budgets_edit::keep))
-            .route("/budgets/{id}/activation/new", get().to(budgets_edit::activation))
-            .route("/budgets/{id}/activation", post().to(budgets_edit::activate))
-            .route("/budgets/{id}/closure/new", get().to(budgets_edit::closure))
-            .route("/budgets/{id}/closure", post().to(budgets_edit::close))
-            .route("/budgets/{id}/allocations/new", get().to(budgets_money::form::<Allocation>))
-            .route("/budgets/{id}/allocations/check", get().to(budgets_money::check::<Allocation>))
-            .route("/budgets/{id}/allocations", post().to(budgets_money::submit::<Allocation>))
-            .route("/budgets/{id}/adjustments/new", get().to(budgets_money::form::<Adjustment>))
-            .route("/budgets/{id}/adjustments/check", get().to(budgets_money::check::<Adjustment>))
-            .route("/budgets/{id}/adjustments", post().to(budgets_money::submit::<Adjustment>))
-            .route("/budgets/{id}/transfers/new", get().to(budgets_money::form::<Transfer>))
-            .route("/budgets/{id}/transfers/check", get().to(budgets_money::check::<Transfer>))
-            .route("/budgets/{id}/transfers", post().to(budgets_money::submit::<Transfer>))
-            .route("/budgets/{id}/reservations/new", get().to(budgets_money::form::<Reservation>))
-            .route("/budgets/{id}/reservations/check", get().to(budgets_money::check::<Reservation>))
-            .route("/budgets/{id}/reservations", post().to(budgets_money::submit::<Reservation>))
-            .route("/budgets/{id}/carry-overs/new", get().to(budgets_money::form::<CarryOver>))
-            .route("/budgets/{id}/carry-overs/check", get().to(budgets_money::check::<CarryOver>))
-            .route("/budgets/{id}/carry-overs", post().to(budgets_money::submit::<CarryOver>))
-            .route("/postings/{id}", get().to(postings::page))
-            .route("/postings/{id}/commitment/new", get().to(budgets_money::form::<Commitment>))
-            .route("/postings/{id}/commitment/check", get().to(budgets_money::check::<Commitment>))
-            .route("/postings/{id}/commitment", post().to(budgets_money::submit::<Commitment>))
-            .route("/postings/{id}/void/new", get().to(budgets_money::form::<Void>))
-            .route("/postings/{id}/void/check", get().to(budgets_money::check::<Void>))
-            .route("/postings/{id}/void", post().to(budgets_money::submit::<Void>))
-            .route("/postings/{id}/reversal/new", get().to(budgets_money::form::<Reversal>))
-            .route("/postings/{id}/reversal/check", get().to(budgets_money::check::<Reversal>))
-            .route("/postings/{id}/reversal", post().to(budgets_money::submit::<Reversal>))
+            .configure(open)
+            .configure(organisation)
+            .configure(records)
+            .configure(files)
+            .configure(money)
             // Last: whatever fits none of them.
             .default_service(web::to(frame::nothing_here)),
     );
+}
+
+/// What is open to everybody: signing in, the first set-up, health, assets.
+fn open(config: &mut ServiceConfig) {
+    config
+        .route("/a/{hash}/{file}", get().to(assets::serve))
+        .route("/signed-out.css", get().to(assets::signed_out))
+        .route("/healthz", get().to(health::alive))
+        .route("/readyz", get().to(health::ready))
+        .route("/metrics", get().to(health::metrics))
+        .service(resource("/sign-in").route(get().to(sign_in::page)).route(post().to(sign_in::submit)))
+        .route("/demo/sign-in", post().to(sign_in::demo))
+        .route("/sign-out", post().to(sign_in::out))
+        .route("/signed-out", get().to(sign_in::signed_out))
+        .service(resource("/password/{token}").route(get().to(password::page)).route(post().to(password::choose)))
+        .route("/password-chosen", get().to(password::chosen))
+        .service(resource("/setup/{token}").route(get().to(setup::organisation)).route(post().to(setup::save_organisation)))
+        .service(resource("/setup/{token}/currencies").route(get().to(setup::currencies)).route(post().to(setup::save_currencies)))
+        .service(resource("/setup/{token}/regions").route(get().to(setup::regions)).route(post().to(setup::save_regions)))
+        .service(resource("/setup/{token}/people").route(get().to(setup::people)).route(post().to(setup::finish)));
+}
+
+/// Overview, audit, people, regions, settings.
+fn organisation(config: &mut ServiceConfig) {
+    config
+        .route("/", get().to(overview::page))
+        .route("/setup-tasks/dismissal", post().to(settings_organisation::dismiss_tasks))
+        // Audit.
+        .route("/audit", get().to(audit::list))
+        .route("/audit/verifications", post().to(audit::verify))
+        .route("/audit/{id}", get().to(audit_event::event))
+        // People.
+        .service(resource("/people").route(get().to(people::list)).route(post().to(people_add::add)))
+        .route("/people/new", get().to(people_add::new))
+        .route("/people/{id}", get().to(people::detail))
+        .route("/people/{id}/grants", post().to(people::grant))
+        .route("/people/{id}/grants/{grant}/end", post().to(people::end_grant))
+        .route("/people/{id}/password-link", post().to(people_add::link))
+        .route("/people/{id}/reinstatement", post().to(people::reinstate))
+        .route("/people/{id}/suspension", post().to(people::suspend))
+        // Regions.
+        .service(resource("/regions").route(get().to(regions::list)).route(post().to(regions_edit::add)))
+        .route("/regions/new", get().to(regions_edit::new))
+        .service(resource("/regions/{id}").route(get().to(regions::detail)).route(post().to(regions_edit::save)))
+        .route("/regions/{id}/edit", get().to(regions_edit::edit))
+        .service(resource("/regions/{id}/move").route(get().to(regions_edit::ask_move)).route(post().to(regions_edit::do_move)))
+        .service(
+            resource("/regions/{id}/reinstatement")
+                .route(get().to(regions_edit::ask_reinstate))
+                .route(post().to(regions_edit::do_reinstate)),
+        )
+        .service(resource("/regions/{id}/retirement").route(get().to(regions_edit::ask_retire)).route(post().to(regions_edit::do_retire)))
+        // Settings.
+        .route("/settings", get().to(settings::you))
+        .route("/settings/about", get().to(settings::about))
+        .route("/settings/currencies", post().to(settings_organisation::add_currency))
+        .route("/settings/currencies/{code}/removal", post().to(settings_organisation::remove_currency))
+        .service(
+            resource("/settings/organisation").route(get().to(settings_organisation::page)).route(post().to(settings_organisation::save)),
+        )
+        .route("/settings/password", post().to(settings::change_password))
+        .route("/settings/preferences", post().to(settings::prefer))
+        .service(
+            resource("/settings/reason-codes")
+                .route(get().to(settings_organisation::reasons))
+                .route(post().to(settings_organisation::add_reason)),
+        )
+        .route("/settings/reason-codes/{code}", post().to(settings_organisation::change_reason))
+        .route("/settings/sources", post().to(settings_organisation::add_source))
+        .route("/settings/sources/{id}", post().to(settings_organisation::rename_source));
+}
+
+/// Search, exports and transactions.
+fn records(config: &mut ServiceConfig) {
+    config
+        .route("/search", get().to(search::search))
+        .service(resource("/exports").route(get().to(exports::list)).route(post().to(exports::create)))
+        .route("/exports/new", get().to(exports::new))
+        .route("/exports/{id}/file", get().to(exports::file))
+        // Transactions.
+        .route("/transactions", get().to(transactions::list))
+        .route("/transactions/{id}", get().to(transactions_detail::page))
+        .service(
+            resource("/transactions/{id}/assignment")
+                .route(get().to(transactions_assign::form))
+                .route(post().to(transactions_assign::assign)),
+        );
+}
+
+/// Imports.
+fn files(config: &mut ServiceConfig) {
+    config
+        .service(resource("/imports").route(get().to(imports::list)).route(post().to(imports::upload)))
+        .route("/imports/new", get().to(imports::new))
+        .route("/imports/{id}", get().to(imports::page))
+        .service(resource("/imports/{id}/columns").route(get().to(imports_columns::page)).route(post().to(imports_columns::submit)))
+        .service(resource("/imports/{id}/values").route(get().to(imports_values::page)).route(post().to(imports_values::submit)))
+        .service(resource("/imports/{id}/check").route(get().to(imports_check::page)).route(post().to(imports_check::submit)))
+        .route("/imports/{id}/commit", post().to(imports_check::commit))
+        .route("/imports/{id}/withdrawal", post().to(imports_check::withdraw))
+        .route("/imports/{id}/refused.csv", get().to(imports_refused::file));
+}
+
+/// Budgets and postings.
+fn money(config: &mut ServiceConfig) {
+    config
+        .service(resource("/budgets").route(get().to(budgets::list)).route(post().to(budgets_edit::create)))
+        .route("/budgets/new", get().to(budgets_edit::new))
+        .route("/budgets/{id}", get().to(budgets_detail::page))
+        .route("/budgets/{id}/edit", get().to(budgets_edit::edit))
+        .route("/budgets/{id}/versions", post().to(budgets_edit::keep))
+        .route("/budgets/{id}/activation/new", get().to(budgets_edit::activation))
+        .route("/budgets/{id}/activation", post().to(budgets_edit::activate))
+        .route("/budgets/{id}/closure/new", get().to(budgets_edit::closure))
+        .route("/budgets/{id}/closure", post().to(budgets_edit::close))
+        .route("/budgets/{id}/allocations/new", get().to(budgets_money::form::<Allocation>))
+        .route("/budgets/{id}/allocations/check", get().to(budgets_money::check::<Allocation>))
+        .route("/budgets/{id}/allocations", post().to(budgets_money::submit::<Allocation>))
+        .route("/budgets/{id}/adjustments/new", get().to(budgets_money::form::<Adjustment>))
+        .route("/budgets/{id}/adjustments/check", get().to(budgets_money::check::<Adjustment>))
+        .route("/budgets/{id}/adjustments", post().to(budgets_money::submit::<Adjustment>))
+        .route("/budgets/{id}/transfers/new", get().to(budgets_money::form::<Transfer>))
+        .route("/budgets/{id}/transfers/check", get().to(budgets_money::check::<Transfer>))
+        .route("/budgets/{id}/transfers", post().to(budgets_money::submit::<Transfer>))
+        .route("/budgets/{id}/reservations/new", get().to(budgets_money::form::<Reservation>))
+        .route("/budgets/{id}/reservations/check", get().to(budgets_money::check::<Reservation>))
+        .route("/budgets/{id}/reservations", post().to(budgets_money::submit::<Reservation>))
+        .route("/budgets/{id}/carry-overs/new", get().to(budgets_money::form::<CarryOver>))
+        .route("/budgets/{id}/carry-overs/check", get().to(budgets_money::check::<CarryOver>))
+        .route("/budgets/{id}/carry-overs", post().to(budgets_money::submit::<CarryOver>))
+        .route("/postings/{id}", get().to(postings::page))
+        .route("/postings/{id}/commitment/new", get().to(budgets_money::form::<Commitment>))
+        .route("/postings/{id}/commitment/check", get().to(budgets_money::check::<Commitment>))
+        .route("/postings/{id}/commitment", post().to(budgets_money::submit::<Commitment>))
+        .route("/postings/{id}/void/new", get().to(budgets_money::form::<Void>))
+        .route("/postings/{id}/void/check", get().to(budgets_money::check::<Void>))
+        .route("/postings/{id}/void", post().to(budgets_money::submit::<Void>))
+        .route("/postings/{id}/reversal/new", get().to(budgets_money::form::<Reversal>))
+        .route("/postings/{id}/reversal/check", get().to(budgets_money::check::<Reversal>))
+        .route("/postings/{id}/reversal", post().to(budgets_money::submit::<Reversal>));
 }

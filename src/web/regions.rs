@@ -16,6 +16,7 @@ use crate::domain::budget::Figures;
 use crate::domain::currency::Currency;
 use crate::domain::money;
 use crate::domain::refusal::Refusal;
+use crate::domain::time::Day;
 use crate::store::ledger::BudgetRow;
 use crate::store::people;
 use crate::store::regions::{self, Region};
@@ -179,9 +180,8 @@ pub async fn detail(
     let people_scope = who.scope(Permission::PeopleRead).narrowed(&[&above[..], &[id]].concat());
     let holders = holders(&mut read, &people_scope).await?;
     let zone = choices::zone(&mut read).await?;
-    let title = region.name.clone();
     let page = DetailPage {
-        shell: Shell::new(&req, &portal, &who, title),
+        shell: Shell::new(&req, &portal, &who, region.name.clone()),
         fiscal: month_name(region.fiscal_start_month),
         currency_name: region.currency().map_or("", Currency::name),
         created: region.created_at.day(zone).words(),
@@ -213,9 +213,9 @@ async fn holders(read: &mut crate::store::db::Read, scope: &Scope) -> Result<Vec
             name: names.get(&grant.person_id).cloned().unwrap_or_default(),
             role: grant.role_label().to_owned(),
             place: grant.region_name.clone(),
-            until: grant.ends_on.map(|day| day.words()).unwrap_or_default(),
+            until: grant.ends_on.map(Day::words).unwrap_or_default(),
         })
         .collect();
-    holders.sort_by(|a, b| a.name.to_lowercase().cmp(&b.name.to_lowercase()));
+    holders.sort_by_cached_key(|holder| holder.name.to_lowercase());
     Ok(holders)
 }

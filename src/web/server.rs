@@ -87,11 +87,14 @@ impl Bound {
             let _ = tokio::time::timeout(DRAIN_WITHIN, drained).await;
             handle.stop(true).await;
         };
-        tokio::select! {
-            () = gracefully => {}
-            () = at_once => handle.stop(false).await,
-        }
-        let cut_off = portal.running();
+        let cut_off = tokio::select! {
+            () = gracefully => 0,
+            () = at_once => {
+                let cut_off = portal.running();
+                handle.stop(false).await;
+                cut_off
+            }
+        };
         running.await.map_err(std::io::Error::other)??;
         Ok(cut_off)
     }

@@ -16,7 +16,6 @@ use crate::actions::audit::{Noted, Verdict, hex};
 use crate::actions::passwords::SHORTEST;
 use crate::actions::settings as act;
 use crate::domain::access::Permission;
-use crate::store::db::Engine;
 use crate::store::failure::Failure;
 use crate::store::{audit_log, settings};
 
@@ -173,10 +172,7 @@ pub async fn about(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<Sig
         shell: Shell::new(&req, &portal, &who, "About"),
         tabs: tabs(who.access.has_everywhere(Permission::SettingsManage), "/settings/about"),
         version: env!("CARGO_PKG_VERSION"),
-        engine: match portal.store.engine() {
-            Engine::Sqlite => "SQLite, in a file beside the program",
-            Engine::Postgres => "PostgreSQL",
-        },
+        engine: portal.store.engine().label(),
         zone: zone.name().to_owned(),
         head: head.map(|head| (head.seq, hex(&head.chain))),
         verdict: verdict.map(|noted| verdict_words(&noted, zone)),

@@ -129,12 +129,7 @@ pub fn status_label(column: Column, code: &str) -> String {
 fn shown(column: Column, cell: &Cell, line: &Line, known: &Known) -> Shown {
     let text = |text: String| Shown { text, ..Shown::default() };
     let number = |text: String| Shown { text, class: "num", ..Shown::default() };
-    let name = |prefix: &str, path: &str| {
-        let Some(id) = cell.id() else { return Shown::default() };
-        let text = known.names.get(&id).cloned().unwrap_or_default();
-        let href = format!("{path}{prefix}_{}", crate::domain::id::encode(id.as_u128()));
-        Shown { text, href, ..Shown::default() }
-    };
+    let name = || text(cell.id().and_then(|id| known.names.get(&id)).cloned().unwrap_or_default());
     let digits = Currency::parse(&line.currency);
     match column.kind() {
         Kind::Text if column == Column::ExternalId => {
@@ -168,9 +163,7 @@ fn shown(column: Column, cell: &Cell, line: &Line, known: &Known) -> Shown {
             Shown { href: format!("/transactions/{id}"), text: id, ..Shown::default() }
         }
         Kind::Id(prefix) => text(cell.id().map(|id| format!("{prefix}_{}", crate::domain::id::encode(id.as_u128()))).unwrap_or_default()),
-        Kind::RegionName => name("reg", "/regions/"),
-        Kind::BudgetName => name("bud", "/budgets/"),
-        Kind::SourceName => Shown { href: String::new(), ..name("src", "") },
+        Kind::RegionName | Kind::BudgetName | Kind::SourceName => name(),
     }
 }
 

@@ -3,28 +3,26 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
-use serde::Deserialize;
 
 use super::Portal;
-use super::error::{WebError, status_of};
-use super::form::{Errors, Posted, encoded};
-use super::guard::{Allowed, AssignTransactions, ReadTransactions, Signed};
-use super::page::{Shell, see_other};
+use super::error::WebError;
+use super::form::encoded;
+use super::guard::{Allowed, ReadTransactions};
+use super::page::Shell;
 use super::transactions::{status_label, tone};
 use super::transactions_known::Known;
 use super::transactions_timeline::{self as timeline, Moment};
-use crate::actions::transactions::{self, Assignment, Effect, Preview};
 use crate::domain::access::{Permission, Scope};
 use crate::domain::currency::Currency;
-use crate::domain::id::{BudgetId, TransactionId};
+use crate::domain::id::TransactionId;
 use crate::domain::list_query::Column;
 use crate::domain::money;
 use crate::domain::refusal::Refusal;
-use crate::domain::time::Instant;
+use crate::domain::time::{Day, Instant};
 use crate::store::db::Read;
-use crate::store::failure::{DbError, Failure};
+use crate::store::failure::DbError;
 use crate::store::transaction_detail::{self, TransactionRow};
-use crate::store::{audit_log, ledger, recipients};
+use crate::store::{audit_log, recipients};
 
 /// One fact: its name, its words, where it leads (empty for nowhere).
 pub struct Fact {
@@ -60,14 +58,15 @@ struct DetailPage {
 }
 
 /// Everything a page about one transaction reads.
-struct Seen {
-    row: TransactionRow,
-    currency: Currency,
-    known: std::sync::Arc<Known>,
-    scope: Scope,
+pub(super) struct Seen {
+    pub(super) row: TransactionRow,
+    pub(super) currency: Currency,
+    pub(super) known: std::sync::Arc<Known>,
+    pub(super) scope: Scope,
 }
 
-async fn seen(portal: &Portal, scope: Scope, id: &str) -> Result<(Read, Seen), WebError> {
+/// Reads it within the scope.
+pub(super) async fn seen(portal: &Portal, scope: Scope, id: &str) -> Result<(Read, Seen), WebError> {
     let id = TransactionId::parse(id).ok_or(Refusal::NotFound)?;
     let mut read = portal.store.read().await?;
     let row = transaction_detail::find(&mut read, &scope, id).await?.ok_or(Refusal::NotFound)?;
@@ -97,7 +96,7 @@ impl Seen {
         fact(label, at.map(|at| at.local(self.known.zone())).unwrap_or_default())
     }
 
-    fn named(&self, id: uuid::Uuid) -> String {
+    pub(super) fn named(&self, id: uuid::Uuid) -> String {
         self.known.names.get(&id).cloned().unwrap_or_default()
     }
 
@@ -159,7 +158,7 @@ impl Seen {
             self.amount("Discount", row.discount),
             self.amount("Remaining balance", row.remaining_balance),
             maybe("Rate", row.fx_rate.as_deref()),
-            fact("Rate date", row.fx_date.map(|day| day.words()).unwrap_or_default()),
+            fact("Rate date", row.fx_date.map(Day::words).unwrap_or_default()),
             maybe("Base amount", base.as_deref()),
         ]
     }
@@ -226,180 +225,4 @@ pub async fn page(
         audit: if who.access.may(Permission::AuditRead, row.region_id) { format!("/audit?object={}", row.id) } else { String::new() },
     };
     page.shell.answer(StatusCode::OK, &page)
-}
-
-/// A budget before and after, in words.
-struct Balance {
-    name: String,
-    before: String,
-    after: String,
-}
-
-#[derive(Template)]
-#[template(path = "transactions/assignment.html")]
-struct AssignmentPage {
-    shell: Shell,
-    crumbs: Vec<(String, String)>,
-    errors: Errors,
-    id: String,
-    title: String,
-    amount: String,
-    currency: String,
-    now: String,
-    budgets: Vec<(String, String)>,
-    chosen: String,
-    key: String,
-    version: i64,
-    /// The balances, once a budget was chosen that it can go to.
-    check: Vec<Balance>,
-}
-
-/// What the address of the form may carry: the budget that was chosen.
-#[derive(Deserialize)]
-pub struct Choice {
-    #[serde(default)]
-    budget: String,
-}
-
-/// What the confirmation sends.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Confirmed {
-    key: String,
-    version: i64,
-    budget: String,
-}
-
-/// The budgets it could go to: of its region and currency, active, not its own.
-fn choices(seen: &Seen) -> Vec<(String, String)> {
-    let fits = |budget: &&super::transactions_known::BudgetChoice| {
-        budget.region == seen.row.region_id
-            && budget.currency == seen.row.currency_code
-            && budget.status == "active"
-            && Some(budget.id) != seen.row.budget_id
-    };
-    seen.known.budgets.iter().filter(fits).map(|budget| (budget.id.to_string(), budget.name.clone())).collect()
-}
-
-async fn preview(read: &mut Read, seen: &Seen, chosen: BudgetId) -> Result<Preview, Failure> {
-    let new = ledger::find(read, &seen.scope, chosen).await?.ok_or(Refusal::Invalid("budget", "Choose a budget".to_owned()))?.budget()?;
-    let old = match seen.row.budget_id {
-        Some(id) => match ledger::find(read, &seen.scope, id).await? {
-            Some(old) => Some(old.budget()?),
-            None => None,
-        },
-        None => None,
-    };
-    transactions::preview(read, &seen.row, old, new).await
-}
-
-fn balances(preview: Preview) -> Vec<Balance> {
-    let balance = |effect: Effect| Balance {
-        before: money::grouped(effect.budget.figures.available(), effect.budget.currency),
-        after: money::grouped(effect.after.available(), effect.budget.currency),
-        name: effect.budget.name,
-    };
-    preview.from.into_iter().chain([preview.to]).map(balance).collect()
-}
-
-struct Form {
-    chosen: String,
-    key: String,
-    version: i64,
-    errors: Errors,
-    status: StatusCode,
-}
-
-async fn show(
-    req: &HttpRequest,
-    portal: &Portal,
-    who: &Signed,
-    mut read: Read,
-    seen: Seen,
-    mut form: Form,
-) -> Result<HttpResponse, WebError> {
-    let mut check = Vec::new();
-    if form.errors.is_empty() && !form.chosen.is_empty() {
-        let previewed = match BudgetId::parse(&form.chosen) {
-            Some(chosen) => preview(&mut read, &seen, chosen).await,
-            None => Err(Refusal::Invalid("budget", "Choose a budget".to_owned()).into()),
-        };
-        match previewed {
-            Ok(preview) => check = balances(preview),
-            Err(Failure::Refused(refusal)) => {
-                form.status = status_of(&refusal);
-                form.errors = Errors::of(&refusal);
-            }
-            Err(failure) => return Err(failure.into()),
-        }
-    }
-    drop(read);
-    let row = &seen.row;
-    let title = if row.budget_id.is_some() { "Move to another budget" } else { "Assign to a budget" };
-    let now = row.budget_id.map(|id| seen.named(id.0)).unwrap_or_default();
-    let page = AssignmentPage {
-        shell: Shell::new(req, portal, who, title).with_errors(!form.errors.is_empty()),
-        crumbs: vec![("/transactions".to_owned(), "Transactions".to_owned()), (format!("/transactions/{}", row.id), row.title())],
-        errors: form.errors,
-        id: row.id.to_string(),
-        title: title.to_owned(),
-        amount: money::grouped(row.amount_issued, seen.currency),
-        currency: row.currency_code.clone(),
-        now: if now.is_empty() { "No budget".to_owned() } else { now },
-        budgets: choices(&seen),
-        chosen: form.chosen,
-        key: form.key,
-        version: form.version,
-        check,
-    };
-    page.shell.answer(form.status, &page)
-}
-
-/// `GET /transactions/{id}/assignment`: the form, and with a budget in the address the check.
-pub async fn form(
-    req: HttpRequest,
-    portal: web::Data<Portal>,
-    who: Allowed<AssignTransactions>,
-    path: web::Path<String>,
-    choice: web::Query<Choice>,
-) -> Result<HttpResponse, WebError> {
-    let (read, seen) = seen(&portal, who.scope(Permission::TransactionsRead), &path).await?;
-    if !who.may(Permission::TransactionsAssign, seen.row.region_id) {
-        return Err(Refusal::Forbidden(Permission::TransactionsAssign).into());
-    }
-    let (key, version) = (portal.store.random.token(16), seen.row.version);
-    let chosen = choice.into_inner().budget;
-    show(&req, &portal, &who, read, seen, Form { chosen, key, version, errors: Errors::none(), status: StatusCode::OK }).await
-}
-
-/// `POST /transactions/{id}/assignment`.
-pub async fn assign(
-    req: HttpRequest,
-    portal: web::Data<Portal>,
-    who: Allowed<AssignTransactions>,
-    path: web::Path<String>,
-    Posted(sent): Posted<Confirmed>,
-) -> Result<HttpResponse, WebError> {
-    let transaction = TransactionId::parse(&path).ok_or(Refusal::NotFound)?;
-    let done = match BudgetId::parse(&sent.budget) {
-        Some(budget) => {
-            let wanted = Assignment { transaction, version: sent.version, budget };
-            transactions::assign(&portal.store, who.actor.clone(), &sent.key, wanted).await
-        }
-        None => Err(Refusal::Invalid("budget", "Choose a budget".to_owned()).into()),
-    };
-    match done {
-        Ok(_) => {
-            Ok(see_other(&portal, &format!("/transactions/{transaction}"), Some(("ok", "The transaction has its new budget.".to_owned()))))
-        }
-        Err(Failure::Refused(refusal @ (Refusal::NotFound | Refusal::Forbidden(_)))) => Err(refusal.into()),
-        Err(Failure::Refused(refusal)) => {
-            let (read, seen) = seen(&portal, who.scope(Permission::TransactionsRead), &path).await?;
-            let (errors, status) = (Errors::of(&refusal), status_of(&refusal));
-            // What it is now is shown, and what is decided next is about that.
-            let (key, version) = (portal.store.random.token(16), seen.row.version);
-            show(&req, &portal, &who, read, seen, Form { chosen: sent.budget, key, version, errors, status }).await
-        }
-        Err(failure) => Err(failure.into()),
-    }
 }

@@ -2,6 +2,7 @@
 
 use super::transactions_known::Known;
 use crate::domain::list_query::{Column, DateField, Filter, ListQuery, Period, Preset, Value};
+use crate::domain::time::Day;
 
 /// Several of many: (value, label, chosen).
 pub struct Multi {
@@ -117,7 +118,7 @@ impl FilterBar {
         });
         let typed: Vec<Typed> = typed.collect();
         let (from, to) = if let Period::Between(from, to) = query.period { (from, to) } else { (None, None) };
-        let day = |day: Option<crate::domain::time::Day>| day.map(|day| day.iso()).unwrap_or_default();
+        let day = |day: Option<Day>| day.map(Day::iso).unwrap_or_default();
         let number = |bound: Option<rust_decimal::Decimal>| bound.map(|bound| bound.to_string()).unwrap_or_default();
         let more_open = more.iter().any(|multi| multi.options.iter().any(|option| option.2))
             || typed.iter().any(|typed| typed.values.len() > 1)

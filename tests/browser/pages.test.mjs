@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import { axe } from './lib/axe.mjs';
 import { people, withPage } from './lib/browser.mjs';
 import { noSidewaysScroll, picture, weigh } from './lib/look.mjs';
-import { open, PAGES, PUBLIC_PAGES } from './lib/pages.mjs';
+import { MORE_PAGES, open, PAGES, PUBLIC_PAGES } from './lib/pages.mjs';
 import { ENGINES, portal } from './lib/portal.mjs';
 
 const MODES = [
@@ -15,7 +15,8 @@ const MODES = [
 ];
 /** WCAG 1.4.10: what a person sees who enlarges a 1280 px window four times. */
 const NARROWEST = { width: 320 };
-const TIMEOUT_MS = 240_000;
+const ALL_PAGES = [...PAGES, ...MORE_PAGES];
+const TIMEOUT_MS = 480_000;
 
 const sayMode = ({ width, dark }) => `${width} px, ${dark ? 'dark' : 'light'}`;
 
@@ -28,8 +29,10 @@ for (const engine of ENGINES) {
       it(`are sound for the first person of the demo (${sayMode(mode)})`, async () => {
         const running = await portal(engine);
         const [person] = await people(running);
-        const seen = await lookAs(running, person, mode, engine === 'sqlite');
-        assert.equal(seen, PAGES.length, 'the first person of the demo sees an object of every kind');
+        // The pages are made of the same figures on either engine: forms are looked at on one of them.
+        const pages = engine === 'sqlite' ? ALL_PAGES : PAGES;
+        const seen = await lookAs(running, person, mode, pages, engine === 'sqlite');
+        assert.equal(seen, pages.length, 'the first person of the demo sees an object of every kind');
       });
     }
 
@@ -37,7 +40,7 @@ for (const engine of ENGINES) {
     it('are sound for the other people of the demo', async () => {
       const running = await portal(engine);
       for (const person of (await people(running)).slice(1, 5)) {
-        for (const mode of engine === 'sqlite' ? [MODES[0], MODES[3]] : [MODES[0]]) await lookAs(running, person, mode, false);
+        for (const mode of engine === 'sqlite' ? [MODES[0], MODES[3]] : [MODES[0]]) await lookAs(running, person, mode, PAGES, false);
       }
     });
 
@@ -45,7 +48,7 @@ for (const engine of ENGINES) {
       const running = await portal(engine);
       const [person] = await people(running);
       await withPage(running, { ...NARROWEST, person }, async (page) => {
-        for (const entry of PAGES) if (await open(page, entry)) await noSidewaysScroll(page, `${entry.name} at 320 px`);
+        for (const entry of ALL_PAGES) if (await open(page, entry)) await noSidewaysScroll(page, `${entry.name} at 320 px`);
       });
     });
 
@@ -53,7 +56,7 @@ for (const engine of ENGINES) {
       const running = await portal(engine);
       const [person] = await people(running);
       await withPage(running, { js: false, person }, async (page) => {
-        for (const entry of PAGES) {
+        for (const entry of ALL_PAGES) {
           await open(page, entry);
           assert.equal(await page.locator('main h1').count(), 1, `${entry.name} has one heading of the first level`);
         }
@@ -62,10 +65,10 @@ for (const engine of ENGINES) {
   });
 }
 
-async function lookAs(running, person, mode, keep) {
+async function lookAs(running, person, mode, pages, keep) {
   let seen = 0;
   await withPage(running, { ...mode, person }, async (page) => {
-    seen = await look(page, PAGES, mode, keep);
+    seen = await look(page, pages, mode, keep);
   });
   return seen;
 }

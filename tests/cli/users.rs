@@ -41,6 +41,10 @@ fn people_are_added_listed_suspended_and_reset() {
     assert_eq!((with_file.code, with_file.out.as_str()), (0, "bo@example.com can sign in\n"), "{with_file:?}");
     assert!(at(&["list"]).out.contains("bo@example.com   Bo Lund   active"));
 
+    let early = at(&["suspend", "bo@example.com"]);
+    assert!(early.code == 4 && early.err.contains("one active administrator"), "nobody else could let him in again: {early:?}");
+    let eva = at(&["create", "eva@example.com", "--name", "Eva Roth", "--role", "administrator", "--password-file", "word"]);
+    assert_eq!(eva.code, 0, "{eva:?}");
     let suspended = at(&["suspend", "BO@example.com"]);
     assert_eq!(suspended.out, "bo@example.com is suspended, and signed out everywhere\n");
     assert!(at(&["list"]).out.contains("suspended  Auditor in Northwind"));

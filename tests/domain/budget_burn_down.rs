@@ -31,7 +31,7 @@ fn a_known_year_gives_known_figures() {
     assert_eq!(series.months.len(), 12);
     assert_eq!(series.actual, [1_100, 1_100, 900]);
     assert_eq!(series.plan.last(), Some(&0));
-    assert_eq!(series.plan.first(), Some(&(1_200 - 1_200 * 31 / 365 - 1)));
+    assert_eq!(series.plan.first(), Some(&(1_200 - 1_200 * 31 / 365)));
     // 300 in 90 days: 30 days later 100 less.
     assert_eq!(series.forecast.len(), 9);
     assert_eq!(series.forecast.first(), Some(&800));

@@ -13,11 +13,11 @@ fn long_files_stay_linear() {
     for line in 0..20_000i64 {
         for cell in 0..16 {
             if line == 0 {
-                row.code("head")
+                row.code("head");
             } else if cell % 5 == 0 {
-                row.text("a \"quoted\", text")
+                row.text("a \"quoted\", text");
             } else {
-                row.integer(line * cell)
+                row.integer(line * cell);
             }
         }
         row.end();

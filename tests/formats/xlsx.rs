@@ -124,7 +124,7 @@ fn a_quarter_of_a_gigabyte_in_one_cell() {
 
 #[test]
 fn a_stated_number_of_texts_reserves_nothing() {
-    for stated in [r#"uniqueCount="99999999999""#, r#"uniqueCount   =  '99999999999'"#, r#"a="<si>" uniqueCount="18446744073709551615""#] {
+    for stated in [r#"uniqueCount="99999999999""#, r"uniqueCount   =  '99999999999'", r#"a="<si>" uniqueCount="18446744073709551615""#] {
         let strings = format!(r#"<?xml version="1.0"?><sst {stated}><si><t>a</t></si></sst>"#);
         assert_eq!(refused(&book(&header(), &[("xl/sharedStrings.xml", &strings)]), "a.xlsx"), "file_unpacks_too_large", "{stated}");
     }

@@ -53,7 +53,9 @@ on_both_engines! {
             North,North one,C9,1.00\n\
             ,,,,,,\n\
             Global,North one,C10,1.00,Ann,2026-05-01,\n";
-        let (_, report) = checked(&company, "Finn Finance", rows.as_bytes(), small(), Some(meanings(&company))).await;
+        let mut all = meanings(&company);
+        all.regions.insert("Global".to_owned(), Some(company.regions["Global"]));
+        let (_, report) = checked(&company, "Finn Finance", rows.as_bytes(), small(), Some(all)).await;
         let codes: Vec<(&str, i64)> = report.refused.iter().map(|(code, kind)| (code.as_str(), kind.first[0].0)).collect();
         let expected = [
             ("amount_missing", 9),

@@ -75,7 +75,7 @@ fn small() -> Columns {
 /// Rules for regions and budgets by their own names.
 fn meanings(company: &Company) -> Meanings {
     Meanings {
-        regions: company.regions.iter().filter(|(name, _)| *name != "South").map(|(name, id)| (name.clone(), Some(*id))).collect(),
+        regions: company.regions.iter().filter(|(name, _)| *name == "North").map(|(name, id)| (name.clone(), Some(*id))).collect(),
         budgets: company.budgets.iter().filter(|(name, _)| name.starts_with("North")).map(|(name, id)| (name.clone(), Some(*id))).collect(),
         ..Meanings::default()
     }

@@ -1,5 +1,6 @@
 //! The store, on both engines.
 
-mod budgets;
 mod audit;
+mod budgets;
+mod transactions;
 mod writer;

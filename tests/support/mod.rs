@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod database;
+pub mod rewards;
 
 use database::{TestDb, on_both_engines};
 use sqlx::{Connection, PgConnection};

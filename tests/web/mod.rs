@@ -1,6 +1,8 @@
 //! The portal over HTTP, on both engines.
 
-mod budgets;
 mod admin;
+mod budgets;
+mod imports;
 mod setup;
 mod sign_in;
+mod transactions;

@@ -310,8 +310,8 @@ async fn chunk(tx: &mut WriteTx<'_>, lines: &[Line], no: i64, source: SourceId) 
         let sum = sums.entry(RollupKey::of(draft, now)).or_default();
         *sum = (sum.0 + 1, sum.1 + draft.amount_issued);
         let id = TransactionId(tx.new_id());
-        let row_key = draft.external_id.as_deref().unwrap_or_default().as_bytes().to_vec();
-        rows.push(NewTransaction { id, recipient: Some(*recipient), source, row_key, content_hash: vec![0; 16], import_no: no, draft });
+        let (row_key, content_hash) = (draft.row_key(0).into_bytes(), draft.content_hash().to_vec());
+        rows.push(NewTransaction { id, recipient: Some(*recipient), source, row_key, content_hash, import_no: no, draft });
     }
     transactions::insert(tx, &rows).await?;
     transactions::add_to_rollup(tx, no, &sums).await?;

@@ -1,8 +1,8 @@
 //! Changes of rows that were there before, after the new rows are published.
 //!
-//! They are written in small commands of their own, because a file may change a million rows and nobody else may wait for that. A change is complete
-//! in itself: the row, its count and sum, and what its budgets got back and paid. If the work stops in the middle it goes on from the start of the
-//! file: what is written already is unchanged by then.
+//! They are written in small commands of their own, because a file may change a million rows and nobody else may wait for that. A change
+//! is complete in itself: the row, its count and sum, and what its budgets got back and paid. If the work stops in the middle it goes on
+//! from the start of the file: what is written already is unchanged by then.
 
 use std::sync::Arc;
 
@@ -129,8 +129,8 @@ async fn one(tx: &mut WriteTx<'_>, plan: &Plan, changed: &Changed, import: Impor
     Ok(())
 }
 
-/// Whom the row names afterwards, and whether she is called otherwise now. A row that moves to another region takes its recipient along as one of
-/// that region.
+/// Whom the row names afterwards, and whether she is called otherwise now. A row that moves to another region takes its recipient along
+/// as one of that region.
 async fn recipient(tx: &mut WriteTx<'_>, row: &TransactionRow, draft: &Draft<'_>) -> Result<(Option<RecipientId>, bool), Failure> {
     let mut wanted = named(draft);
     if wanted.is_none()
@@ -151,7 +151,13 @@ async fn recipient(tx: &mut WriteTx<'_>, row: &TransactionRow, draft: &Draft<'_>
 }
 
 /// Gives the old budget back what it was counted with and counts the new one, where budget or amount change. Both are facts.
-async fn money(tx: &mut WriteTx<'_>, row: &TransactionRow, draft: &Draft<'_>, budget: Option<BudgetId>, import: ImportId) -> Result<Vec<String>, Failure> {
+async fn money(
+    tx: &mut WriteTx<'_>,
+    row: &TransactionRow,
+    draft: &Draft<'_>,
+    budget: Option<BudgetId>,
+    import: ImportId,
+) -> Result<Vec<String>, Failure> {
     let mut made = Vec::new();
     if (row.budget_id, row.amount_issued) == (budget, draft.amount_issued) {
         return Ok(made);
@@ -174,9 +180,10 @@ async fn money(tx: &mut WriteTx<'_>, row: &TransactionRow, draft: &Draft<'_>, bu
     let amount = draft.amount_issued.checked_abs().ok_or(Refusal::Overflow)?;
     if let Some(new) = budget.filter(|_| amount > 0) {
         let new = ledger::get(tx, new).await?;
-        let (kind, from, to) = match draft.amount_issued < 0 {
-            true => (PostingKind::Refund, Account::Spent, Account::Available),
-            false => (PostingKind::Spend, Account::Available, Account::Spent),
+        let (kind, from, to) = if draft.amount_issued < 0 {
+            (PostingKind::Refund, Account::Spent, Account::Available)
+        } else {
+            (PostingKind::Spend, Account::Available, Account::Spent)
         };
         let (source, destination) = (End::of(from, &new), End::of(to, &new));
         let movement = Movement { kind, counted: kind, source, destination, amount, currency: new.currency };
@@ -193,7 +200,9 @@ fn key_after(row: &TransactionRow, draft: &Draft<'_>, budget: Option<BudgetId>, 
     for set in sets {
         match (set.column, &set.is) {
             ("issued_at", Arg::Int(Some(at))) => key.month = Day(at.div_euclid(86_400_000_000)).month_start(),
-            ("order_status", Arg::Text(Some(code))) => key.order_status = OrderStatus::parse(code).map_or(key.order_status, OrderStatus::code),
+            ("order_status", Arg::Text(Some(code))) => {
+                key.order_status = OrderStatus::parse(code).map_or(key.order_status, OrderStatus::code);
+            }
             ("delivery_status", Arg::Text(Some(code))) => {
                 key.delivery_status = DeliveryStatus::parse(code).map_or(key.delivery_status, DeliveryStatus::code);
             }

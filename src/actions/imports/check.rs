@@ -53,7 +53,12 @@ pub async fn perform(store: &Store, run: &mut Run) -> Result<(), Stop> {
 
 /// The pass. With `keep` refused rows and progress are written; without it nothing is. `heard` is told the bytes read, their
 /// total, and the rows refused since.
-pub(super) async fn pass_over(store: &Store, run: &mut Run, keep: bool, mut heard: impl FnMut(u64, u64, &[RefusedRow]) + Send) -> Result<Report, Stop> {
+pub(super) async fn pass_over(
+    store: &Store,
+    run: &mut Run,
+    keep: bool,
+    mut heard: impl FnMut(u64, u64, &[RefusedRow]) + Send,
+) -> Result<Report, Stop> {
     if keep {
         end::forget_refusals(store, run).await?;
     }

@@ -22,12 +22,12 @@ use crate::domain::refusal::Refusal;
 use crate::domain::time::Day;
 use crate::store::Store;
 use crate::store::failure::{DbError, Failure};
+use crate::store::import_rows;
 use crate::store::imports::{self, Change, NewImport, RefusedRow};
 use crate::store::ledger::{self, Details};
 use crate::store::recipients::{self, Named};
 use crate::store::transactions::{self, NewTransaction, RollupKey};
 use crate::store::writer::{Intent, WriteTx};
-use crate::store::import_rows;
 
 /// How often a chunk is written again after somebody else wrote the same recipient or row first.
 const CHUNK_TRIES: u32 = 3;
@@ -190,7 +190,8 @@ async fn write(store: &Store, run: &mut Run, sorted: Sorted, remembered: &mut Re
 
 async fn insert(tx: &mut WriteTx<'_>, part: &Batch, no: i64, source: SourceId) -> Result<Vec<RecipientId>, DbError> {
     let now = tx.now;
-    let missing: Vec<Named> = part.named.iter().zip(&part.known).filter(|(_, known)| known.is_none()).map(|(named, _)| named.clone()).collect();
+    let missing: Vec<Named> =
+        part.named.iter().zip(&part.known).filter(|(_, known)| known.is_none()).map(|(named, _)| named.clone()).collect();
     let mut found = recipients::find_or_insert(tx, &missing).await?.into_iter();
     let ids: Vec<_> = part.known.iter().filter_map(|known| known.or_else(|| found.next())).collect();
     let mut sums: BTreeMap<RollupKey, (i64, i64)> = BTreeMap::new();
@@ -252,9 +253,10 @@ async fn publish(store: &Store, run: &mut Run, tally: Tally, mut setup: Setup) -
 
 async fn spend(tx: &mut WriteTx<'_>, import: ImportId, budget: BudgetId, back: bool, cost: Cost) -> Result<(), Failure> {
     let budget = ledger::get(tx, budget).await?;
-    let (kind, from, to) = match back {
-        true => (PostingKind::Refund, Account::Spent, Account::Available),
-        false => (PostingKind::Spend, Account::Available, Account::Spent),
+    let (kind, from, to) = if back {
+        (PostingKind::Refund, Account::Spent, Account::Available)
+    } else {
+        (PostingKind::Spend, Account::Available, Account::Spent)
     };
     let (source, destination) = (End::of(from, &budget), End::of(to, &budget));
     let movement = Movement { kind, counted: kind, source, destination, amount: cost.amount, currency: budget.currency };

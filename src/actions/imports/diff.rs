@@ -42,8 +42,8 @@ impl Compare<'_> {
         }
     }
 
-    fn text(&mut self, field: Field, column: &'static str, was: &Option<String>, is: &Option<std::borrow::Cow<'_, str>>) {
-        self.mapped(field, column, was.clone(), is.as_ref().map(|text| text.to_string()));
+    fn text(&mut self, field: Field, column: &'static str, was: Option<&String>, is: Option<&std::borrow::Cow<'_, str>>) {
+        self.mapped(field, column, was.cloned(), is.map(ToString::to_string));
     }
 }
 
@@ -61,8 +61,8 @@ pub(super) fn between(row: &TransactionRow, draft: &Draft<'_>, mapping: &Prepare
     compare.sets
 }
 
-/// Under which budget the transaction stands afterwards. A budget that somebody assigned by hand stays where no column of the file says otherwise;
-/// one of another region or currency cannot.
+/// Under which budget the transaction stands afterwards. A budget that somebody assigned by hand stays where no column of the file says
+/// otherwise; one of another region or currency cannot.
 pub(super) fn budget_after(row: &TransactionRow, draft: &Draft<'_>, mapping: &PreparedMapping) -> Option<BudgetId> {
     let cannot_stay = row.region_id != draft.region || row.currency_code != draft.currency.code();
     let told = draft.budget.is_some() && (mapping.column(Field::Budget).is_some() || row.budget_id.is_none());
@@ -70,16 +70,16 @@ pub(super) fn budget_after(row: &TransactionRow, draft: &Draft<'_>, mapping: &Pr
 }
 
 fn texts(compare: &mut Compare<'_>, row: &TransactionRow, draft: &Draft<'_>) {
-    compare.text(Field::ExternalId, "external_id", &row.external_id, &draft.external_id);
-    compare.text(Field::OrderId, "order_id", &row.order_id, &draft.order_id);
-    compare.text(Field::BatchId, "batch_id", &row.batch_id, &draft.batch_id);
-    compare.text(Field::PoNumber, "po_number", &row.po_number, &draft.po_number);
-    compare.text(Field::Campaign, "campaign", &row.campaign, &draft.campaign);
-    compare.text(Field::CostCenter, "cost_center", &row.cost_center, &draft.cost_center);
-    compare.text(Field::Product, "product", &row.product, &draft.product);
-    compare.text(Field::GlAccount, "gl_account", &row.gl_account, &draft.gl_account);
-    compare.text(Field::ReasonCode, "reason_code", &row.reason_code, &draft.reason_code);
-    compare.text(Field::Note, "note", &row.note, &draft.note);
+    compare.text(Field::ExternalId, "external_id", row.external_id.as_ref(), draft.external_id.as_ref());
+    compare.text(Field::OrderId, "order_id", row.order_id.as_ref(), draft.order_id.as_ref());
+    compare.text(Field::BatchId, "batch_id", row.batch_id.as_ref(), draft.batch_id.as_ref());
+    compare.text(Field::PoNumber, "po_number", row.po_number.as_ref(), draft.po_number.as_ref());
+    compare.text(Field::Campaign, "campaign", row.campaign.as_ref(), draft.campaign.as_ref());
+    compare.text(Field::CostCenter, "cost_center", row.cost_center.as_ref(), draft.cost_center.as_ref());
+    compare.text(Field::Product, "product", row.product.as_ref(), draft.product.as_ref());
+    compare.text(Field::GlAccount, "gl_account", row.gl_account.as_ref(), draft.gl_account.as_ref());
+    compare.text(Field::ReasonCode, "reason_code", row.reason_code.as_ref(), draft.reason_code.as_ref());
+    compare.text(Field::Note, "note", row.note.as_ref(), draft.note.as_ref());
 }
 
 fn numbers(compare: &mut Compare<'_>, row: &TransactionRow, draft: &Draft<'_>) {
@@ -108,7 +108,8 @@ fn times(compare: &mut Compare<'_>, row: &TransactionRow, draft: &Draft<'_>) {
     compare.mapped(Field::RedeemedAt, "redeemed_at", row.redeemed_at, draft.redeemed_at);
     compare.mapped(Field::ExpiresAt, "expires_at", row.expires_at, draft.expires_at);
     compare.mapped(Field::CanceledAt, "canceled_at", row.canceled_at, draft.canceled_at);
-    let day = if draft.effective_date.is_some() || draft.issued_at.is_some() { effective_date(draft, row.issued_at) } else { row.effective_date };
+    let day =
+        if draft.effective_date.is_some() || draft.issued_at.is_some() { effective_date(draft, row.issued_at) } else { row.effective_date };
     if compare.mapping.column(Field::EffectiveDate).is_some() || compare.mapping.column(Field::IssuedAt).is_some() {
         compare.always(Field::EffectiveDate, "effective_date", row.effective_date, day);
     }

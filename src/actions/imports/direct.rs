@@ -15,7 +15,6 @@ use crate::domain::id::{ImportId, SourceId, UserId};
 use crate::domain::import::Mapping;
 use crate::domain::refusal::Refusal;
 use crate::formats::FileFault;
-use crate::store::failure::Failure;
 use crate::store::imports::{self, ImportRow, NewImport, RefusedRow};
 use crate::store::{Store, access};
 
@@ -50,7 +49,9 @@ impl Direct {
             Some(id) => imports::sources(&mut read).await?.into_iter().find(|source| source.id == id),
             None => imports::source_named(&mut read, &source_name(wanted.source)?).await?,
         };
-        let unknown = || Refusal::Invalid("source", format!("There is no source “{}”; it is made with the first upload in the portal", wanted.source));
+        let unknown = || {
+            Refusal::Invalid("source", format!("There is no source “{}”; it is made with the first upload in the portal", wanted.source))
+        };
         let source = source.ok_or_else(unknown)?;
         let saved = imports::mappings(&mut read, source.id).await?;
         drop(read);
@@ -58,7 +59,8 @@ impl Direct {
         let saved = saved.into_iter().find(|saved| saved.name.to_lowercase() == name);
         let unknown = || Refusal::Invalid("mapping", format!("The source “{}” has no mapping “{}”", source.name, wanted.mapping));
         let saved = saved.ok_or_else(unknown)?;
-        let mapping: Mapping = serde_json::from_str(&saved.body).map_err(|_| Refusal::Invalid("mapping", "The mapping cannot be read".to_owned()))?;
+        let mapping: Mapping =
+            serde_json::from_str(&saved.body).map_err(|_| Refusal::Invalid("mapping", "The mapping cannot be read".to_owned()))?;
         let file_name = plain_name(&wanted.path.to_string_lossy());
         let opened = table(File::open(wanted.path).map_err(FileFault::Io)?, file_name.clone(), wanted.limits.clone()).await?;
         if !fits(&mapping, &opened.headers) {
@@ -87,8 +89,14 @@ impl Direct {
         let row = &self.run.row;
         let mut sha256 = [0; 32];
         row.file_sha256.iter().flatten().zip(&mut sha256).for_each(|(from, to)| *to = *from);
-        let new =
-            NewImport { id: row.id, source: row.source_id, file_name: row.file_name.clone(), bytes: row.file_bytes, sha256, state: "mapping" };
+        let new = NewImport {
+            id: row.id,
+            source: row.source_id,
+            file_name: row.file_name.clone(),
+            bytes: row.file_bytes,
+            sha256,
+            state: "mapping",
+        };
         let actor = Actor { who: Who::Person(self.run.person), request_id: String::new(), peer: String::new() };
         let row = commit::straight(store, actor, new, self.run.setup()?, mode).await?;
         self.run = Run::begun(store, row, self.run.input, self.run.limits, self.run.person);
@@ -106,7 +114,15 @@ impl Direct {
 }
 
 /// The row of an import that is not in the store.
-fn unkept(store: &Store, source: &imports::Source, person: UserId, file_name: String, bytes: i64, sha256: [u8; 32], setup: &Setup) -> ImportRow {
+fn unkept(
+    store: &Store,
+    source: &imports::Source,
+    person: UserId,
+    file_name: String,
+    bytes: i64,
+    sha256: [u8; 32],
+    setup: &Setup,
+) -> ImportRow {
     ImportRow {
         no: 0,
         id: ImportId(crate::clock::uuid_v7(store.clock.now(), &store.random)),

@@ -129,7 +129,5 @@ async fn forget_pieces(store: &Store, id: ImportId) -> Result<(), Failure> {
 /// Forgets an upload that never came whole.
 pub async fn abandon(store: &Store, actor: Actor, id: ImportId) -> Result<(), Failure> {
     forget_pieces(store, id).await?;
-    store
-        .write(Intent::once(actor, "import.abandon"), move |tx| Box::pin(async move { Ok(imports::delete(tx, id).await?) }))
-        .await
+    store.write(Intent::once(actor, "import.abandon"), move |tx| Box::pin(async move { Ok(imports::delete(tx, id).await?) })).await
 }

@@ -105,7 +105,7 @@ pub fn with_columns(setup: &Setup, columns: &Columns) -> (Mapping, bool, bool) {
     mapping.columns = columns.columns.clone();
     mapping.fixed.currency = columns.currency;
     mapping.time_zone.clone_from(&columns.time_zone);
-    let profile = setup.survey.as_ref().map(Survey::profile).unwrap_or(crate::domain::import::Profile { columns: Vec::new() });
+    let profile = setup.survey.as_ref().map_or(crate::domain::import::Profile { columns: Vec::new() }, Survey::profile);
     let numbers = suggest::number_style(&profile, &mapping);
     let dates = suggest::date_order(&profile, &mapping);
     mapping.numbers = numbers.or(columns.numbers);
@@ -199,7 +199,8 @@ fn open_setup(row: &ImportRow) -> Result<Setup, Failure> {
     if !OPEN_STATES.contains(&row.state.as_str()) {
         return Err(Refusal::State("This import can no longer be changed".to_owned()).into());
     }
-    Setup::read(&row.mapping).ok_or_else(|| Refusal::State("The mapping of this import cannot be read; upload the file again".to_owned()).into())
+    Setup::read(&row.mapping)
+        .ok_or_else(|| Refusal::State("The mapping of this import cannot be read; upload the file again".to_owned()).into())
 }
 
 /// Keeps the mapping with the import and under its name, and takes the import back to before its dry run.
@@ -217,7 +218,8 @@ async fn keep(tx: &mut WriteTx<'_>, row: &ImportRow, setup: &Setup) -> Result<()
         imports::put_mapping(tx, MappingId(tx.new_id()), row.source_id, &setup.name, &body).await?;
     }
     let columns: BTreeMap<&str, &String> = setup.mapping.columns.iter().map(|(field, header)| (field.key(), header)).collect();
-    let detail = json!({ "columns": columns, "name": setup.name, "regions": setup.mapping.regions.len(), "budgets": setup.mapping.budgets.len() });
+    let detail =
+        json!({ "columns": columns, "name": setup.name, "regions": setup.mapping.regions.len(), "budgets": setup.mapping.budgets.len() });
     tx.record(Event::new("import.mapped", "import", row.id, None).detail(detail));
     Ok(())
 }

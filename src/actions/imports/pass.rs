@@ -14,6 +14,7 @@ use crate::formats::{FileFault, Opened, Row, Shape};
 use crate::store::imports::RefusedRow;
 
 /// A row that can be taken.
+#[expect(clippy::struct_field_names, reason = "a line of a file has a line number")]
 pub(super) struct Line {
     /// Its line in the file.
     pub line: i64,
@@ -113,8 +114,8 @@ fn cells(row: &Row<'_>) -> String {
     serde_json::to_string(&row.fields().collect::<Vec<_>>()).unwrap_or_default()
 }
 
-/// Which rows of this file came before. Ids and cells are kept as 64-bit hashes: for a million rows the chance that any two of them meet is one in
-/// thirty-seven million, and eight bytes a row keep the memory flat enough.
+/// Which rows of this file came before. Ids and cells are kept as 64-bit hashes: for a million rows the chance that any two of them meet
+/// is one in thirty-seven million, and eight bytes a row keep the memory flat enough.
 #[derive(Default)]
 struct Seen {
     once: HashSet<u64>,

@@ -60,7 +60,10 @@ impl Plan {
     /// A row as a draft, or all that is wrong with it.
     pub fn judge<'a>(&self, row: &'a (impl Cells + ?Sized)) -> Result<Draft<'a>, Vec<RowFault>> {
         let found = draft(row, &self.mapping).map_err(|mut faults| {
-            faults.iter_mut().filter(|fault| fault.code == "region_unknown").for_each(|fault| *fault = out_of_scope(&self.cell(row, Field::Region)));
+            faults
+                .iter_mut()
+                .filter(|fault| fault.code == "region_unknown")
+                .for_each(|fault| *fault = out_of_scope(&self.cell(row, Field::Region)));
             faults
         })?;
         let faults = self.rules(&found);
@@ -73,7 +76,8 @@ impl Plan {
 
     fn rules(&self, draft: &Draft<'_>) -> Vec<RowFault> {
         let mut faults = Vec::new();
-        let mut fault = |code, field: Field, words: String| faults.push(RowFault { code, field, message: format!("{}: {words}", field.label()) });
+        let mut fault =
+            |code, field: Field, words: String| faults.push(RowFault { code, field, message: format!("{}: {words}", field.label()) });
         match self.regions.get(&draft.region) {
             Some((true, _)) => {}
             Some((false, name)) => fault("region_retired", Field::Region, format!("{name} is retired and takes nothing new")),

@@ -16,12 +16,16 @@ pub struct File {
 }
 
 impl File {
-    /// With its header. The file's own columns come first, so that it can be corrected and loaded again as it is. Cells that a spreadsheet would run
-    /// are guarded.
+    /// With its header. The file's own columns come first, so that it can be corrected and loaded again as it is. Cells that a
+    /// spreadsheet would run are guarded.
     pub fn new(headers: &[String]) -> Self {
         let mut csv = CsvRow::new(Preset::Excel, 16 << 10);
-        headers.iter().for_each(|header| csv.text(header));
-        ["line", "error_code", "error_field", "error_message"].iter().for_each(|header| csv.code(header));
+        for header in headers {
+            csv.text(header);
+        }
+        for header in ["line", "error_code", "error_field", "error_message"] {
+            csv.code(header);
+        }
         csv.end();
         Self { csv, width: headers.len() }
     }
@@ -66,13 +70,16 @@ impl Parts {
         Self { store: store.clone(), id, file: File::new(headers), after: Some(0) }
     }
 
-    /// The next bytes; `None` at the end. Each part is read from a snapshot of its own: refused rows do not change once their import has ended.
+    /// The next bytes; `None` at the end. Each part is read from a snapshot of its own: refused rows do not change once their import has
+    /// ended.
     pub async fn next(&mut self) -> Result<Option<Vec<u8>>, DbError> {
         let Some(after) = self.after else { return Ok(None) };
         let mut read = self.store.read().await?;
         let rows = imports::refusals(&mut read, self.id, after, PART).await?;
         drop(read);
-        rows.iter().for_each(|row| self.file.row(row));
+        for row in &rows {
+            self.file.row(row);
+        }
         self.after = rows.last().filter(|_| rows.len() as i64 == PART).map(|row| row.line);
         Ok(Some(self.file.take()))
     }

@@ -1,7 +1,7 @@
 //! A run in work: who works on it, how far it is, and how it is taken over when nobody does any more.
 //!
-//! Whoever takes a run counts its version up and names that version in every write. The heartbeat in it says that the work goes on; a run whose
-//! heartbeat stopped is taken by the next process that looks, and the writes of the one before are refused from then on.
+//! Whoever takes a run counts its version up and names that version in every write. The heartbeat in it says that the work goes on; a run
+//! whose heartbeat stopped is taken by the next process that looks, and the writes of the one before are refused from then on.
 
 use serde::{Deserialize, Serialize};
 

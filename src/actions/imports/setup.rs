@@ -105,7 +105,8 @@ struct Watch {
 /// Reads a file to its end and says what its columns hold, with a first mapping. Blocks; memory stays flat.
 pub fn survey(mut opened: Opened) -> Result<(Survey, Suggestion), FileFault> {
     let mut profile = Profile::new(&opened.headers);
-    let mut watches: Vec<Watch> = profile.columns.iter().map(|_| Watch { values: Some(Values::new(VALUES_MOST)), numbers: true, dates: true }).collect();
+    let mut watches: Vec<Watch> =
+        profile.columns.iter().map(|_| Watch { values: Some(Values::new(VALUES_MOST)), numbers: true, dates: true }).collect();
     let mut rows = 0u64;
     let mut filled = vec![0u64; watches.len()];
     while let Some(row) = opened.rows.next_row()? {

@@ -43,7 +43,13 @@ pub(super) struct Sorted {
 }
 
 /// Sorts a chunk by what the store knows. Two or three queries, whatever the chunk holds.
-pub(super) async fn sort(reader: &mut impl Reader, plan: &Plan, source: SourceId, chunk: Chunk, known_rows: bool) -> Result<Sorted, DbError> {
+pub(super) async fn sort(
+    reader: &mut impl Reader,
+    plan: &Plan,
+    source: SourceId,
+    chunk: Chunk,
+    known_rows: bool,
+) -> Result<Sorted, DbError> {
     let mut sorted = Sorted { refused: chunk.refused, read: chunk.read, bytes: chunk.bytes, ..Sorted::default() };
     if !known_rows {
         sorted.new = chunk.lines;
@@ -57,7 +63,9 @@ pub(super) async fn sort(reader: &mut impl Reader, plan: &Plan, source: SourceId
         match known.get(&line.key) {
             None => sorted.new.push(line),
             // The vendor's id stands in a region of somebody else: said in the words for a region that is not hers.
-            Some(known) if !plan.scope.covers(known.region_id) => sorted.refused.push(refused(line.line, &[out_of_scope("")], line.original)),
+            Some(known) if !plan.scope.covers(known.region_id) => {
+                sorted.refused.push(refused(line.line, &[out_of_scope("")], line.original));
+            }
             Some(known) if known.content_hash == line.hash => sorted.unchanged += 1,
             Some(_) => maybe.push(line),
         }

@@ -35,6 +35,8 @@ pub fn read(text: &str, regions: &[String], taken: &str) -> Result<Vec<Invited>,
     let known: BTreeSet<String> = regions.iter().map(|name| name.to_lowercase()).collect();
     let mut seen: BTreeSet<String> = [taken.trim().to_lowercase()].into();
     let (mut people, mut faults) = (Vec::new(), Vec::new());
+    // A browser ends lines with two characters, and the CSV reader would count its lines one short.
+    let text = text.replace("\r\n", "\n");
     let delimiter = if text.lines().next().is_some_and(|line| line.contains(';')) { b';' } else { b',' };
     let mut reader =
         csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter).trim(csv::Trim::All).from_reader(text.as_bytes());

@@ -49,6 +49,9 @@ pub fn read(
     fiscal_start_month: i64,
 ) -> Result<(Placed, Vec<Placed>), Vec<Fault>> {
     let mut faults = Vec::new();
+    // A browser ends lines with two characters, and the CSV reader would count its lines one short.
+    let text = text.replace("\r\n", "\n");
+    let text = text.as_str();
     let lines = if is_csv(text) { csv_lines(text, &mut faults) } else { indented_lines(text, &mut faults) };
     if lines.len() > MOST_LINES {
         faults.push(Fault { line: MOST_LINES + 1, text: format!("At most {MOST_LINES} regions can be loaded here") });
@@ -279,7 +282,7 @@ mod tests {
         let faults = of(text).expect_err("full of faults");
         let lines: Vec<usize> = faults.iter().map(|fault| fault.line).collect();
         assert_eq!(lines, [2, 2, 2, 5]);
-        let faults = of("name,parent\nSpain,Nowhere\nA,B\nB,A\n").expect_err("nowhere, and in a circle");
+        let faults = of("name,parent\r\nSpain,Nowhere\r\nA,B\r\nB,A\r\n").expect_err("nowhere, and in a circle");
         assert_eq!(faults.iter().map(|fault| fault.line).collect::<Vec<_>>(), [2, 3, 4]);
     }
 }

@@ -219,7 +219,9 @@ impl ListQuery {
             put("q", &self.q);
         }
         for (filter, values) in &self.filters {
-            values.iter().for_each(|value| put(filter.code(), &filter.text(value)));
+            for value in values {
+                put(filter.code(), &filter.text(value));
+            }
         }
         if let Some(field) = self.dates.filter(|field| *field != DateField::Issued) {
             put("dates", field.code());
@@ -228,12 +230,18 @@ impl ListQuery {
             Period::Any => {}
             Period::Named(preset) => put("period", preset.code()),
             Period::Between(from, to) => {
-                from.iter().for_each(|day| put("from", &day.iso()));
-                to.iter().for_each(|day| put("to", &day.iso()));
+                for (key, day) in [("from", from), ("to", to)] {
+                    if let Some(day) = day {
+                        put(key, &day.iso());
+                    }
+                }
             }
         }
-        self.amount_min.iter().for_each(|bound| put("amount_min", &bound.to_string()));
-        self.amount_max.iter().for_each(|bound| put("amount_max", &bound.to_string()));
+        for (key, bound) in [("amount_min", self.amount_min), ("amount_max", self.amount_max)] {
+            if let Some(bound) = bound {
+                put(key, &bound.to_string());
+            }
+        }
         if self.sort != Sort::default() {
             put("sort", self.sort.code());
         }
@@ -295,8 +303,8 @@ impl ListQuery {
         if self.period != Period::Any {
             parts.push(format!("{}: {}", self.date_field().label(), self.period.words()));
         }
-        self.amount_min.iter().for_each(|bound| parts.push(format!("Amount: at least {bound}")));
-        self.amount_max.iter().for_each(|bound| parts.push(format!("Amount: at most {bound}")));
+        parts.extend(self.amount_min.map(|bound| format!("Amount: at least {bound}")));
+        parts.extend(self.amount_max.map(|bound| format!("Amount: at most {bound}")));
         if parts.is_empty() {
             parts.push("All in scope".to_owned());
         }

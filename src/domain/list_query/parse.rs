@@ -136,7 +136,8 @@ fn read_search(parsed: &mut Parsed, value: &str) {
     let words: Vec<&str> = value.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect();
     let mut text = words.join(" ");
     if text.chars().count() > SEARCH_MOST {
-        text = text.chars().take(SEARCH_MOST).collect::<String>().trim_end().to_owned();
+        let cut: String = text.chars().take(SEARCH_MOST).collect();
+        cut.trim_end().clone_into(&mut text);
         parsed.notice(format!("The search was cut to {SEARCH_MOST} characters."));
     }
     parsed.query.q = text;

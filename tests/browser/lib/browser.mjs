@@ -11,6 +11,9 @@ const SWITCHES = [
   '--disable-component-update', '--disable-sync', '--force-color-profile=srgb', '--font-render-hinting=none',
 ];
 
+/** Far more than any page takes: the machine may be busy, and a file is looked through while its upload is answered. */
+const WAIT_MS = 60_000;
+
 let launched;
 
 function executable() {
@@ -31,9 +34,9 @@ after(async () => (await launched)?.close());
 
 /**
  * A context with one page. `person` (a name on the demo's sign-in page) signs in. `close()` fails on anything that went wrong unseen;
- * `allow` lists expressions for what a test provokes on purpose.
+ * `allow` lists expressions for what a test provokes on purpose. Motion is reduced: a page that still fades in takes no click.
  */
-export async function visit(portal, { js = true, dark = false, width = 1440, height, reducedMotion = false, person, allow = [] } = {}) {
+export async function visit(portal, { js = true, dark = false, width = 1440, height, reducedMotion = true, person, allow = [] } = {}) {
   const context = await (await browser()).newContext({
     baseURL: portal.url,
     javaScriptEnabled: js,
@@ -45,7 +48,7 @@ export async function visit(portal, { js = true, dark = false, width = 1440, hei
     timezoneId: 'Europe/Zurich',
     acceptDownloads: true,
   });
-  context.setDefaultTimeout(15_000);
+  context.setDefaultTimeout(WAIT_MS);
   const trouble = watch(context, portal.url);
   const page = await context.newPage();
   if (person) await signIn(page, person);
@@ -59,6 +62,24 @@ export async function visit(portal, { js = true, dark = false, width = 1440, hei
     check();
   };
   return { context, page, check, close };
+}
+
+/**
+ * `visit` in a browser that keeps pages for its Back button, as people's browsers do; `back()` presses it. Such a page comes back without
+ * being loaded, so nothing but its content tells that it is there.
+ */
+export async function keepingPages(portal, { js = true, person }) {
+  const own = await chromium.launch({ executablePath: executable(), args: SWITCHES, ignoreDefaultArgs: ['--disable-back-forward-cache'] });
+  const context = await own.newContext({ baseURL: portal.url, javaScriptEnabled: js });
+  context.setDefaultTimeout(WAIT_MS);
+  const page = await context.newPage();
+  if (person) await signIn(page, person);
+  const back = async () => {
+    const devtools = await context.newCDPSession(page);
+    const { currentIndex, entries } = await devtools.send('Page.getNavigationHistory');
+    await devtools.send('Page.navigateToHistoryEntry', { entryId: entries[currentIndex - 1].id });
+  };
+  return { context, page, back, close: () => own.close() };
 }
 
 /** `visit`, then `use`, then `close`, which also happens when `use` throws. */
@@ -80,9 +101,9 @@ function watch(context, own) {
     if (!url.startsWith(`${own}/`) && !/^(data|blob|about):/.test(url)) trouble.push(`request to another host: ${url}`);
   });
   context.on('requestfailed', (request) => {
-    // A download or a second click ends a navigation on purpose.
+    // Whoever goes on, downloads or presses again ends what was still on its way; what is really lost has another word.
     const why = request.failure()?.errorText ?? '';
-    if (!(request.isNavigationRequest() && why === 'net::ERR_ABORTED')) trouble.push(`request failed: ${request.url()} ${why}`);
+    if (why !== 'net::ERR_ABORTED') trouble.push(`request failed: ${request.url()} ${why}`);
   });
   context.on('response', (response) => {
     const bad = response.request().isNavigationRequest() ? response.status() >= 500 : response.status() >= 400;
@@ -94,7 +115,11 @@ function watch(context, own) {
     const isStatus = text.startsWith('Failed to load resource: the server responded');
     if ((message.type() === 'error' && !isStatus) || /Content[- ]Security[- ]Policy/i.test(text)) trouble.push(`console: ${text}`);
   });
-  context.on('weberror', (error) => trouble.push(`script: ${error.error().message}`));
+  context.on('weberror', (error) => {
+    // The browser's own word for a picture that it left out between two pages; no script of ours asks for one.
+    const { message } = error.error();
+    if (!/^(Transition was (aborted|skipped)|Skipped ViewTransition)/.test(message)) trouble.push(`script: ${message}`);
+  });
   return trouble;
 }
 

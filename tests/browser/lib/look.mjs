@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
+import { axe } from './axe.mjs';
 import { TARGET } from './portal.mjs';
 
 const SCREENS = path.join(TARGET, 'screens');
@@ -29,6 +30,26 @@ export async function noSidewaysScroll(page, where) {
     };
   });
   assert.ok(wide <= window, `${where ?? page.url()} scrolls sideways: ${wide} px in ${window} px, because of ${who.join(', ')}`);
+}
+
+/**
+ * Everything above and axe on the page as it stands in the middle of a journey: wide and light, narrow and dark. For pages that no address
+ * leads to afresh; needs JavaScript.
+ */
+export async function lookOver(page, name) {
+  const before = page.viewportSize();
+  for (const { width, dark } of [{ width: 1440, dark: false }, { width: 390, dark: true }]) {
+    await page.setViewportSize({ width, height: 900 });
+    await page.emulateMedia({ colorScheme: dark ? 'dark' : 'light' });
+    const where = `${name} (${width} px, ${dark ? 'dark' : 'light'})`;
+    await noSidewaysScroll(page, where);
+    await axe(page, where);
+    await picture(page, name, { width, dark });
+  }
+  await page.setViewportSize({ width: 320, height: 900 });
+  await noSidewaysScroll(page, `${name} at 320 px`);
+  await page.setViewportSize(before);
+  await page.emulateMedia({ colorScheme: 'light' });
 }
 
 /** Fetches the page with its style sheets and scripts as a browser would and holds the sizes against the limits. */

@@ -1,11 +1,31 @@
 // The pages that every look, width and colour scheme is checked on. A new page gets a line here.
 
+const ACTIVE = '/budgets?status=active&view=table';
+/** What only some may do: 403 is the proper answer to the others. */
+const SOME = [200, 403];
+
 /** The address of the first thing on a list page; null when this person sees none. */
 const first = (list, prefix) => async (page) => {
   await page.goto(list);
   const links = page.locator(`main a[href^="${prefix}"]`);
   return (await links.count()) > 0 ? (await links.first().getAttribute('href')).split(/[?#]/)[0] : null;
 };
+
+/** The address below the first thing on a list page: its `below`, such as `/edit`. */
+const below = (list, prefix, path) => async (page) => {
+  const found = await first(list, prefix)(page);
+  return found && `${found}${path}`;
+};
+
+/** The newest posting of the first budget that is active. */
+const posting = (path) => async (page) => {
+  await page.goto(await first(ACTIVE, '/budgets/bud_')(page));
+  const links = page.locator('#statement a[href^="/postings/pst_"]');
+  return (await links.count()) > 0 ? `${await links.first().getAttribute('href')}${path}` : null;
+};
+
+/** The check page of a form with something filled in. */
+const check = (noun, fields) => below(ACTIVE, '/budgets/bud_', `/${noun}/check?${new URLSearchParams(fields)}`);
 
 /** Open to everybody, signed in or not. */
 export const PUBLIC_PAGES = [
@@ -23,12 +43,46 @@ export const PAGES = [
   { name: 'transactions', path: '/transactions' },
   { name: 'transactions-none', path: '/transactions?q=nothing-is-called-so' },
   { name: 'transaction', path: first('/transactions', '/transactions/txn_') },
-  { name: 'imports', path: '/imports', status: [200, 403] },
-  { name: 'exports', path: '/exports', status: [200, 403] },
-  { name: 'audit', path: '/audit', status: [200, 403] },
-  { name: 'people', path: '/people', status: [200, 403] },
-  { name: 'settings', path: '/settings', status: [200, 403] },
+  { name: 'imports', path: '/imports', status: SOME },
+  { name: 'exports', path: '/exports', status: SOME },
+  { name: 'audit', path: '/audit', status: SOME },
+  { name: 'people', path: '/people', status: SOME },
+  { name: 'settings', path: '/settings', status: SOME },
   { name: '404', path: '/budgets/bud_00000000000000000000000000', status: 404 },
+];
+
+/** For whoever may do everything: the forms, and other states of the pages above. */
+export const MORE_PAGES = [
+  { name: 'budgets-table', path: ACTIVE },
+  { name: 'budgets-none', path: '/budgets?q=nothing-is-called-so' },
+  { name: 'budget-new', path: '/budgets/new' },
+  { name: 'budget-edit', path: below(ACTIVE, '/budgets/bud_', '/edit') },
+  { name: 'budget-close', path: below(ACTIVE, '/budgets/bud_', '/closure/new'), status: [200, 422] },
+  { name: 'allocation', path: below(ACTIVE, '/budgets/bud_', '/allocations/new') },
+  { name: 'adjustment', path: below(ACTIVE, '/budgets/bud_', '/adjustments/new') },
+  { name: 'adjustment-check', path: check('adjustments', { direction: 'up', amount: '1000', reason_code: 'campaign', note: 'Two weeks longer' }) },
+  { name: 'adjustment-wrong', path: check('adjustments', { amount: 'much' }), status: 422 },
+  { name: 'transfer', path: below(ACTIVE, '/budgets/bud_', '/transfers/new') },
+  { name: 'reservation', path: below(ACTIVE, '/budgets/bud_', '/reservations/new') },
+  { name: 'carry-over', path: below(ACTIVE, '/budgets/bud_', '/carry-overs/new') },
+  { name: 'posting', path: posting('') },
+  { name: 'reversal', path: posting('/reversal/new'), status: [200, 422] },
+  { name: 'transactions-filtered', path: '/transactions?delivery_status=failed&amount_min=5&sort=-amount' },
+  { name: 'transaction-assignment', path: below('/transactions', '/transactions/txn_', '/assignment') },
+  { name: 'import-new', path: '/imports/new' },
+  { name: 'export-new', path: '/exports/new' },
+  { name: 'search', path: '/search?q=re' },
+  { name: 'search-none', path: '/search?q=nothing-is-called-so' },
+  { name: 'region-new', path: '/regions/new' },
+  { name: 'region-edit', path: below('/regions', '/regions/reg_', '/edit') },
+  { name: 'region-move', path: below('/regions', '/regions/reg_', '/move') },
+  { name: 'region-retire', path: below('/regions', '/regions/reg_', '/retirement') },
+  { name: 'audit-event', path: first('/audit', '/audit/evt_') },
+  { name: 'person', path: first('/people', '/people/usr_') },
+  { name: 'person-new', path: '/people/new' },
+  { name: 'settings-organisation', path: '/settings/organisation' },
+  { name: 'settings-reason-codes', path: '/settings/reason-codes' },
+  { name: 'settings-about', path: '/settings/about' },
 ];
 
 /** Opens it and returns false where there is nothing to open for this person; a status that nobody expects is an error. */

@@ -11,7 +11,7 @@ export const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 export const TARGET = path.resolve(ROOT, process.env.CARGO_TARGET_DIR ?? 'target');
 
 const BINARY = process.env.COUNTERFOIL_BIN ?? path.join(TARGET, 'debug', 'counterfoil');
-const READY_WITHIN_MS = 90_000;
+const READY_WITHIN_MS = 180_000;
 const STOPPED_WITHIN_MS = 15_000;
 
 const shared = new Map();
@@ -40,8 +40,18 @@ export async function startServe(engine, { file, environment = {} } = {}) {
   return start(engine, ['serve', '--listen', '127.0.0.1:0', '--database', database?.url ?? `sqlite:${file}`], { database, environment });
 }
 
+/** What the portal has printed and `pattern` matches; waits for it. */
+export async function printed(running, pattern) {
+  for (;;) {
+    const found = pattern.exec(running.output.stdout);
+    if (found) return found;
+    assert.ok(running.process.exitCode === null, `it ended without saying ${pattern}`);
+    await new Promise((resolve) => running.process.stdout.once('data', resolve));
+  }
+}
+
 async function start(engine, words, { database, environment }) {
-  const child = spawn(BINARY, words, { env: { ...process.env, ...environment }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(BINARY, words, { env: { ...bare(), ...environment }, stdio: ['ignore', 'pipe', 'pipe'] });
   const output = { stdout: '', stderr: '' };
   const ended = new Promise((resolve) => {
     child.on('error', (error) => resolve({ code: null, signal: error.message }));
@@ -82,6 +92,11 @@ async function start(engine, words, { database, environment }) {
     return stopped;
   };
   return { engine, url: first.url, database: database?.url, output, process: child, stop };
+}
+
+/** The environment without our own words for the tests: the portal refuses settings that it does not know. */
+function bare() {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('COUNTERFOIL_')));
 }
 
 function late(ms) {

@@ -13,7 +13,7 @@ fn read(text: &str, order: DateOrder) -> Result<String, &'static str> {
 }
 
 fn at(text: &str) -> Result<String, &'static str> {
-    instant(text, DayFirst, LONDON).map(|at| at.iso()).map_err(|fault| fault.code())
+    instant(text, DayFirst, LONDON).map(counterfoil::domain::time::Instant::iso).map_err(|fault| fault.code())
 }
 
 #[test]

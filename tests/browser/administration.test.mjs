@@ -1,0 +1,164 @@
+// Regions, people and settings: what is changed, and how the audit trail tells it.
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { visit } from './lib/browser.mjs';
+import { as, FEW, heading, listed, menu, onEachEngine, press, withAndWithoutScript } from './lib/journey.mjs';
+import { lookOver } from './lib/look.mjs';
+import { portal } from './lib/portal.mjs';
+
+const INGRID = 'Ingrid Larsen';
+const PASSWORD = 'four plain words together';
+
+/** The rows of the newest event of this kind on the audit trail of what is open: field to [before, after]. */
+async function event(page, link, action) {
+  await page.getByRole('link', { name: link }).click();
+  await heading(page, 'Audit');
+  await page.getByRole('rowheader').getByRole('link', { name: action }).first().click();
+  await heading(page, action);
+  await page.getByText('Link in the chain holds').waitFor();
+  const rows = await page.locator('section').filter({ has: page.getByRole('heading', { name: 'What changed' }) }).locator('tbody tr').all();
+  const cells = await Promise.all(rows.map((row) => row.locator('th, td').allInnerTexts()));
+  return Object.fromEntries(cells.map(([field, before, after]) => [field.trim(), [before.trim(), after.trim()]]));
+}
+
+/** Chooses the option of a select that says these words. */
+async function choose(field, words) {
+  await field.selectOption(await field.locator('option').filter({ hasText: words }).first().getAttribute('value'));
+}
+
+onEachEngine('an administrator', (engine) => {
+  withAndWithoutScript((js, words) => {
+    it(`adds a region, moves it, retires it, and finds each step again ${words}`, async () => {
+      await as(engine, INGRID, { js }, async (page) => {
+        const name = js ? 'Canary Islands' : 'Balearic Islands';
+        await menu(page, 'Regions');
+        await page.getByRole('link', { name: 'Add a region' }).click();
+        await heading(page, 'Add a region');
+        assert.equal(await press(page, page.getByRole('button', { name: 'Add the region' })), 422);
+        await choose(page.getByLabel('Part of'), 'Iberia');
+        await page.getByLabel('Name', { exact: true }).fill(name);
+        await page.getByLabel('Currency').selectOption('EUR');
+        await page.getByLabel('Time zone').fill('Atlantic/Canary');
+        await page.getByLabel('Cost centre').fill('2210');
+        await page.getByRole('button', { name: 'Add the region' }).click();
+        await page.getByRole('status').getByText(`${name} was added.`).waitFor();
+        const region = page.url();
+
+        await page.getByRole('link', { name: 'Move', exact: true }).click();
+        await choose(page.getByLabel('New place'), 'Nordics');
+        await page.getByRole('button', { name: 'Move', exact: true }).click();
+        await heading(page, new RegExp(`^${name}`));
+        await page.getByRole('navigation', { name: 'Breadcrumb' }).getByText('Nordics').waitFor();
+        const moved = await event(page, 'What was done to this region', /^Region moved/);
+        assert.deepEqual(Object.values(moved).flat().filter((text) => /Iberia|Nordics|reg_/.test(text)).length >= 2, true, JSON.stringify(moved));
+
+        await page.goto(region);
+        await page.getByRole('link', { name: 'Edit', exact: true }).click();
+        await page.getByLabel('Cost centre').fill('2211');
+        await page.getByRole('button', { name: 'Save' }).click();
+        await page.getByRole('status').getByText('The region was changed.').waitFor();
+        assert.deepEqual((await event(page, 'What was done to this region', 'Region changed'))['cost centre'], ['2210', '2211']);
+
+        await page.goto(region);
+        await page.getByRole('link', { name: 'Retire', exact: true }).click();
+        await page.getByRole('button', { name: `Retire ${name}` }).click();
+        await page.getByRole('heading', { level: 1 }).getByText('Retired').waitFor();
+        await menu(page, 'Regions');
+        await page.getByRole('row').filter({ hasText: name }).getByText('Retired').waitFor();
+      });
+    });
+
+    it(`lets somebody in, who chooses a password, and takes a role away again ${words}`, async () => {
+      await as(engine, INGRID, { js }, async (page) => {
+        const [name, email] = js ? ['Lena Vogt', 'lena.vogt@halden.example'] : ['Piet Vos', 'piet.vos@halden.example'];
+        await menu(page, 'People');
+        await page.getByRole('link', { name: 'Add a person' }).click();
+        await page.getByLabel('Name', { exact: true }).fill(name);
+        await page.getByLabel('E-mail address').fill(email);
+        await choose(page.getByLabel('First role'), 'Regional partner');
+        await choose(page.getByLabel('Region', { exact: true }), 'DACH');
+        await page.getByRole('button', { name: 'Add the person' }).click();
+        await heading(page, `${name} was added`);
+        if (js && engine === 'sqlite') await lookOver(page, 'person-link');
+        const link = await page.locator('main section .id').innerText();
+
+        const other = await visit(await portal(engine, FEW), { js });
+        try {
+          const own = other.page;
+          await own.goto(link);
+          await own.getByLabel('New password').fill(PASSWORD);
+          await own.getByLabel('The same again').fill(PASSWORD);
+          await own.getByRole('button', { name: 'Choose this password' }).click();
+          await heading(own, 'Your password is chosen');
+          await own.getByRole('link', { name: 'Sign in' }).click();
+          await own.getByLabel('E-mail address').fill(email);
+          await own.getByLabel('Password', { exact: true }).fill(PASSWORD);
+          await own.getByRole('button', { name: 'Sign in', exact: true }).click();
+          await heading(own, 'Overview');
+          await menu(own, 'Budgets');
+          await own.getByRole('link', { name: /^DACH recognition/ }).first().waitFor();
+          assert.equal(await own.getByRole('link', { name: /^Iberia/ }).count(), 0, 'one region, no other');
+
+          await page.getByRole('link', { name: 'Done' }).click();
+          await heading(page, new RegExp(`^${name}`));
+          const person = page.url();
+          await page.getByRole('button', { name: /^End the role/ }).click();
+          await page.getByRole('heading', { name: 'Roles that have ended' }).waitFor();
+          await own.reload();
+          assert.equal(await own.getByRole('link', { name: /^DACH/ }).count(), 0, 'the role has ended at once');
+
+          const ended = await event(page, 'What was done to this account', /^Grant ended/);
+          assert.ok(Object.keys(ended).length > 0, 'the event says what ended');
+          await page.goto(person);
+          const given = await event(page, 'What was done to this account', /^Grant given/);
+          assert.ok(Object.values(given).some(([before, after]) => before !== after), JSON.stringify(given));
+        } finally {
+          await other.close();
+        }
+      });
+    });
+
+    it(`keeps reason codes and looks ${words}`, async () => {
+      await as(engine, INGRID, { js }, async (page) => {
+        await menu(page, 'Settings');
+        await page.getByLabel('Dark').check();
+        await page.getByRole('button', { name: 'Save' }).click();
+        await page.locator('html[data-theme="dark"]').waitFor();
+        await page.getByRole('navigation', { name: 'Settings' }).getByRole('link', { name: 'Reason codes' }).click();
+        const code = js ? 'anniversary' : 'relocation';
+        await page.getByLabel('Code', { exact: true }).fill(code);
+        await page.getByLabel('Label', { exact: true }).fill('Ten years here');
+        await page.getByRole('button', { name: 'Add the reason code' }).click();
+        await page.getByRole('row').filter({ hasText: code }).getByText('Active').waitFor();
+        await page.getByRole('button', { name: `Retire ${code}` }).click();
+        await page.getByRole('row').filter({ hasText: code }).getByText('Retired').waitFor();
+        await menu(page, 'Audit');
+        await page.getByRole('row').filter({ hasText: code }).first().waitFor();
+        await page.getByRole('button', { name: 'Verify the chain' }).click();
+        await page.getByRole('status').getByText(/^All \d+ events are as they were sealed/).waitFor();
+      });
+    });
+
+    it(`finds behind each figure of the overview what it counts ${words}`, async () => {
+      await as(engine, INGRID, { js }, async (page) => {
+        await page.goto('/');
+        const lines = page.getByRole('region', { name: 'Active budgets by currency' }).last().locator('tbody tr');
+        const [currency, count, total, reserved, spent, available] = await lines.first().locator('th, td').allInnerTexts();
+        await lines.first().getByRole('link').click();
+        await heading(page, 'Budgets');
+        assert.equal(await listed(page), Number(count));
+        const sum = await page.locator('tfoot tr').first().locator('td').allInnerTexts();
+        assert.equal(sum[5], currency);
+        assert.deepEqual(sum.slice(2, 5), [reserved, spent, available], `${total} ${currency} in all`);
+
+        await page.goto('/');
+        const month = page.locator('svg a[href^="/transactions"]').last();
+        const words = (await month.getAttribute('aria-label')) ?? (await month.innerText());
+        const [, amount, code, rewards] = /: ([\d.,\u2212]+) (\w+) in ([\d,]+) transactions/.exec(words);
+        await page.goto(await month.getAttribute('href'));
+        assert.equal(await listed(page), Number(rewards.replaceAll(',', '')));
+        assert.match((await page.locator('tfoot tr').allInnerTexts()).join(), new RegExp(`${amount.replaceAll('.', '\\.')}\\s+${code}`));
+      });
+    });
+  });
+});
