@@ -1,0 +1,91 @@
+//! People who adjust budgets through the door, over and over.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use counterfoil::actions::budgets_move;
+use counterfoil::actions::budgets_plan::{Ask, Order};
+use counterfoil::domain::access::{Actor, Scope, Who};
+use counterfoil::domain::id::BudgetId;
+use counterfoil::store::{Store, people, regions};
+
+/// Who adjusts: a finance controller of everything.
+const PERSON: &str = "samuel.adeyemi@halden.example";
+
+/// A store, who writes to it, and what is adjusted.
+pub struct Writers {
+    store: Store,
+    actor: Actor,
+    budgets: Vec<BudgetId>,
+    turn: AtomicUsize,
+}
+
+impl Writers {
+    /// Looks up the person and the budgets that are open.
+    pub async fn over(store: Store) -> Result<Self> {
+        let mut read = store.read().await?;
+        let person = people::find_by_email(&mut read, PERSON).await?.context("the store is not the demo's")?;
+        let root = regions::root(&mut read).await?.context("no region")?;
+        let everywhere = Scope::of(regions::subtree(&mut read, root.id).await?, true);
+        let mut open = Vec::new();
+        for region in regions::list(&mut read, &everywhere).await? {
+            let rows = regions::budgets_of(&mut read, &everywhere, region.id).await?;
+            open.extend(rows.into_iter().filter(|row| row.status == "active").map(|row| row.id));
+        }
+        drop(read);
+        ensure!(!open.is_empty(), "no budget is open");
+        let actor = Actor { who: Who::Person(person.id), request_id: "bench".to_owned(), peer: "127.0.0.1".to_owned() };
+        Ok(Self { store, actor, budgets: open, turn: AtomicUsize::new(0) })
+    }
+
+    /// Adds one minor unit to the next budget; the seconds it took to be committed.
+    pub async fn adjust(&self) -> Result<f64> {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        let budget = *self.budgets.get(turn % self.budgets.len()).context("no budget")?;
+        let ask = Ask::Adjust { budget, up: true, amount: 1, reason_code: "correction".to_owned() };
+        let order = Order { ask, effective: None, note: String::new() };
+        let key = self.store.random.token(16);
+        let begun = Instant::now();
+        budgets_move::carry_out(&self.store, self.actor.clone(), &key, order, Vec::new()).await?;
+        Ok(begun.elapsed().as_secs_f64())
+    }
+
+    /// So many clients at once for a while; adjustments a second.
+    pub async fn rate(self: &Arc<Self>, clients: usize, time: Duration) -> Result<f64> {
+        let (begun, mut tasks) = (Instant::now(), Vec::new());
+        for _ in 0..clients {
+            let writers = self.clone();
+            tasks.push(tokio::spawn(async move {
+                let mut done = 0u64;
+                while begun.elapsed() < time {
+                    writers.adjust().await?;
+                    done += 1;
+                }
+                Ok::<u64, anyhow::Error>(done)
+            }));
+        }
+        let mut all = 0;
+        for task in tasks {
+            all += task.await??;
+        }
+        Ok(all as f64 / begun.elapsed().as_secs_f64())
+    }
+
+    /// One adjustment after the other, with a pause between them, until `stop`; how long each waited.
+    pub async fn until(self: Arc<Self>, stop: Arc<AtomicBool>, pause: Duration) -> Result<Vec<f64>> {
+        let mut waits = Vec::new();
+        while !stop.load(Ordering::Acquire) {
+            waits.push(self.adjust().await?);
+            tokio::time::sleep(pause).await;
+        }
+        self.store.close().await;
+        Ok(waits)
+    }
+
+    /// Closes the store.
+    pub async fn close(&self) {
+        self.store.close().await;
+    }
+}
