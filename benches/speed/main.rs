@@ -3,6 +3,15 @@
 //! `cargo bench --bench speed -- [NAME…] [--rows N] [--large] [--rounds N]`. Every row takes turns with its yardstick and reports medians. Stores
 //! are made once, by the demo, and kept under `target/bench-data/`. A row whose tool or server is missing says so and is left out.
 
+#![allow(
+    clippy::default_trait_access,
+    clippy::map_unwrap_or,
+    clippy::match_bool,
+    clippy::naive_bytecount,
+    clippy::needless_for_each,
+    reason = "a bench reads top to bottom; what it does outside the measured part may be slow"
+)]
+
 mod data;
 mod door;
 mod export;

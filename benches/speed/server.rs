@@ -15,7 +15,7 @@ use crate::http::Connection;
 pub const BINARY: &str = env!("CARGO_BIN_EXE_counterfoil");
 
 /// How long a start may take.
-const START_MOST: Duration = Duration::from_secs(60);
+const START_MOST: Duration = Duration::from_mins(1);
 
 /// A running portal.
 pub struct Server {
