@@ -16,7 +16,7 @@ const MODES = [
 /** WCAG 1.4.10: what a person sees who enlarges a 1280 px window four times. */
 const NARROWEST = { width: 320 };
 const ALL_PAGES = [...PAGES, ...MORE_PAGES];
-const TIMEOUT_MS = 480_000;
+const TIMEOUT_MS = 1_500_000;
 
 const sayMode = ({ width, dark }) => `${width} px, ${dark ? 'dark' : 'light'}`;
 

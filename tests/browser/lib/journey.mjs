@@ -6,7 +6,7 @@ import { ENGINES, portal } from './portal.mjs';
 
 /** Enough for every status, and there in seconds. */
 export const FEW = { transactions: 2_000 };
-const TIMEOUT_MS = 480_000;
+const TIMEOUT_MS = 1_500_000;
 
 /** `define(engine)` once for each engine. */
 export function onEachEngine(title, define) {
