@@ -34,7 +34,7 @@ pub async fn pay(world: &World, start: Day, now: Instant, progress: impl Fn(u64)
         let first = start.add_months(month);
         let last = Day((first.add_months(1).0 - 1).min(world.today.0));
         let wanted = world.transactions * (month as u64 + 1) / super::MONTHS as u64 - made;
-        let lines: Vec<Line> = (0..wanted).map(|at| line(world, &recipients, first, last, made + at, now)).collect();
+        let lines = (0..wanted).map(|at| line(world, &recipients, first, last, made + at, now)).collect::<Result<Vec<Line>, Failure>>()?;
         world.at(last);
         load(world, first, lines, &progress, made).await?;
         made += wanted;
@@ -98,9 +98,17 @@ fn pot_of<'w>(world: &'w World, region: RegionId, programme: &str, day: Day) -> 
     all.iter().find(|pot| pot.programme == programme).or(all.first()).copied()
 }
 
-fn line(world: &World, recipients: &BTreeMap<RegionId, Vec<RecipientId>>, first: Day, last: Day, number: u64, now: Instant) -> Line {
+fn line(
+    world: &World,
+    recipients: &BTreeMap<RegionId, Vec<RecipientId>>,
+    first: Day,
+    last: Day,
+    number: u64,
+    now: Instant,
+) -> Result<Line, Failure> {
     let (place, _, hundred) = place_of(world);
-    let region = world.regions.get(place).map_or(RegionId(uuid::Uuid::nil()), |region| region.id);
+    let at = world.region(place)?;
+    let region = at.id;
     let roll = world.random.below(100);
     let programme = if roll < 55 {
         "Recognition"
@@ -116,8 +124,7 @@ fn line(world: &World, recipients: &BTreeMap<RegionId, Vec<RecipientId>>, first:
     let seconds = ((now.0 - opens.0) / 1_000_000 - 60).clamp(1, 86_000);
     let issued = Instant(opens.plus_seconds(world.random.below(seconds.unsigned_abs()) as i64).0.min(now.0 - 60_000_000));
     let pot = pot_of(world, region, programme, day).filter(|_| dice(world) >= 15);
-    let currency = world.regions.get(place).and_then(crate::store::regions::Region::currency).or(Currency::parse("EUR"));
-    let currency = currency.unwrap_or_else(|| company_currency(world));
+    let currency = at.currency().ok_or(Refusal::NotFound)?;
     let amount = amount_of(world, *hundred, currency);
     let mut draft = plain(region, currency, amount, issued);
     draft.budget = pot.map(|pot| pot.budget.id);
@@ -129,23 +136,14 @@ fn line(world: &World, recipients: &BTreeMap<RegionId, Vec<RecipientId>>, first:
     draft.po_number = (dice(world) >= 30).then(|| Cow::Owned(format!("PO-{:04}", 4000 + world.random.below(400))));
     draft.campaign = Some(Cow::Borrowed(pick(world, company::CAMPAIGNS)));
     draft.product = Some(Cow::Borrowed(pick(world, company::PRODUCTS)));
-    draft.cost_center = world.regions.get(place).map(|region| Cow::Owned(region.cost_centre.clone()));
+    draft.cost_center = Some(Cow::Owned(at.cost_centre.clone()));
     draft.gl_account = Some(Cow::Borrowed(["6410", "6425", "6430"][world.random.below(3) as usize]));
     draft.channel = [Channel::Portal, Channel::Bulk, Channel::Api, Channel::Integration][world.random.below(4) as usize];
     states(world, &mut draft, now);
     faults(world, &mut draft, day);
     let staff = recipients.get(&region).map_or(&[] as &[RecipientId], Vec::as_slice);
-    let who = staff.get(world.random.below(staff.len() as u64) as usize).copied().unwrap_or(RecipientId(uuid::Uuid::nil()));
-    (draft, who)
-}
-
-fn company_currency(world: &World) -> Currency {
-    world.pots.first().map_or_else(unreachable_currency, |pot| pot.budget.currency)
-}
-
-/// The first currency of the table; only asked for when a demo has neither a region's nor a budget's.
-fn unreachable_currency() -> Currency {
-    Currency::all().next().unwrap_or_else(unreachable_currency)
+    let who = staff.get(world.random.below(staff.len() as u64) as usize).copied().ok_or(Refusal::NotFound)?;
+    Ok((draft, who))
 }
 
 fn plain(region: RegionId, currency: Currency, amount: i64, issued: Instant) -> Draft<'static> {
