@@ -15,6 +15,8 @@ CREATE TABLE recipient (
     name TEXT NOT NULL DEFAULT '',
     email TEXT NOT NULL DEFAULT '',
     employee_number TEXT NOT NULL DEFAULT '',
+    -- The three before in lower case, a line each: what is searched in.
+    folded TEXT NOT NULL DEFAULT '',
     UNIQUE (id, region_id)
 ){strict};
 CREATE UNIQUE INDEX recipient_match ON recipient (region_id, match_key);

@@ -10,6 +10,7 @@ use crate::domain::budget::{Account, BudgetStatus, End, Movement, Nature, Postin
 use crate::domain::currency::Currency;
 use crate::domain::id::{BudgetId, RegionId, UserId};
 use crate::domain::refusal::Refusal;
+use crate::domain::text::line;
 use crate::domain::time::Day;
 use crate::store::failure::Failure;
 use crate::store::ledger::{self, BudgetRow, Details};
@@ -51,16 +52,13 @@ pub struct NewBudget {
     pub allocation: Option<i64>,
 }
 
-/// A name, trimmed: 1 to 120 characters, none of them a control character.
+/// A name, trimmed: 1 to 120 characters, see [`line`].
 pub fn name(text: &str) -> Result<String, Refusal> {
     let text = text.trim();
     if text.is_empty() {
         return Err(Refusal::Required("name", "Enter a name"));
     }
-    if text.chars().count() > 120 || text.chars().any(char::is_control) {
-        return Err(Refusal::Invalid("name", "Enter a name of at most 120 characters".to_owned()));
-    }
-    Ok(text.to_owned())
+    line("name", "a name", text, 120)
 }
 
 /// A period ends on or after its first day, and is at most ten years long.
@@ -76,11 +74,7 @@ pub fn period(start: Day, end: Day) -> Result<(), Refusal> {
 
 /// A cost centre, trimmed: at most 60 characters.
 pub fn cost_centre(text: &str) -> Result<String, Refusal> {
-    let text = text.trim();
-    if text.chars().count() > 60 || text.chars().any(char::is_control) {
-        return Err(Refusal::Invalid("cost_centre", "Enter a cost centre of at most 60 characters".to_owned()));
-    }
-    Ok(text.to_owned())
+    line("cost_centre", "a cost centre", text, 60)
 }
 
 /// The attributes as they are kept, or what is wrong with them.

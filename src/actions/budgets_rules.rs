@@ -8,6 +8,7 @@ use crate::domain::exchange::{self, Rate};
 use crate::domain::id::{BudgetId, PostingId};
 use crate::domain::money::{self, AmountFault};
 use crate::domain::refusal::Refusal;
+use crate::domain::text::is_hidden;
 use crate::domain::time::Day;
 use crate::store::db::Reader;
 use crate::store::failure::Failure;
@@ -113,7 +114,7 @@ fn stated_rate(desk: &Desk<'_>, stated: &StatedRate, source: &Budget, destinatio
         return Err(Refusal::Invalid("rate", words));
     }
     let text = stated.source.trim();
-    if text.is_empty() || text.chars().count() > 120 || text.chars().any(char::is_control) {
+    if text.is_empty() || text.chars().count() > 120 || text.chars().any(is_hidden) {
         return Err(Refusal::Invalid("rate_source", "Enter where the rate is from, in at most 120 characters".to_owned()));
     }
     let zone = desk.plan.touched.first().map_or(chrono_tz::UTC, |touched| touched.region.zone());

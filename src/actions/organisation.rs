@@ -8,6 +8,7 @@ use crate::domain::audit::Event;
 use crate::domain::currency::Currency;
 use crate::domain::id::RegionId;
 use crate::domain::refusal::Refusal;
+use crate::domain::text::line;
 use crate::store::failure::Failure;
 use crate::store::regions::Region;
 use crate::store::writer::Intent;
@@ -27,9 +28,10 @@ pub struct Organisation {
 /// Makes the organisation and its root region; refused where there is one, or where there are people.
 pub async fn begin(store: &Store, actor: Actor, new: Organisation) -> Result<RegionId, Failure> {
     let name = new.name.trim();
-    if name.is_empty() || name.chars().count() > 80 || name.chars().any(char::is_control) {
-        return Err(Refusal::Invalid("organisation", "Enter a name of at most 80 characters".to_owned()).into());
+    if name.is_empty() {
+        return Err(Refusal::Required("organisation", "Enter the organisation\u{2019}s name").into());
     }
+    line("organisation", "a name", name, 80)?;
     store
         .write(Intent::once(actor, "organisation.begin"), move |tx| {
             let new = new.clone();

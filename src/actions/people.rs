@@ -9,6 +9,7 @@ use crate::domain::access::{Actor, Permission, Role};
 use crate::domain::audit::Event;
 use crate::domain::id::{GrantId, RegionId, UserId};
 use crate::domain::refusal::Refusal;
+use crate::domain::text::{is_hidden, line};
 use crate::domain::time::Day;
 use crate::store::failure::Failure;
 use crate::store::writer::{Intent, WriteTx};
@@ -40,7 +41,7 @@ impl NewPerson {
 pub fn person_email(text: &str) -> Result<(), Refusal> {
     let email = text.trim();
     let well_formed = email.split_once('@').is_some_and(|(user, host)| !user.is_empty() && host.contains('.') && !host.contains('@'));
-    if !well_formed || email.len() > 254 || email.chars().any(|c| c.is_whitespace() || c.is_control()) {
+    if !well_formed || email.len() > 254 || email.chars().any(|c| c.is_whitespace() || is_hidden(c)) {
         return Err(Refusal::Invalid("email", "Enter an e-mail address, like ana@example.com".to_owned()));
     }
     Ok(())
@@ -49,10 +50,10 @@ pub fn person_email(text: &str) -> Result<(), Refusal> {
 /// Refuses what cannot be a person's name.
 pub fn person_name(text: &str) -> Result<(), Refusal> {
     let name = text.trim();
-    if name.is_empty() || name.chars().count() > 120 || name.chars().any(char::is_control) {
-        return Err(Refusal::Invalid("name", "Enter a name of at most 120 characters".to_owned()));
+    if name.is_empty() {
+        return Err(Refusal::Required("name", "Enter a name"));
     }
-    Ok(())
+    line("name", "a name", name, 120).map(drop)
 }
 
 /// Adds a person, with her first role where one is given.

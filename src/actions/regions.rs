@@ -8,6 +8,7 @@ use crate::domain::audit::Event;
 use crate::domain::currency::Currency;
 use crate::domain::id::RegionId;
 use crate::domain::refusal::Refusal;
+use crate::domain::text::line;
 use crate::store::Store;
 use crate::store::failure::Failure;
 use crate::store::regions::{self, Region};
@@ -35,10 +36,7 @@ pub fn name(text: &str) -> Result<String, Refusal> {
     if name.is_empty() {
         return Err(Refusal::Required("name", "Enter a name"));
     }
-    if name.chars().count() > 80 || name.chars().any(char::is_control) {
-        return Err(Refusal::Invalid("name", "Enter a name of at most 80 characters".to_owned()));
-    }
-    Ok(name.to_owned())
+    line("name", "a name", name, 80)
 }
 
 /// A time zone's name as the IANA database spells it.
@@ -50,11 +48,7 @@ pub fn time_zone(text: &str) -> Result<String, Refusal> {
 
 /// A cost centre, trimmed, when it can be one.
 pub fn cost_centre(text: &str) -> Result<String, Refusal> {
-    let code = text.trim();
-    if code.chars().count() > 40 || code.chars().any(char::is_control) {
-        return Err(Refusal::Invalid("cost_centre", "Enter a cost centre of at most 40 characters".to_owned()));
-    }
-    Ok(code.to_owned())
+    line("cost_centre", "a cost centre", text, 40)
 }
 
 /// What the audit trail says about a region.

@@ -8,6 +8,7 @@ use crate::domain::audit::Event;
 use crate::domain::currency::Currency;
 use crate::domain::id::SourceId;
 use crate::domain::refusal::Refusal;
+use crate::domain::text::line;
 use crate::store::failure::Failure;
 use crate::store::writer::{Intent, WriteTx};
 use crate::store::{Store, imports, people, sessions, settings};
@@ -53,10 +54,7 @@ pub fn organisation_name(text: &str) -> Result<String, Refusal> {
     if name.is_empty() {
         return Err(Refusal::Required("name", "Enter the organisation\u{2019}s name"));
     }
-    if name.chars().count() > 80 || name.chars().any(char::is_control) {
-        return Err(Refusal::Invalid("name", "Enter a name of at most 80 characters".to_owned()));
-    }
-    Ok(name.to_owned())
+    line("name", "a name", name, 80)
 }
 
 /// Sets the organisation's name and time zone.

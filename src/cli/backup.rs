@@ -33,16 +33,25 @@ pub struct Args {
     pub settings: Settings,
 }
 
+/// Refuses a file that is there already, and one whose folder is not. `what` is what would be written.
+pub(super) fn free_place(file: &Path, what: &str) -> Result<(), CliError> {
+    if file.exists() {
+        return Err(CliError::new(Exit::Refused, format!("{} is there already: {what} never overwrites anything", file.display())));
+    }
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    match folder.filter(|folder| !folder.is_dir()) {
+        Some(folder) => Err(CliError::new(Exit::Failed, format!("there is no folder {}", folder.display()))),
+        None => Ok(()),
+    }
+}
+
 /// Writes the backup beside its name, checks it, and only then gives it its name: a file of that name is always a whole backup.
 ///
 /// # Errors
 /// A file that is there already (4), a database that cannot be reached (69), a copy that does not fit (5), a disk that is full (1).
 pub fn run(args: &Args) -> Result<(), CliError> {
     let config = Config::load(&args.settings.inputs())?;
-    if args.file.exists() {
-        let said = format!("{} is there already: a backup never overwrites anything", args.file.display());
-        return Err(CliError::new(Exit::Refused, said));
-    }
+    free_place(&args.file, "a backup")?;
     let clock = Clock::system();
     let part = with_ending(&args.file, "part");
     let made = serve::block_on(make(&config, &part, &clock)).and_then(|head| {

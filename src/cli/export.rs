@@ -26,7 +26,7 @@ use super::progress::Progress;
 /// Arguments of `export`.
 #[derive(ClapArgs)]
 #[command(
-    after_help = "Example:\n  counterfoil export --as ana@example.com --filter \"status=delivered&from=2026-06-01\" --output june.csv"
+    after_help = "Example:\n  counterfoil export --as ana@example.com --filter \"delivery_status=succeeded&from=2026-06-01\" --output june.csv"
 )]
 pub struct Args {
     /// The person in whose name and scope it is done, by e-mail address
@@ -52,8 +52,8 @@ pub struct Args {
 /// A person who may not (4), a filter that is not understood (4), a file that is there already (4), a full disk (1).
 pub fn run(args: &Args) -> Result<(), CliError> {
     let config = Config::load(&args.settings.inputs())?;
-    if let Some(file) = args.output.as_ref().filter(|file| file.exists()) {
-        return Err(CliError::new(Exit::Refused, format!("{} is there already: an export never overwrites anything", file.display())));
+    if let Some(file) = &args.output {
+        backup::free_place(file, "an export")?;
     }
     let part = args.output.as_ref().map(|file| backup::with_ending(file, "part"));
     let written = serve::block_on(async {

@@ -100,6 +100,7 @@ pub async fn answer(site: Site, clock: Clock) -> Result<(), CliError> {
     let store = Store::open(&options, clock, Random::system(), Arc::new(Metrics::new())).await?;
     let portal = Portal::new(store.clone(), site.lives, site.limits.max_bytes).await?;
     let portal = portal.with_limits(site.limits.clone()).with_key(site.key).reached(site.trusted_proxies, site.body_still);
+    let portal = portal.at(site.public_url.as_deref());
     let taken = |error: std::io::Error| {
         CliError::new(Exit::Failed, format!("cannot listen on {}: {error}", site.running.listen)).hint("choose another with --listen")
     };

@@ -11,5 +11,6 @@ pub mod import;
 pub mod list_query;
 pub mod money;
 pub mod refusal;
+pub mod text;
 pub mod time;
 pub mod transaction;

@@ -38,9 +38,14 @@ pub fn match_key(name: &str, email: &str, employee_number: &str) -> Option<[u8; 
     Some(key)
 }
 
+/// What is searched in: name, e-mail address and number in lower case, a line each. Folded here, because SQLite's `lower()` knows ASCII alone.
+fn folded(name: &str, email: &str, employee_number: &str) -> String {
+    [name, email, employee_number].map(str::to_lowercase).join("\n")
+}
+
 /// Adds recipients that are known to be new.
 pub async fn insert(tx: &mut WriteTx<'_>, recipients: &[Recipient]) -> Result<(), DbError> {
-    const COLUMNS: &[&str] = &["id", "region_id", "match_key", "name", "email", "employee_number"];
+    const COLUMNS: &[&str] = &["id", "region_id", "match_key", "name", "email", "employee_number", "folded"];
     let rows = recipients.iter().map(|recipient| {
         let key = match_key(&recipient.name, &recipient.email, &recipient.employee_number).unwrap_or_default();
         vec![
@@ -50,6 +55,7 @@ pub async fn insert(tx: &mut WriteTx<'_>, recipients: &[Recipient]) -> Result<()
             recipient.name.clone().into(),
             recipient.email.clone().into(),
             recipient.employee_number.clone().into(),
+            folded(&recipient.name, &recipient.email, &recipient.employee_number).into(),
         ]
     });
     tx.insert_many("recipient", COLUMNS, rows.collect()).await
@@ -112,12 +118,15 @@ pub async fn find_or_insert(tx: &mut WriteTx<'_>, named: &[Named]) -> Result<Vec
 
 /// Writes what a newer file calls somebody; what it does not say stays. Whether anything changed.
 pub async fn rename(tx: &mut WriteTx<'_>, id: RecipientId, named: &Named) -> Result<bool, DbError> {
-    let sql = Sql::new(
-        "UPDATE recipient SET name = CASE WHEN $2 = '' THEN name ELSE $2 END, email = CASE WHEN $3 = '' THEN email ELSE $3 END, \
-         employee_number = CASE WHEN $4 = '' THEN employee_number ELSE $4 END \
-         WHERE id = $1 AND (($2 <> '' AND name <> $2) OR ($3 <> '' AND email <> $3) OR ($4 <> '' AND employee_number <> $4))",
-    );
-    let sql = sql.bind(id).bind(named.name.clone()).bind(named.email.clone()).bind(named.employee_number.clone());
+    let Some(known) = of_ids(tx, &[id]).await?.pop() else { return Ok(false) };
+    let said = |new: &str, old: &str| if new.is_empty() { old.to_owned() } else { new.to_owned() };
+    let (name, email) = (said(&named.name, &known.name), said(&named.email, &known.email));
+    let number = said(&named.employee_number, &known.employee_number);
+    if (&name, &email, &number) == (&known.name, &known.email, &known.employee_number) {
+        return Ok(false);
+    }
+    let sql = Sql::new("UPDATE recipient SET folded = $2, name = $3, email = $4, employee_number = $5 WHERE id = $1");
+    let sql = sql.bind(id).bind(folded(&name, &email, &number)).bind(name).bind(email).bind(number);
     Ok(tx.exec(sql).await? > 0)
 }
 

@@ -8,10 +8,12 @@ use super::db::{Reader, Sql};
 use super::failure::DbError;
 use super::transaction_query::{Asked, Part, Piece, regions_of};
 use super::transaction_search::{self, Term};
+use super::regions;
 use super::transactions::hidden_imports;
 use crate::domain::access::Scope;
+use crate::domain::currency::Currency;
 use crate::domain::id::TransactionId;
-use crate::domain::list_query::{Calendar, Column, ListQuery};
+use crate::domain::list_query::{AmountField, Calendar, Column, ListQuery};
 
 /// Rows on one page.
 pub const PAGE: usize = 50;
@@ -56,10 +58,15 @@ pub struct Page {
 
 /// Makes a question ready to be asked: narrows the regions, looks up what is hidden, decides how a search is best done.
 pub async fn ask<'q>(reader: &mut impl Reader, scope: &Scope, query: &'q ListQuery, calendar: Calendar) -> Result<Asked<'q>, DbError> {
-    let terms = Term::all(&query.q, reader.engine());
+    let terms = Term::all(&query.q);
     let indexed_no = transaction_search::worth_using(reader, &terms).await?;
     let hidden = hidden_imports(reader).await?;
-    Ok(Asked { query, regions: regions_of(scope, query), calendar, hidden, terms, indexed_no })
+    let mut base_digits = 2;
+    if query.amount_field() == AmountField::Base {
+        let root = regions::root(reader).await?;
+        base_digits = root.and_then(|root| root.currency()).map_or(2, Currency::digits);
+    }
+    Ok(Asked { query, regions: regions_of(scope, query), calendar, hidden, base_digits, terms, indexed_no })
 }
 
 /// One page of what was asked.

@@ -13,7 +13,7 @@ use super::transactions::seen;
 use crate::domain::access::Scope;
 use crate::domain::currency::Currency;
 use crate::domain::id::RegionId;
-use crate::domain::list_query::{Calendar, DateField, Filter, ListQuery, SortBy, Value};
+use crate::domain::list_query::{AmountField, Calendar, DateField, Filter, ListQuery, SortBy, Value};
 use crate::domain::transaction::DeliveryStatus;
 
 /// Everything that decides which rows a question finds.
@@ -27,6 +27,8 @@ pub struct Asked<'a> {
     pub calendar: Calendar,
     /// The imports whose rows are not seen yet.
     pub hidden: Vec<i64>,
+    /// Digits of the organisation's own currency.
+    pub base_digits: u32,
     /// What is searched for.
     pub terms: Vec<Term>,
     /// The last row that the search index knows; 0 where it is not to be used.
@@ -79,6 +81,9 @@ fn column(filter: Filter) -> &'static str {
         Filter::Order => "t.order_id",
         Filter::Batch => "t.batch_id",
         Filter::ExternalId => "t.external_id",
+        // As text, which is what was typed; the number itself has no index either.
+        Filter::LineNumber => "CAST(t.line_number AS TEXT)",
+        Filter::FxRate => "t.fx_rate",
         Filter::Import => "t.import_no",
         Filter::Recipient => "t.recipient_id",
     }
@@ -122,6 +127,9 @@ impl Asked<'_> {
         for term in &self.terms {
             term.like(&mut sql);
         }
+        for term in Term::all(&self.query.note) {
+            term.like_in("t.note", &mut sql);
+        }
         Piece { sql }
     }
 
@@ -132,10 +140,13 @@ impl Asked<'_> {
             DateField::Delivered => "t.delivered_at",
             DateField::Redeemed => "t.redeemed_at",
             DateField::Expires => "t.expires_at",
-            DateField::Effective => {
+            DateField::Canceled => "t.canceled_at",
+            DateField::Updated => "t.updated_at",
+            field @ (DateField::Effective | DateField::FxDate) => {
                 let (from, to) = self.query.period.days(&self.calendar);
-                bound(sql, "t.effective_date", " >= ", from.map(|day| day.0));
-                bound(sql, "t.effective_date", " <= ", to.map(|day| day.0));
+                let column = if field == DateField::FxDate { "t.fx_date" } else { "t.effective_date" };
+                bound(sql, column, " >= ", from.map(|day| day.0));
+                bound(sql, column, " <= ", to.map(|day| day.0));
                 return;
             }
         };
@@ -146,20 +157,32 @@ impl Asked<'_> {
 
     /// The bounds are numbers, so each currency has its own minor units of them, by its number of digits.
     fn amounts(&self, sql: &mut Sql) {
-        if self.query.amount_min.is_none() && self.query.amount_max.is_none() {
+        if !self.query.bounds_amounts() {
             return;
         }
+        let column = match self.query.amount_field() {
+            AmountField::Issued => "t.amount_issued",
+            AmountField::Charged => "t.amount_charged",
+            AmountField::Fee => "t.fee",
+            AmountField::Discount => "t.discount",
+            AmountField::Remaining => "t.remaining_balance",
+            AmountField::Base => "t.base_amount",
+        };
+        let within = |sql: &mut Sql, digits: u32| {
+            let (least, most) = self.query.minor_bounds(digits);
+            bound(sql, column, " >= ", least);
+            bound(sql, column, " <= ", most);
+        };
+        if self.query.amount_field() == AmountField::Base {
+            return within(sql, self.base_digits);
+        }
         if let Some(currency) = self.query.only_currency() {
-            let (least, most) = self.query.minor_bounds(currency.digits());
-            bound(sql, "t.amount_issued", " >= ", least);
-            bound(sql, "t.amount_issued", " <= ", most);
-            return;
+            return within(sql, currency.digits());
         }
         let digits: BTreeSet<u32> = Currency::all().map(Currency::digits).collect();
         let unusual = |digits: u32| Currency::all().filter(move |currency| currency.digits() == digits);
         sql.push(" AND (");
         for (i, digits) in digits.into_iter().enumerate() {
-            let (least, most) = self.query.minor_bounds(digits);
             sql.push(if i == 0 { "(" } else { " OR (" });
             if digits == 2 {
                 sql.push("t.currency_code NOT IN (");
@@ -168,8 +191,7 @@ impl Asked<'_> {
                 sql.push("t.currency_code IN (").push_list(unusual(digits).map(Currency::code));
             }
             sql.push(")");
-            bound(sql, "t.amount_issued", " >= ", least);
-            bound(sql, "t.amount_issued", " <= ", most);
+            within(sql, digits);
             sql.push(")");
         }
         sql.push(")");

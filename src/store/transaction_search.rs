@@ -1,8 +1,8 @@
 //! Finding transactions by a part of a word: trigrams for what is indexed, reading for what is not yet.
 //!
 //! `reward_search` holds the text of every row up to `search_progress.indexed_no`; later rows are read. What the index finds is compared again
-//! with the real columns, so that a row that changed since then is judged as it is now. Letters of ASCII are found whatever their case on both
-//! engines; other letters as well on PostgreSQL, and as they are written on SQLite, whose `lower()` knows ASCII alone.
+//! with the real columns, so that a row that changed since then is judged as it is now. Recipients are found whatever the case of their letters
+//! (`recipient.folded`), and so are the vendor's ids, which are ASCII: SQLite's `lower()` knows no other letters.
 
 use super::db::{Engine, Reader, Sql};
 use super::failure::DbError;
@@ -16,7 +16,7 @@ const HITS_MOST: i64 = 5_000;
 /// Shorter words have no trigram.
 const TRIGRAM: usize = 3;
 /// The columns that are searched.
-const COLUMNS: [&str; 6] = ["r.name", "r.email", "r.employee_number", "t.external_id", "t.order_id", "t.batch_id"];
+const COLUMNS: [&str; 4] = ["r.folded", "t.external_id", "t.order_id", "t.batch_id"];
 
 /// One word of a search, in lower case.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -24,9 +24,8 @@ pub struct Term(String);
 
 impl Term {
     /// The words of a search.
-    pub fn all(q: &str, engine: Engine) -> Vec<Self> {
-        let lower = |word: &str| if engine == Engine::Sqlite { word.to_ascii_lowercase() } else { word.to_lowercase() };
-        q.split_whitespace().map(|word| Self(lower(word))).collect()
+    pub fn all(q: &str) -> Vec<Self> {
+        q.split_whitespace().map(|word| Self(word.to_lowercase())).collect()
     }
 
     fn pattern(&self) -> String {
@@ -47,6 +46,11 @@ impl Term {
             sql.push(" OR lower(").push(column).push(") LIKE ").push(&again).push(" ESCAPE '\\'");
         }
         sql.push(")");
+    }
+
+    /// Appends ` AND lower(…) LIKE …` over one column.
+    pub fn like_in(&self, column: &'static str, sql: &mut Sql) {
+        sql.push(" AND lower(").push(column).push(") LIKE ").push_bind(self.pattern()).push(" ESCAPE '\\'");
     }
 
     /// Appends the statement that finds the numbers of rows in which every word occurs: by the index up to `indexed`, by reading after it.
@@ -105,7 +109,7 @@ pub async fn is_behind(reader: &mut impl Reader) -> Result<bool, DbError> {
 }
 
 /// One row to be indexed.
-type Text = (i64, Option<String>, Option<String>, Option<String>, Option<String>, Option<String>, Option<String>);
+type Text = (i64, Option<String>, Option<String>, Option<String>, Option<String>);
 
 /// Indexes the next rows, at most `most` of them; how many it was. Rows of imports that are not done are indexed too: they are hidden elsewhere.
 pub async fn index_more(tx: &mut WriteTx<'_>, most: i64) -> Result<i64, DbError> {
@@ -148,8 +152,8 @@ fn texts() -> Sql {
 
 async fn insert(tx: &mut WriteTx<'_>, rows: Vec<Text>) -> Result<(), DbError> {
     let columns: &'static [&'static str] = if tx.engine() == Engine::Sqlite { &["rowid", "text"] } else { &["no", "text"] };
-    let values = rows.into_iter().map(|(no, name, email, number, external, order, batch)| {
-        let parts = [name, email, number, external, order, batch];
+    let values = rows.into_iter().map(|(no, folded, external, order, batch)| {
+        let parts = [folded, external, order, batch];
         let text: Vec<String> = parts.into_iter().flatten().filter(|part| !part.is_empty()).collect();
         vec![no.into(), text.join("\n").to_lowercase().into()]
     });
@@ -190,11 +194,8 @@ pub async fn recipients(
 ) -> Result<Vec<(RecipientId, String, String)>, DbError> {
     let mut sql = Sql::new("SELECT r.id, r.name, r.email FROM recipient r WHERE r.region_id IN (");
     sql.push_list(scope.regions()).push(")");
-    for term in Term::all(q, reader.engine()) {
-        sql.push(" AND (lower(r.name) LIKE ").push_bind(term.pattern()).push(" ESCAPE '\\'");
-        let again = format!("${}", sql.args().len());
-        sql.push(" OR lower(r.email) LIKE ").push(&again).push(" ESCAPE '\\' OR lower(r.employee_number) LIKE ").push(&again);
-        sql.push(" ESCAPE '\\')");
+    for term in Term::all(q) {
+        sql.push(" AND r.folded LIKE ").push_bind(term.pattern()).push(" ESCAPE '\\'");
     }
     sql.push(" LIMIT ").push_bind(most);
     reader.all(sql).await

@@ -83,7 +83,7 @@ fn rollup_months(asked: &Asked<'_>) -> Option<Months> {
     use Filter::{Budget, Currency, DeliveryStatus, OrderStatus, RedemptionStatus, Region};
     let query = asked.query;
     let kept = [Region, Budget, Currency, OrderStatus, DeliveryStatus, RedemptionStatus];
-    let plain = query.q.is_empty() && query.amount_min.is_none() && query.amount_max.is_none();
+    let plain = query.q.is_empty() && query.note.is_empty() && !query.bounds_amounts();
     if !plain || !query.filters.keys().all(|filter| kept.contains(filter)) {
         return None;
     }

@@ -96,6 +96,8 @@ pub struct Portal {
     trusted_proxies: Arc<[Network]>,
     /// How long the body of a request may stand still.
     body_still: Duration,
+    /// What people type to get here, where the configuration says it.
+    public_url: Option<Arc<str>>,
     organisation: Arc<RwLock<String>>,
     stopping: Arc<AtomicBool>,
     /// Requests that are being answered, to the last byte of their answers.
@@ -121,6 +123,7 @@ impl Portal {
             limits: Arc::new(Limits { max_bytes: upload_max_bytes, ..Limits::default() }),
             trusted_proxies: Arc::default(),
             body_still: Duration::from_secs(30),
+            public_url: None,
             organisation: Arc::new(RwLock::new(name)),
             stopping: Arc::default(),
             running: Arc::default(),
@@ -142,6 +145,20 @@ impl Portal {
         self.trusted_proxies = trusted_proxies.into();
         self.body_still = body_still;
         self
+    }
+
+    /// The same at this address, for links that leave the portal.
+    #[must_use]
+    pub fn at(mut self, public_url: Option<&str>) -> Self {
+        self.public_url = public_url.map(Arc::from);
+        self
+    }
+
+    /// Scheme and host of a link that leaves the portal: what the configuration says, else where the person asked. No header but `Host` is
+    /// believed: a link that holds a secret must not lead elsewhere because a request said so.
+    pub fn address(&self, req: &actix_web::HttpRequest) -> String {
+        let host = || req.headers().get(actix_web::http::header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+        self.public_url.as_deref().map_or_else(|| format!("http://{}", host()), str::to_owned)
     }
 
     /// The organisation's name.

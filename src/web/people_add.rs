@@ -133,8 +133,7 @@ async fn show_link(
     let person = people::find(&mut read, id).await?.ok_or(Refusal::NotFound)?;
     drop(read);
     let token = act::password_link(&portal.store, who.actor.clone(), id).await?;
-    let site = req.connection_info().clone();
-    let link = format!("{}://{}/password/{token}", site.scheme(), site.host());
+    let link = format!("{}/password/{token}", portal.address(req));
     let title = if added { format!("{} was added", person.name) } else { format!("Password link for {}", person.name) };
     let hours = act::PASSWORD_LINK_LIVES / 3600;
     let page = LinkPage { shell: Shell::new(req, portal, who, title), id, name: person.name, added, link, hours };

@@ -1,7 +1,7 @@
 //! The filter bar of the list of transactions, as its template needs it.
 
 use super::transactions_known::Known;
-use crate::domain::list_query::{Column, DateField, Filter, ListQuery, Period, Preset, Value};
+use crate::domain::list_query::{AmountField, Column, DateField, Filter, ListQuery, Period, Preset, Value};
 use crate::domain::time::Day;
 
 /// Several of many: (value, label, chosen).
@@ -48,10 +48,16 @@ pub struct FilterBar {
     pub from: String,
     /// Last day, as typed.
     pub to: String,
+    /// The amounts that bounds can be about.
+    pub amount_fields: Vec<(&'static str, &'static str)>,
+    /// The one they are about.
+    pub amount_field: &'static str,
     /// Least amount.
     pub amount_min: String,
     /// Largest amount.
     pub amount_max: String,
+    /// Part of the note.
+    pub note: String,
     /// Sort, columns and filters that have no field here: (name, value).
     pub hidden: Vec<(&'static str, String)>,
     /// Whether something of the folded part is in use.
@@ -77,7 +83,7 @@ fn fixed(query: &ListQuery, filter: Filter) -> Multi {
     multi(query, filter, filter.words().into_iter().map(|(code, label)| (Value::Word(code), label.to_owned())).collect())
 }
 
-const TYPED: [Filter; 9] = [
+const TYPED: [Filter; 11] = [
     Filter::Product,
     Filter::Campaign,
     Filter::CostCenter,
@@ -87,6 +93,8 @@ const TYPED: [Filter; 9] = [
     Filter::Order,
     Filter::Batch,
     Filter::ExternalId,
+    Filter::LineNumber,
+    Filter::FxRate,
 ];
 
 impl FilterBar {
@@ -124,8 +132,8 @@ impl FilterBar {
             || typed.iter().any(|typed| typed.values.len() > 1)
             || matches!(query.period, Period::Between(..))
             || query.dates.is_some()
-            || query.amount_min.is_some()
-            || query.amount_max.is_some();
+            || query.bounds_amounts()
+            || !query.note.is_empty();
         Self {
             q: query.q.clone(),
             first,
@@ -141,6 +149,9 @@ impl FilterBar {
             date_field: query.date_field().code(),
             from: day(from),
             to: day(to),
+            amount_fields: AmountField::ALL.iter().map(|field| (field.code(), field.label())).collect(),
+            amount_field: query.amount_field().code(),
+            note: query.note.clone(),
             amount_min: number(query.amount_min),
             amount_max: number(query.amount_max),
             hidden: hidden(query),

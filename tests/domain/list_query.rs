@@ -1,6 +1,6 @@
 //! The question behind lists and exports: what it reads, what it leaves out, and that it reads itself back.
 
-use counterfoil::domain::list_query::{Calendar, Column, DateField, Filter, ListQuery, Period, Preset, Sort, SortBy, Value};
+use counterfoil::domain::list_query::{AmountField, Calendar, Column, DateField, Filter, ListQuery, Period, Preset, Sort, SortBy, Value};
 use counterfoil::domain::time::{Day, Instant};
 use proptest::prelude::*;
 use rust_decimal::Decimal;
@@ -34,6 +34,8 @@ prop_compose! {
         period in period(),
         dates in prop::sample::select(DateField::ALL.to_vec()),
         bounds in prop::option::of((-1_000_000i64..1_000_000, 0i64..1_000_000, 0u32..4)),
+        amounts in prop::sample::select(AmountField::ALL.to_vec()),
+        note in prop::collection::vec("[^\\p{C}\\p{Z}]{1,12}", 0..3),
         words in prop::collection::vec("[^\\p{C}\\p{Z}]{1,12}", 0..4),
         sort in (prop::sample::select(vec![SortBy::Issued, SortBy::Amount]), any::<bool>()),
         columns in prop::option::of(prop::sample::subsequence(Column::ALL.to_vec(), 1..12).prop_shuffle()),
@@ -42,8 +44,10 @@ prop_compose! {
         query.period = period;
         query.dates = Some(dates).filter(|field| *field != DateField::Issued && period != Period::Any);
         query.q = words.join(" ");
+        query.note = note.join(" ");
         query.sort = Sort { by: sort.0, descending: sort.1 };
         if let Some((least, more, scale)) = bounds {
+            query.amounts = Some(amounts).filter(|field| *field != AmountField::Issued);
             query.amount_min = Some(Decimal::new(least, scale).normalize());
             query.amount_max = Some(Decimal::new(least + more, scale).normalize());
         }

@@ -13,6 +13,7 @@ use crate::domain::audit::Event;
 use crate::domain::id::{ImportId, SourceId};
 use crate::domain::import::mapping::Mapping;
 use crate::domain::refusal::Refusal;
+use crate::domain::text::{is_hidden, line};
 use crate::store::Store;
 use crate::store::failure::Failure;
 use crate::store::imports::{self, Change, NewImport, PIECE};
@@ -38,8 +39,7 @@ pub struct Received {
 pub fn plain_name(name: &str) -> String {
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
     // Marks that turn the direction of writing could make one ending look like another.
-    let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let kept: String = last.chars().filter(|c| !c.is_control() && !turns(*c)).collect();
+    let kept: String = last.chars().filter(|c| !is_hidden(*c)).collect();
     let count = kept.chars().count();
     let kept: String = kept.trim().chars().skip(count.saturating_sub(120)).collect();
     if kept.is_empty() { "file".to_owned() } else { kept }
@@ -51,10 +51,7 @@ pub fn source_name(name: &str) -> Result<String, Refusal> {
     if name.is_empty() {
         return Err(Refusal::Required("source", "Enter the name of the source"));
     }
-    if name.chars().count() > NAME_LONGEST || name.chars().any(char::is_control) {
-        return Err(Refusal::Invalid("source", format!("A source\u{2019}s name has at most {NAME_LONGEST} characters")));
-    }
-    Ok(name)
+    line("source", "a name", &name, NAME_LONGEST)
 }
 
 /// The source of this name, added where it is new.

@@ -19,6 +19,12 @@ codes! {
         Redeemed = "redeemed", "Redeemed";
         /// When it can no longer be used.
         Expires = "expires", "Expires";
+        /// When it was called off.
+        Canceled = "canceled", "Canceled";
+        /// When we last changed it.
+        Updated = "changed", "Changed";
+        /// The day of the rate.
+        FxDate = "rate_date", "Rate date";
         /// The accounting date.
         Effective = "effective", "Accounting date";
     }

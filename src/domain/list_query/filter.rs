@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::domain::access::codes;
 use crate::domain::currency::Currency;
 use crate::domain::id::{BudgetId, ImportId, RecipientId, RegionId, SourceId};
+use crate::domain::text::is_hidden;
 use crate::domain::transaction::{ApprovalStatus, Channel, DeliveryStatus, OrderStatus, ReconStatus, RedemptionStatus};
 
 codes! {
@@ -51,10 +52,32 @@ codes! {
         Batch = "batch", "Batch id";
         /// The vendor's own id of the line.
         ExternalId = "external_id", "External id";
+        /// The line in the order.
+        LineNumber = "line_number", "Line";
+        /// The rate to the base currency, as it was written.
+        FxRate = "fx_rate", "Rate";
         /// The import that brought it.
         Import = "import", "Import";
         /// Who received it.
         Recipient = "recipient", "Recipient";
+    }
+}
+
+codes! {
+    /// The amount that bounds are about.
+    AmountField {
+        /// What the reward is worth.
+        Issued = "issued", "Amount";
+        /// What the vendor charged.
+        Charged = "charged", "Charged";
+        /// The vendor's fee.
+        Fee = "fee", "Fee";
+        /// The vendor's discount.
+        Discount = "discount", "Discount";
+        /// What the recipient has not used.
+        Remaining = "remaining", "Remaining";
+        /// The amount in the organisation's own currency.
+        Base = "base", "Base amount";
     }
 }
 
@@ -149,7 +172,7 @@ impl Filter {
             }
             Shape::Word => self.words().into_iter().find(|(code, _)| *code == text).map(|(code, _)| Value::Word(code)),
             Shape::Text => {
-                let fits = !text.is_empty() && text.chars().count() <= TEXT_MOST && !text.chars().any(char::is_control);
+                let fits = !text.is_empty() && text.chars().count() <= TEXT_MOST && !text.chars().any(is_hidden);
                 fits.then(|| Value::Text(text.to_owned()))
             }
         }

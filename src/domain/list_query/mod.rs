@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 pub use column::{Column, Kind};
 pub use dates::{Calendar, DateField, Period, Preset};
-pub use filter::{Filter, Shape, TEXT_MOST, VALUES_MOST, Value, Values};
+pub use filter::{AmountField, Filter, Shape, TEXT_MOST, VALUES_MOST, Value, Values};
 pub use parse::Parsed;
 
 use super::currency::Currency;
@@ -87,12 +87,16 @@ pub struct ListQuery {
     pub dates: Option<DateField>,
     /// When.
     pub period: Period,
+    /// The amount that the bounds are about.
+    pub amounts: Option<AmountField>,
     /// The least amount, as a number in each row's own currency.
     pub amount_min: Option<Decimal>,
     /// The largest amount, likewise.
     pub amount_max: Option<Decimal>,
     /// Part of a recipient's name or e-mail address, of an external, order or batch id; every word has to occur.
     pub q: String,
+    /// Part of the vendor's note.
+    pub note: String,
     /// The order.
     pub sort: Sort,
     /// The columns, where they are not the usual ones.
@@ -121,6 +125,16 @@ impl ListQuery {
     /// The date the period is about: issue, unless another was chosen.
     pub fn date_field(&self) -> DateField {
         self.dates.unwrap_or(DateField::Issued)
+    }
+
+    /// The amount that bounds are about: the issued one, unless another was chosen.
+    pub fn amount_field(&self) -> AmountField {
+        self.amounts.unwrap_or(AmountField::Issued)
+    }
+
+    /// Whether an amount is bounded.
+    pub fn bounds_amounts(&self) -> bool {
+        self.amount_min.is_some() || self.amount_max.is_some()
     }
 
     /// The values of a filter.
@@ -181,9 +195,9 @@ impl ListQuery {
     pub fn is_filtered(&self) -> bool {
         !self.filters.is_empty()
             || self.period != Period::Any
-            || self.amount_min.is_some()
-            || self.amount_max.is_some()
+            || self.bounds_amounts()
             || !self.q.is_empty()
+            || !self.note.is_empty()
     }
 
     /// The one currency it is narrowed to, where it is one.
@@ -218,6 +232,9 @@ impl ListQuery {
         if !self.q.is_empty() {
             put("q", &self.q);
         }
+        if !self.note.is_empty() {
+            put("note", &self.note);
+        }
         for (filter, values) in &self.filters {
             for value in values {
                 put(filter.code(), &filter.text(value));
@@ -236,6 +253,9 @@ impl ListQuery {
                     }
                 }
             }
+        }
+        if let Some(field) = self.amounts.filter(|field| *field != AmountField::Issued) {
+            put("amounts", field.code());
         }
         for (key, bound) in [("amount_min", self.amount_min), ("amount_max", self.amount_max)] {
             if let Some(bound) = bound {
@@ -269,6 +289,9 @@ impl ListQuery {
         if !self.q.is_empty() {
             chip("Search", self.q.clone(), Self { q: String::new(), ..self.clone() });
         }
+        if !self.note.is_empty() {
+            chip("Note", self.note.clone(), Self { note: String::new(), ..self.clone() });
+        }
         for (filter, values) in &self.filters {
             for value in values {
                 chip(filter.label(), filter.label_of(value, name), self.clone().without(*filter, value));
@@ -277,11 +300,12 @@ impl ListQuery {
         if self.period != Period::Any {
             chip(self.date_field().label(), self.period.words(), Self { period: Period::Any, dates: None, ..self.clone() });
         }
+        let (amount, kept) = (self.amount_field().label(), |other: Option<Decimal>| self.amounts.filter(|_| other.is_some()));
         if let Some(bound) = self.amount_min {
-            chip("Amount", format!("at least {bound}"), Self { amount_min: None, ..self.clone() });
+            chip(amount, format!("at least {bound}"), Self { amount_min: None, amounts: kept(self.amount_max), ..self.clone() });
         }
         if let Some(bound) = self.amount_max {
-            chip("Amount", format!("at most {bound}"), Self { amount_max: None, ..self.clone() });
+            chip(amount, format!("at most {bound}"), Self { amount_max: None, amounts: kept(self.amount_min), ..self.clone() });
         }
         chips
     }
@@ -291,6 +315,9 @@ impl ListQuery {
         let mut parts = Vec::new();
         if !self.q.is_empty() {
             parts.push("with a text search".to_owned());
+        }
+        if !self.note.is_empty() {
+            parts.push("with a text in the note".to_owned());
         }
         for (filter, values) in &self.filters {
             let shown: Vec<String> = match filter {
@@ -303,8 +330,9 @@ impl ListQuery {
         if self.period != Period::Any {
             parts.push(format!("{}: {}", self.date_field().label(), self.period.words()));
         }
-        parts.extend(self.amount_min.map(|bound| format!("Amount: at least {bound}")));
-        parts.extend(self.amount_max.map(|bound| format!("Amount: at most {bound}")));
+        let amount = self.amount_field().label();
+        parts.extend(self.amount_min.map(|bound| format!("{amount}: at least {bound}")));
+        parts.extend(self.amount_max.map(|bound| format!("{amount}: at most {bound}")));
         if parts.is_empty() {
             parts.push("All in scope".to_owned());
         }

@@ -3,7 +3,7 @@
 use percent_encoding::percent_decode_str;
 use rust_decimal::Decimal;
 
-use super::{Column, DateField, Filter, ListQuery, Period, Preset, SEARCH_MOST, Sort, VALUES_MOST};
+use super::{AmountField, Column, DateField, Filter, ListQuery, Period, Preset, SEARCH_MOST, Sort, VALUES_MOST};
 use crate::domain::time::Day;
 
 /// A question, what was said about the page, and what had to be left out.
@@ -85,6 +85,9 @@ impl ListQuery {
         if query.period == Period::Any {
             query.dates = None;
         }
+        if !query.bounds_amounts() {
+            query.amounts = None;
+        }
         if let (Some(least), Some(most)) = (query.amount_min, query.amount_max)
             && least > most
         {
@@ -99,7 +102,7 @@ impl ListQuery {
 
 fn read_pair(parsed: &mut Parsed, ends: &mut (Option<Day>, Option<Day>), key: &str, value: &str) {
     match key {
-        "q" => read_search(parsed, value),
+        "q" | "note" => read_search(parsed, key == "note", value),
         "dates" => match DateField::parse(value) {
             Some(field) => parsed.query.dates = (field != DateField::Issued).then_some(field),
             None => parsed.left_out("The date", value),
@@ -118,6 +121,10 @@ fn read_pair(parsed: &mut Parsed, ends: &mut (Option<Day>, Option<Day>), key: &s
             Some(day) => *ends = (Some(day), Some(Day(day.add_months(1).0 - 1))),
             None => parsed.left_out("The month", value),
         },
+        "amounts" => match AmountField::parse(value) {
+            Some(field) => parsed.query.amounts = (field != AmountField::Issued).then_some(field),
+            None => parsed.left_out("The amount", value),
+        },
         "amount_min" | "amount_max" => read_amount(parsed, key == "amount_min", value),
         "sort" => match Sort::parse(value) {
             Some(sort) => parsed.query.sort = sort,
@@ -132,7 +139,7 @@ fn read_pair(parsed: &mut Parsed, ends: &mut (Option<Day>, Option<Day>), key: &s
     }
 }
 
-fn read_search(parsed: &mut Parsed, value: &str) {
+fn read_search(parsed: &mut Parsed, note: bool, value: &str) {
     let words: Vec<&str> = value.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect();
     let mut text = words.join(" ");
     if text.chars().count() > SEARCH_MOST {
@@ -140,7 +147,11 @@ fn read_search(parsed: &mut Parsed, value: &str) {
         cut.trim_end().clone_into(&mut text);
         parsed.notice(format!("The search was cut to {SEARCH_MOST} characters."));
     }
-    parsed.query.q = text;
+    if note {
+        parsed.query.note = text;
+    } else {
+        parsed.query.q = text;
+    }
 }
 
 fn read_amount(parsed: &mut Parsed, least: bool, value: &str) {
