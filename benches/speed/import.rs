@@ -99,6 +99,7 @@ async fn import(bench: &Bench, on: On, file: &Path, disturbed: bool) -> Result<T
         .arg("import")
         .arg(file)
         .args(["--mapping", MAPPING, "--source", SOURCE, "--as", PERSON, "--good-rows"])
+        .env_remove("COUNTERFOIL_TEST_POSTGRES")
         .env("COUNTERFOIL_DATABASE", &url)
         .stdout(Stdio::null())
         .stderr(Stdio::null())

@@ -33,6 +33,7 @@ impl Server {
         let begun = Instant::now();
         let mut child = Command::new(BINARY)
             .args(["serve", "--listen", "127.0.0.1:0"])
+            .env_remove("COUNTERFOIL_TEST_POSTGRES")
             .env("COUNTERFOIL_DATABASE", url)
             .env("COUNTERFOIL_LOG_FORMAT", "json")
             .stdout(Stdio::piped())

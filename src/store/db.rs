@@ -343,6 +343,29 @@ impl Reader for Read {
     }
 }
 
+/// A question that is one statement: it needs no snapshot, and so neither `BEGIN` nor `ROLLBACK`.
+pub struct Lone(pub(super) super::db_pools::Pools);
+
+impl Reader for Lone {
+    async fn all<T: Row>(&mut self, sql: Sql) -> Result<Vec<T>, DbError> {
+        use super::db_pools::Pools;
+        match &self.0 {
+            Pools::Sqlite { readers, .. } => Ok(query_as(sql).fetch_all(readers).await?),
+            Pools::Postgres { pool } => Ok(query_as(sql).fetch_all(pool).await?),
+        }
+    }
+    async fn one<T: Row>(&mut self, sql: Sql) -> Result<Option<T>, DbError> {
+        use super::db_pools::Pools;
+        match &self.0 {
+            Pools::Sqlite { readers, .. } => Ok(query_as(sql).fetch_optional(readers).await?),
+            Pools::Postgres { pool } => Ok(query_as(sql).fetch_optional(pool).await?),
+        }
+    }
+    fn engine(&self) -> Engine {
+        self.0.engine()
+    }
+}
+
 impl Reader for Tx {
     fn all<T: Row>(&mut self, sql: Sql) -> impl Future<Output = Result<Vec<T>, DbError>> + Send {
         Tx::all(self, sql)

@@ -42,7 +42,7 @@ use serde::de::DeserializeOwned;
 use crate::clock::{Clock, Random};
 use crate::domain::time::Instant;
 use crate::metrics::Metrics;
-use db::{Engine, Read};
+use db::{Engine, Lone, Read};
 use db_pools::Pools;
 use failure::{DbError, Failure};
 use writer::{Door, Intent, Running, WriteTx};
@@ -96,6 +96,11 @@ impl Store {
     /// A snapshot to read from.
     pub async fn read(&self) -> Result<Read, DbError> {
         self.pools.read().await
+    }
+
+    /// For a question that is one statement.
+    pub fn lone(&self) -> Lone {
+        Lone(self.pools.clone())
     }
 
     /// The only way to change anything: `act` runs inside the writer's transaction, and this returns after the commit. `act` may run twice (see

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::audit_log::Head;
 use super::db::{Reader, Sql};
 use super::failure::{DbError, Failure};
 use super::writer::WriteTx;
@@ -40,6 +41,24 @@ const COLUMNS: &str = "id, email, name, status, theme, density, shortcuts, versi
 pub async fn find(reader: &mut impl Reader, id: UserId) -> Result<Option<Person>, DbError> {
     let mut sql = Sql::default();
     sql.push("SELECT ").push(COLUMNS).push(" FROM person WHERE id = ").push_bind(id);
+    reader.one(sql).await
+}
+
+/// A person, and the newest event of the audit trail as of the same moment.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Standing {
+    /// The person.
+    #[sqlx(flatten)]
+    pub person: Person,
+    /// The event.
+    #[sqlx(flatten)]
+    pub head: Head,
+}
+
+/// One person with the audit trail's head, in one question: each request of somebody who is signed in begins with it.
+pub async fn standing(reader: &mut impl Reader, id: UserId) -> Result<Option<Standing>, DbError> {
+    let mut sql = Sql::default();
+    sql.push("SELECT ").push(COLUMNS).push(", log_id, seq, chain FROM person JOIN audit_head ON one = 1 WHERE id = ").push_bind(id);
     reader.one(sql).await
 }
 

@@ -4,7 +4,7 @@
 //! nothing and leads to the first page.
 
 use super::cells::{Cell, Cells};
-use super::db::{Reader, Sql};
+use super::db::{Engine, Reader, Sql};
 use super::failure::DbError;
 use super::transaction_query::{Asked, Part, Piece, regions_of};
 use super::transaction_search::{self, Term};
@@ -150,7 +150,7 @@ impl Walk<'_> {
     }
 
     /// Few rows, sorted.
-    fn narrow(&self, conditions: &Piece, engine: super::db::Engine) -> Sql {
+    fn narrow(&self, conditions: &Piece, engine: Engine) -> Sql {
         let mut sql = self.asked.begin(conditions, engine);
         let key = self.asked.order_column();
         self.head(&mut sql, &["t.", key].concat());
@@ -162,21 +162,27 @@ impl Walk<'_> {
         sql
     }
 
-    /// Each part in the order of an index, one page of it; then together, one page of all; only then the columns.
-    fn along(&self, conditions: &Piece, parts: &[Part], engine: super::db::Engine) -> Sql {
+    /// The parts, each along an index that keeps the order, merged to one page; only then the columns.
+    fn along(&self, conditions: &Piece, parts: &[Part], engine: Engine) -> Sql {
         let mut sql = self.asked.begin(conditions, engine);
         let key = self.asked.order_column();
+        // Both engines merge ordered parts and read no more of each than the page takes: PostgreSQL where every part says its order, SQLite where
+        // only the whole does.
+        let each_ordered = engine == Engine::Postgres;
         self.head(&mut sql, "page.k");
-        sql.push(" FROM (");
+        sql.push(if each_ordered { " FROM (SELECT k, no FROM (" } else { " FROM (" });
         for (i, part) in parts.iter().enumerate() {
-            sql.push(if i == 0 { "SELECT k, no FROM (SELECT t." } else { " UNION ALL SELECT k, no FROM (SELECT t." });
-            sql.push(key).push(" AS k, t.no AS no");
+            sql.push(if i == 0 { "" } else { " UNION ALL " }).push(if each_ordered { "(" } else { "" });
+            sql.push("SELECT t.").push(key).push(" AS k, t.no AS no");
             self.asked.from(&mut sql, false);
             self.asked.within(&mut sql, part, conditions);
             self.past_cursor(&mut sql);
-            self.in_order(&mut sql, "t.", key);
-            sql.push(" LIMIT ").push_bind(PAGE as i64 + 1).push(") part");
+            if each_ordered {
+                self.in_order(&mut sql, "t.", key);
+                sql.push(" LIMIT ").push_bind(PAGE as i64 + 1).push(")");
+            }
         }
+        sql.push(if each_ordered { ") part" } else { "" });
         self.in_order(&mut sql, "", "k");
         sql.push(" LIMIT ").push_bind(PAGE as i64 + 1);
         sql.push(") page JOIN reward_transaction t ON t.no = page.no");

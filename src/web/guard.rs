@@ -3,9 +3,11 @@
 //! `who: Allowed<ReadBudgets>` means that the handler runs only for a signed-in person who holds `budgets.read` somewhere; where, is
 //! [`Signed::scope`]. A handler without such an argument serves nothing that needs one, or it is in the short list of public pages.
 
+use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Deref;
+use std::sync::{Mutex, PoisonError};
 
 use actix_session::SessionExt;
 use actix_web::dev::Payload;
@@ -18,6 +20,10 @@ use super::{Portal, csrf, session};
 use crate::domain::access::{Access, Actor, Permission, Scope, Who};
 use crate::domain::id::UserId;
 use crate::domain::refusal::Refusal;
+use crate::domain::time::{Day, Instant};
+use crate::store::audit_log::Head;
+use crate::store::db::Read;
+use crate::store::failure::DbError;
 use crate::store::{access, people};
 
 /// A signed-in person, as of this request.
@@ -32,6 +38,8 @@ pub struct Signed {
     pub csrf: String,
     /// Path and query of the request.
     pub address: String,
+    /// The newest event of the audit trail when she was looked up.
+    pub as_of: Head,
 }
 
 impl Signed {
@@ -122,17 +130,66 @@ impl<N: Needs> FromRequest for Allowed<N> {
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
         let req = req.clone();
         Box::pin(async move {
-            let signed = signed(&req).await?;
+            // The snapshot ends here: a handler that writes must not keep a connection meanwhile.
+            Ok(Reading::from_request(&req, &mut Payload::None).await?.who)
+        })
+    }
+}
+
+/// [`Allowed`], with the snapshot that she was looked up in: for pages, which then need no other.
+pub struct Reading<N: Needs> {
+    /// Who reads.
+    pub who: Allowed<N>,
+    /// The snapshot.
+    pub read: Read,
+}
+
+impl<N: Needs> FromRequest for Reading<N> {
+    type Error = WebError;
+    type Future = LocalBoxFuture<'static, Result<Self, WebError>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let req = req.clone();
+        Box::pin(async move {
+            let (signed, read) = signed(&req).await?;
             match N::PERMISSION {
                 Some(permission) if !signed.access.has(permission) => Err(Refusal::Forbidden(permission).into()),
-                _ => Ok(Self { signed, needs: PhantomData }),
+                _ => Ok(Self { who: Allowed { signed, needs: PhantomData }, read }),
             }
         })
     }
 }
 
+/// What a person may do, as of an event: every change of it leaves one. A grant may end at midnight UTC without an event, so a day is named too.
+struct Remembered {
+    log: Vec<u8>,
+    seq: i64,
+    day: Day,
+    access: Access,
+}
+
+/// People whose access is remembered; all are forgotten when there are more.
+const REMEMBERED_MOST: usize = 1_000;
+static REMEMBERED: Mutex<BTreeMap<UserId, Remembered>> = Mutex::new(BTreeMap::new());
+
+async fn access_of(read: &mut Read, person: UserId, head: &Head, now: Instant) -> Result<Access, DbError> {
+    let day = now.day(chrono_tz::UTC);
+    let fits = |kept: &&Remembered| kept.seq == head.seq && kept.day == day && kept.log == head.log_id;
+    let kept = REMEMBERED.lock().unwrap_or_else(PoisonError::into_inner).get(&person).filter(fits).map(|kept| kept.access.clone());
+    if let Some(access) = kept {
+        return Ok(access);
+    }
+    let access = access::of_person(read, person, now).await?;
+    let mut all = REMEMBERED.lock().unwrap_or_else(PoisonError::into_inner);
+    if all.len() >= REMEMBERED_MOST {
+        all.clear();
+    }
+    all.insert(person, Remembered { log: head.log_id.clone(), seq: head.seq, day, access: access.clone() });
+    Ok(access)
+}
+
 /// Who is signed in; sends to the sign-in page where nobody is.
-async fn signed(req: &HttpRequest) -> Result<Signed, WebError> {
+async fn signed(req: &HttpRequest) -> Result<(Signed, Read), WebError> {
     let portal = req.app_data::<web::Data<Portal>>().ok_or(WebError::Ours("no portal in the application".to_owned()))?;
     let asked = req.get_session();
     let address = req.uri().path_and_query().map(|part| part.as_str().to_owned()).unwrap_or_default();
@@ -140,10 +197,11 @@ async fn signed(req: &HttpRequest) -> Result<Signed, WebError> {
     let id = asked.get::<UserId>(session::PERSON).ok().flatten().ok_or_else(nobody)?;
     let nonce = asked.get::<String>(csrf::NONCE).ok().flatten().ok_or_else(nobody)?;
     let mut read = portal.store.read().await?;
-    let person = people::find(&mut read, id).await?.filter(|person| person.status == "active").ok_or_else(nobody)?;
-    let access = access::of_person(&mut read, id, portal.store.now()).await?;
+    let standing = people::standing(&mut read, id).await?.filter(|standing| standing.person.status == "active").ok_or_else(nobody)?;
+    let access = access_of(&mut read, id, &standing.head, portal.store.now()).await?;
     let actor = Actor { who: Who::Person(id), request_id: csrf::request_id(req), peer: peer(req) };
-    Ok(Signed { person, access, actor, csrf: csrf::token(&portal.key, &nonce), address })
+    let (person, as_of) = (standing.person, standing.head);
+    Ok((Signed { person, access, actor, csrf: csrf::token(&portal.key, &nonce), address, as_of }, read))
 }
 
 /// The address the request came from, as it is kept in the audit trail.

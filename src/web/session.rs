@@ -66,11 +66,8 @@ fn person(state: &HashMap<String, String>) -> Option<UserId> {
 impl SessionStore for Sessions {
     async fn load(&self, key: &SessionKey) -> Result<Option<HashMap<String, String>>, LoadError> {
         let (now, hash) = (self.store.now(), hash(key));
-        let found = async {
-            let mut read = self.store.read().await?;
-            sessions::find(&mut read, &hash, now, now.plus_seconds(-self.lives.idle)).await
-        };
-        let Some(session) = found.await.map_err(|error| LoadError::Other(error.into()))? else { return Ok(None) };
+        let found = sessions::find(&mut self.store.lone(), &hash, now, now.plus_seconds(-self.lives.idle)).await;
+        let Some(session) = found.map_err(|error| LoadError::Other(error.into()))? else { return Ok(None) };
         if now.0 - session.last_seen_at.0 > TOUCH_AFTER {
             self.touch(hash);
         }

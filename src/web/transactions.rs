@@ -8,7 +8,7 @@ use askama::Template;
 
 use super::Portal;
 use super::error::WebError;
-use super::guard::{Allowed, ReadTransactions};
+use super::guard::{ReadTransactions, Reading};
 use super::page::Shell;
 use super::transactions_filter::{ColumnChooser, FilterBar};
 use super::transactions_known::Known;
@@ -257,11 +257,11 @@ fn list_page(shell: Shell, parsed: Parsed, known: &Known, page: &Page, totals: &
 }
 
 /// `GET /transactions`.
-pub async fn list(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<ReadTransactions>) -> Result<HttpResponse, WebError> {
+pub async fn list(req: HttpRequest, portal: web::Data<Portal>, reading: Reading<ReadTransactions>) -> Result<HttpResponse, WebError> {
+    let Reading { who, mut read } = reading;
     let parsed = ListQuery::parse(req.query_string());
     let scope = who.reach();
-    let mut read = portal.store.read().await?;
-    let known: Arc<Known> = Known::read(&mut read, &scope).await?;
+    let known: Arc<Known> = Known::as_of(&mut read, &scope, who.as_of.clone()).await?;
     let asked = transaction_list::ask(&mut read, &scope, &parsed.query, known.calendar(portal.store.now())).await?;
     let page = transaction_list::page(&mut read, &asked, place(&parsed)).await?;
     let totals = known.totals(&mut read, &asked, parsed.page_value("count") == Some("exact")).await?;

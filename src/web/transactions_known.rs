@@ -13,6 +13,7 @@ use crate::domain::currency::Currency;
 use crate::domain::id::{BudgetId, RegionId};
 use crate::domain::list_query::{Calendar, Filter};
 use crate::domain::time::Instant;
+use crate::store::audit_log::Head;
 use crate::store::db::Reader;
 use crate::store::failure::DbError;
 use crate::store::transaction_totals::{self, Totals};
@@ -71,6 +72,11 @@ impl Known {
     /// As of the reader's snapshot, within a scope.
     pub async fn read(reader: &mut impl Reader, scope: &Scope) -> Result<Arc<Self>, DbError> {
         let head = audit_log::stated_head(reader).await?.ok_or(DbError::Broken("the audit trail has no head".into()))?;
+        Self::as_of(reader, scope, head).await
+    }
+
+    /// The same where the newest event is known already.
+    pub async fn as_of(reader: &mut impl Reader, scope: &Scope, head: Head) -> Result<Arc<Self>, DbError> {
         let mark = Mark { log: head.log_id, seq: head.seq, scope: scope.clone() };
         let kept = KNOWN.lock().unwrap_or_else(PoisonError::into_inner).iter().find(|known| known.mark == mark).cloned();
         if let Some(known) = kept {
