@@ -150,7 +150,7 @@ async fn add(args: &Create, config: &Config, store: &Store, password: Option<Str
     let password_hash = match password {
         Some(password) => {
             passwords::acceptable(&password).map_err(Failure::from)?;
-            Some(Passwords::new(store.metrics.clone())?.hash(password).await?)
+            Some(Passwords::new(store.metrics.clone()).hash(password).await?)
         }
         None => None,
     };

@@ -1,6 +1,6 @@
 //! Points in time and calendar days, both plain integers in the store.
 
-use chrono::{DateTime, Datelike, NaiveDate, TimeZone, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, TimeZone, Timelike, Utc};
 use serde::{Deserialize, Serialize};
 
 /// Microseconds since 1970-01-01T00:00:00Z.
@@ -21,12 +21,15 @@ impl Instant {
 
     /// `2026-11-22T17:00:00Z`, for `<time datetime>` and exports.
     pub fn iso(self) -> String {
-        self.utc().format("%Y-%m-%dT%H:%M:%SZ").to_string()
+        let at = self.utc();
+        let (y, mo, d) = (at.year(), at.month(), at.day());
+        format!("{y:04}-{mo:02}-{d:02}T{:02}:{:02}:{:02}Z", at.hour(), at.minute(), at.second())
     }
 
     /// `2026-11-22 17:00` as read on a clock in `zone`.
     pub fn local(self, zone: chrono_tz::Tz) -> String {
-        zone.from_utc_datetime(&self.utc().naive_utc()).format("%Y-%m-%d %H:%M").to_string()
+        let at = zone.from_utc_datetime(&self.utc().naive_utc());
+        format!("{:04}-{:02}-{:02} {:02}:{:02}", at.year(), at.month(), at.day(), at.hour(), at.minute())
     }
 
     /// The calendar day in `zone`.
@@ -68,7 +71,8 @@ impl Day {
 
     /// `2026-11-22`.
     pub fn iso(self) -> String {
-        self.date().format("%Y-%m-%d").to_string()
+        let date = self.date();
+        format!("{:04}-{:02}-{:02}", date.year(), date.month(), date.day())
     }
 
     /// `22 Nov 2026`, as people read it.

@@ -181,7 +181,7 @@ pub async fn list(reader: &mut impl Reader, scope: &Scope, wanted: &Wanted, most
         sql.push(" AND at < ").push_bind(until);
     }
     let back = wanted.after.is_some();
-    sql.push(if back { " ORDER BY seq ASC LIMIT " } else { " ORDER BY seq DESC LIMIT " }).push_bind(most);
+    sql.push(if back { " ORDER BY seq ASC LIMIT " } else { " ORDER BY seq DESC LIMIT " }).push_number(most);
     let mut events = reader.all(sql).await?;
     if back {
         events.reverse();
@@ -216,7 +216,7 @@ fn in_scope(sql: &mut Sql, scope: &Scope) {
 pub async fn after(reader: &mut impl Reader, seq: i64, most: i64) -> Result<Vec<Kept>, DbError> {
     let mut sql = Sql::default();
     sql.push("SELECT ").push(COLUMNS).push(" FROM audit_event WHERE seq > ").push_bind(seq);
-    sql.push(" ORDER BY seq LIMIT ").push_bind(most);
+    sql.push(" ORDER BY seq LIMIT ").push_number(most);
     reader.all(sql).await
 }
 

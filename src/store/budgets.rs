@@ -113,7 +113,7 @@ pub async fn page(
         sql.push(" AND (").push(by).push(", b.id) ").push(sign).push(" (SELECT ").push(by).push(", b.id FROM budget b WHERE b.id = ");
         sql.push_bind(id).push(")");
     }
-    sql.push(" ORDER BY ").push(by).push(order).push(", b.id").push(order).push(" LIMIT ").push_bind(most);
+    sql.push(" ORDER BY ").push(by).push(order).push(", b.id").push(order).push(" LIMIT ").push_number(most);
     let mut rows: Vec<BudgetRow> = reader.all(sql).await?;
     if backwards {
         rows.reverse();

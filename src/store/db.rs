@@ -110,6 +110,13 @@ impl Sql {
         self
     }
 
+    /// Appends a number of ours as it is, for `LIMIT`: SQLite looks at a bound one while it plans, and plans again each time it is bound.
+    pub fn push_number(&mut self, number: i64) -> &mut Self {
+        // Writing to a String cannot fail.
+        let _ = std::fmt::Write::write_fmt(self.text.to_mut(), format_args!("{number}"));
+        self
+    }
+
     /// [`Sql::push_bind`] for a value that is an [`Arg`] already.
     pub fn push_arg(&mut self, value: Arg) -> &mut Self {
         self.push_bind(value)

@@ -78,7 +78,7 @@ pub async fn find(reader: &mut impl Reader, person: UserId, id: ExportId) -> Res
 pub async fn list(reader: &mut impl Reader, person: UserId, most: i64) -> Result<Vec<ExportRow>, DbError> {
     let mut sql = Sql::default();
     sql.push("SELECT ").push(COLUMNS).push(" FROM export_run WHERE person_id = ").push_bind(person);
-    sql.push(" ORDER BY at DESC LIMIT ").push_bind(most);
+    sql.push(" ORDER BY at DESC LIMIT ").push_number(most);
     reader.all(sql).await
 }
 

@@ -248,7 +248,7 @@ pub async fn list(
     if let Some(before) = before {
         sql.push(" AND i.no < ").push_bind(before);
     }
-    sql.push(" ORDER BY i.no DESC LIMIT ").push_bind(most);
+    sql.push(" ORDER BY i.no DESC LIMIT ").push_number(most);
     reader.all(sql).await
 }
 

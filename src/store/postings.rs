@@ -60,7 +60,7 @@ fn end(sql: &mut Sql, source: bool, budget: BudgetId, wanted: &Wanted, from: Fro
             " ORDER BY no"
         }
     };
-    sql.push(order).push(" LIMIT ").push_bind(most).push(if source { ") AS outgoing" } else { ") AS incoming" });
+    sql.push(order).push(" LIMIT ").push_number(most).push(if source { ") AS outgoing" } else { ") AS incoming" });
 }
 
 /// Up to `most` postings of a budget, newest first. The caller has found the budget in scope.
@@ -76,7 +76,7 @@ pub async fn statement(
     sql.push(" UNION ALL ");
     end(&mut sql, false, budget, wanted, from, most);
     let newer = matches!(from, From::Newer(_));
-    sql.push(if newer { " ORDER BY no LIMIT " } else { " ORDER BY no DESC LIMIT " }).push_bind(most);
+    sql.push(if newer { " ORDER BY no LIMIT " } else { " ORDER BY no DESC LIMIT " }).push_number(most);
     let mut rows: Vec<PostingRow> = reader.all(sql).await?;
     if newer {
         rows.reverse();

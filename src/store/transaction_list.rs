@@ -158,7 +158,7 @@ impl Walk<'_> {
         self.asked.anywhere(&mut sql, conditions);
         self.past_cursor(&mut sql);
         self.in_order(&mut sql, "t.", key);
-        sql.push(" LIMIT ").push_bind(PAGE as i64 + 1);
+        sql.push(" LIMIT ").push_number(PAGE as i64 + 1);
         sql
     }
 
@@ -179,12 +179,12 @@ impl Walk<'_> {
             self.past_cursor(&mut sql);
             if each_ordered {
                 self.in_order(&mut sql, "t.", key);
-                sql.push(" LIMIT ").push_bind(PAGE as i64 + 1).push(")");
+                sql.push(" LIMIT ").push_number(PAGE as i64 + 1).push(")");
             }
         }
         sql.push(if each_ordered { ") part" } else { "" });
         self.in_order(&mut sql, "", "k");
-        sql.push(" LIMIT ").push_bind(PAGE as i64 + 1);
+        sql.push(" LIMIT ").push_number(PAGE as i64 + 1);
         sql.push(") page JOIN reward_transaction t ON t.no = page.no");
         if self.shows_recipients() {
             sql.push(" LEFT JOIN recipient r ON r.id = t.recipient_id");
@@ -230,7 +230,7 @@ pub async fn by_reference(reader: &mut impl Reader, scope: &Scope, text: &str, m
         sql.push(kind).push("' AS kind FROM reward_transaction t WHERE t.").push(column).push(" = ").push_bind(text.to_owned());
         sql.push(" AND t.region_id IN (").push_list(scope.regions()).push(")");
         super::transactions::seen(&mut sql, "t", &hidden);
-        sql.push(" LIMIT ").push_bind(most).push(") found");
+        sql.push(" LIMIT ").push_number(most).push(") found");
     }
     reader.all(sql).await
 }

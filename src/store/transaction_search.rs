@@ -97,7 +97,7 @@ pub async fn worth_using(reader: &mut impl Reader, terms: &[Term]) -> Result<i64
     }
     let mut sql = Sql::new("SELECT CAST(count(*) AS BIGINT) FROM (");
     Term::indexed(terms, &mut sql, reader.engine());
-    sql.push(" LIMIT ").push_bind(HITS_MOST + 1).push(") found");
+    sql.push(" LIMIT ").push_number(HITS_MOST + 1).push(") found");
     let hits: i64 = reader.one::<(i64,)>(sql).await?.map_or(0, |row| row.0);
     Ok(if hits > HITS_MOST { 0 } else { indexed })
 }
@@ -115,7 +115,7 @@ type Text = (i64, Option<String>, Option<String>, Option<String>, Option<String>
 pub async fn index_more(tx: &mut WriteTx<'_>, most: i64) -> Result<i64, DbError> {
     let from = indexed_no(tx).await?;
     let mut sql = texts();
-    sql.push(" WHERE t.no > ").push_bind(from).push(" ORDER BY t.no LIMIT ").push_bind(most);
+    sql.push(" WHERE t.no > ").push_bind(from).push(" ORDER BY t.no LIMIT ").push_number(most);
     let rows: Vec<Text> = tx.all(sql).await?;
     let Some(last) = rows.last().map(|row| row.0) else { return Ok(0) };
     let count = rows.len() as i64;
@@ -197,7 +197,7 @@ pub async fn recipients(
     for term in Term::all(q) {
         sql.push(" AND r.folded LIKE ").push_bind(term.pattern()).push(" ESCAPE '\\'");
     }
-    sql.push(" LIMIT ").push_bind(most);
+    sql.push(" LIMIT ").push_number(most);
     reader.all(sql).await
 }
 

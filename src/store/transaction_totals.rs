@@ -62,7 +62,7 @@ pub async fn totals(reader: &mut impl Reader, asked: &Asked<'_>, exact: bool) ->
     asked.from(&mut sql, false);
     asked.anywhere(&mut sql, &conditions);
     if !exact {
-        sql.push(" LIMIT ").push_bind(COUNT_MOST + 1);
+        sql.push(" LIMIT ").push_number(COUNT_MOST + 1);
     }
     sql.push(") found GROUP BY currency_code ORDER BY currency_code");
     let sums: Vec<Sum> = reader.all(sql).await?;

@@ -29,6 +29,7 @@ mod imports_report;
 mod imports_upload;
 mod imports_values;
 mod overview;
+mod pack;
 pub mod page;
 mod password;
 mod people;
@@ -112,7 +113,7 @@ impl Portal {
         let demo = kept::get(&mut read, kept::DEMO).await?.is_some();
         let name = kept::get(&mut read, kept::ORGANISATION).await?.unwrap_or_default();
         drop(read);
-        let passwords = Passwords::new(store.metrics.clone())?;
+        let passwords = Passwords::new(store.metrics.clone());
         Ok(Self {
             store,
             passwords,

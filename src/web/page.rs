@@ -1,19 +1,16 @@
 //! What every page has around its own content.
 
-use std::io::Write as _;
-
 use actix_web::cookie::{Cookie, SameSite};
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 
 use super::Portal;
 use super::assets::{self, Assets};
 use super::csrf;
 use super::error::WebError;
 use super::guard::Signed;
+use super::pack;
 use crate::domain::access::Permission;
 
 /// One entry of the main navigation.
@@ -115,7 +112,7 @@ impl Shell {
             request_id: csrf::request_id(req),
             organisation: portal.organisation(),
             path: who.address.clone(),
-            gzip: takes_gzip(req),
+            gzip: pack::takes_gzip(req),
         }
     }
 
@@ -139,23 +136,10 @@ impl Shell {
         if !self.gzip {
             return Ok(response.body(page));
         }
-        // Here, where it takes some ten microseconds: the server's own compression hands every page to another thread and waits for it.
-        let mut packed = GzEncoder::new(Vec::with_capacity(page.len() / 4), Compression::fast());
-        let packed = packed.write_all(page.as_bytes()).and_then(|()| packed.finish());
-        let packed = packed.map_err(|error| WebError::Ours(error.to_string()))?;
+        let packed = pack::gzip(&page).map_err(|error| WebError::Ours(error.to_string()))?;
         response.insert_header((header::CONTENT_ENCODING, "gzip")).insert_header((header::VARY, "accept-encoding"));
         Ok(response.body(packed))
     }
-}
-
-/// Whether `Accept-Encoding` names gzip, and not with a weight of nothing.
-fn takes_gzip(req: &HttpRequest) -> bool {
-    let accepted = req.headers().get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    accepted.split(',').any(|part| {
-        let (coding, weight) = part.split_once(';').unwrap_or((part, ""));
-        let weight = weight.trim().trim_start_matches("q=").trim_end_matches(['0', '.']);
-        coding.trim().eq_ignore_ascii_case("gzip") && (part.find(';').is_none() || !weight.is_empty())
-    })
 }
 
 fn flash_cookie(value: String, over: bool) -> Cookie<'static> {

@@ -126,11 +126,10 @@ pub fn status_label(column: Column, code: &str) -> String {
 }
 
 /// One value in words.
-fn shown(column: Column, cell: &Cell, line: &Line, known: &Known) -> Shown {
+fn shown(column: Column, cell: &Cell, line: &Line, currency: Option<Currency>, known: &Known) -> Shown {
     let text = |text: String| Shown { text, ..Shown::default() };
     let number = |text: String| Shown { text, class: "num", ..Shown::default() };
     let name = || text(cell.id().and_then(|id| known.names.get(&id)).cloned().unwrap_or_default());
-    let digits = Currency::parse(&line.currency);
     match column.kind() {
         Kind::Text if column == Column::ExternalId => {
             let text = cell.text().map_or_else(|| line.id.short(), str::to_owned);
@@ -143,7 +142,7 @@ fn shown(column: Column, cell: &Cell, line: &Line, known: &Known) -> Shown {
             let tone = (column != Column::Channel).then(|| tone(code));
             Shown { text: status_label(column, code), tone, ..Shown::default() }
         }
-        Kind::Amount => match (cell.int(), digits) {
+        Kind::Amount => match (cell.int(), currency) {
             (Some(minor), Some(currency)) => number(money::grouped(minor, currency)),
             _ => number(String::new()),
         },
@@ -230,7 +229,10 @@ fn count_words(lines: usize, totals: &Totals) -> String {
 fn list_page(shell: Shell, parsed: Parsed, known: &Known, page: &Page, totals: &Totals, may: (bool, bool)) -> ListPage {
     let query = &parsed.query;
     let columns = query.columns();
-    let row = |line: &Line| columns.iter().zip(&line.cells).map(|(column, cell)| shown(*column, cell, line, known)).collect();
+    let row = |line: &Line| {
+        let currency = Currency::parse(&line.currency);
+        columns.iter().zip(&line.cells).map(|(column, cell)| shown(*column, cell, line, currency, known)).collect()
+    };
     let cursor =
         |key: &str, id: Option<TransactionId>| id.map(|id| query.href("/transactions", &format!("{key}={id}"))).unwrap_or_default();
     let name = |filter, id| known.name(filter, id);

@@ -52,7 +52,7 @@ on_both_engines! {
 
     async fn passwords_let_in_and_keep_out_in_the_same_words(db: TestDb) {
         let app = TestApp::start(db).await;
-        let hasher = Passwords::new(app.company.store.metrics.clone()).unwrap();
+        let hasher = Passwords::new(app.company.store.metrics.clone());
         let right = "correct horse battery staple";
         let hash = hasher.hash(right.to_owned()).await.unwrap();
         let grant = Some((Role::RegionalPartner, app.company.regions["North"], None));
