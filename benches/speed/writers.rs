@@ -45,7 +45,7 @@ impl Writers {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         let budget = *self.budgets.get(turn % self.budgets.len()).context("no budget")?;
         let ask = Ask::Adjust { budget, up: true, amount: 1, reason_code: "correction".to_owned() };
-        let order = Order { ask, effective: None, note: String::new() };
+        let order = Order { ask, effective: None, note: "a rounding difference".to_owned() };
         let key = self.store.random.token(16);
         let begun = Instant::now();
         budgets_move::carry_out(&self.store, self.actor.clone(), &key, order, Vec::new()).await?;
