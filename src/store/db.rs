@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::db_bulk;
 use super::failure::DbError;
+pub use super::sql::{Arg, Sql};
 
 /// Which engine a store is on: for words on a page, and for the few statements that truly differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,122 +31,6 @@ impl Engine {
             Self::Sqlite => "SQLite, in a file beside the program",
             Self::Postgres => "PostgreSQL",
         }
-    }
-}
-
-/// A value bound to a query; each variant is typed, also when it is NULL.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Arg {
-    /// `INTEGER` or `BIGINT`.
-    Int(Option<i64>),
-    /// `TEXT`.
-    Text(Option<Cow<'static, str>>),
-    /// `BLOB` or `UUID`, 16 bytes.
-    Id(Option<Uuid>),
-    /// `BLOB` or `BYTEA`.
-    Bytes(Option<Vec<u8>>),
-}
-
-macro_rules! args {
-    ($($variant:ident: $($from:ty => |$value:ident| $into:expr),+;)+) => {
-        $($(
-            impl From<$from> for Arg {
-                fn from($value: $from) -> Self { Self::$variant(Some($into)) }
-            }
-            impl From<Option<$from>> for Arg {
-                fn from(value: Option<$from>) -> Self { Self::$variant(value.map(|$value| $into)) }
-            }
-        )+)+
-    };
-}
-
-use crate::domain::id::{
-    BudgetId, EventId, ExportId, GrantId, ImportId, MappingId, PostingId, RecipientId, RegionId, SourceId, TransactionId, UserId,
-};
-use crate::domain::time::{Day, Instant};
-
-args! {
-    Int: i64 => |v| v, Instant => |v| v.0, Day => |v| v.0;
-    Text: String => |v| Cow::Owned(v), &'static str => |v| Cow::Borrowed(v), Cow<'static, str> => |v| v;
-    Id: Uuid => |v| v, BudgetId => |v| v.0, EventId => |v| v.0, ExportId => |v| v.0, GrantId => |v| v.0, ImportId => |v| v.0,
-        MappingId => |v| v.0, PostingId => |v| v.0, RecipientId => |v| v.0, RegionId => |v| v.0, SourceId => |v| v.0,
-        TransactionId => |v| v.0, UserId => |v| v.0;
-    Bytes: Vec<u8> => |v| v, [u8; 32] => |v| v.to_vec(), [u8; 16] => |v| v.to_vec();
-}
-
-/// A query and its values. Text comes from literals and from pieces that this crate wrote: what a person typed is only ever bound.
-#[derive(Clone, Debug, Default)]
-pub struct Sql {
-    text: Cow<'static, str>,
-    args: Vec<Arg>,
-}
-
-impl Sql {
-    /// A query whose values are bound with [`Sql::bind`] in the order of `$1`, `$2`, …
-    pub fn new(text: &'static str) -> Self {
-        Self { text: Cow::Borrowed(text), args: Vec::new() }
-    }
-
-    /// Binds the next value.
-    #[must_use]
-    pub fn bind(mut self, value: impl Into<Arg>) -> Self {
-        self.args.push(value.into());
-        self
-    }
-
-    /// Appends text.
-    pub fn push(&mut self, text: &str) -> &mut Self {
-        self.text.to_mut().push_str(text);
-        self
-    }
-
-    /// Binds a value and appends its `$n`.
-    pub fn push_bind(&mut self, value: impl Into<Arg>) -> &mut Self {
-        self.args.push(value.into());
-        let number = self.args.len();
-        let text = self.text.to_mut();
-        text.push('$');
-        // Writing to a String cannot fail.
-        let _ = std::fmt::Write::write_fmt(text, format_args!("{number}"));
-        self
-    }
-
-    /// Appends a number of ours as it is, for `LIMIT`: SQLite looks at a bound one while it plans, and plans again each time it is bound.
-    pub fn push_number(&mut self, number: i64) -> &mut Self {
-        // Writing to a String cannot fail.
-        let _ = std::fmt::Write::write_fmt(self.text.to_mut(), format_args!("{number}"));
-        self
-    }
-
-    /// [`Sql::push_bind`] for a value that is an [`Arg`] already.
-    pub fn push_arg(&mut self, value: Arg) -> &mut Self {
-        self.push_bind(value)
-    }
-
-    /// Appends `value, value, …` as bound parameters, for `IN (…)`. An empty list becomes NULL, which is IN nothing.
-    pub fn push_list<A: Into<Arg>>(&mut self, values: impl IntoIterator<Item = A>) -> &mut Self {
-        let mut any = false;
-        for value in values {
-            if any {
-                self.push(", ");
-            }
-            self.push_bind(value);
-            any = true;
-        }
-        if !any {
-            self.push("NULL");
-        }
-        self
-    }
-
-    /// The text, as it is sent.
-    pub fn text(&self) -> &str {
-        &self.text
-    }
-
-    /// The values.
-    pub fn args(&self) -> &[Arg] {
-        &self.args
     }
 }
 
@@ -227,11 +112,13 @@ impl Tx {
 
     /// Every row.
     pub async fn all<T: Row>(&mut self, sql: Sql) -> Result<Vec<T>, DbError> {
+        let sql = sql.for_engine(self.engine());
         on!(self, conn => query_as(sql).fetch_all(conn).await.map_err(DbError::from))
     }
 
     /// The first row, where there is one.
     pub async fn one<T: Row>(&mut self, sql: Sql) -> Result<Option<T>, DbError> {
+        let sql = sql.for_engine(self.engine());
         on!(self, conn => query_as(sql).fetch_optional(conn).await.map_err(DbError::from))
     }
 
@@ -245,6 +132,7 @@ impl Tx {
 
     /// Runs a statement; how many rows it changed.
     pub async fn exec(&mut self, sql: Sql) -> Result<u64, DbError> {
+        let sql = sql.for_engine(self.engine());
         on!(self, conn => native(sql).execute(conn).await.map(|done| done.rows_affected()).map_err(DbError::from))
     }
 

@@ -25,6 +25,7 @@ pub mod recipients;
 pub mod regions;
 pub mod sessions;
 pub mod settings;
+pub mod sql;
 pub mod transaction_detail;
 pub mod transaction_list;
 pub mod transaction_query;
