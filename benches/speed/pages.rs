@@ -16,6 +16,8 @@ use crate::{Bench, say};
 const CONNECTIONS: usize = 16;
 /// How long each load runs.
 const LOAD: Duration = Duration::from_secs(3);
+/// The same where each request counts anew.
+const COUNTING: usize = 12;
 /// Requests, one after the other, of which the median is taken.
 const REQUESTS: usize = 200;
 /// Everywhere: every region of the company, twelve and more.
@@ -108,8 +110,8 @@ async fn cursors(bench: &Bench, on: On, url: &str) -> Result<Vec<TransactionId>>
 async fn many_regions(bench: &Bench, server: &Server, on: On) -> Result<Line> {
     let (many, one) = (Person::sign_in(server.address, EVERYWHERE).await?, Person::sign_in(server.address, ONE_REGION).await?);
     let asked = |person: &Person, turn: usize| -> Vec<Vec<u8>> {
-        let from = turn * REQUESTS;
-        (from..from + REQUESTS).map(|n| person.get(&format!("/transactions?product=Book+token&amount_min=10.{n:03}"))).collect()
+        let from = turn * COUNTING;
+        (from..from + COUNTING).map(|n| person.get(&format!("/transactions?product=Book+token&amount_min=10.{n:03}"))).collect()
     };
     latency(server, &asked(&many, 0)).await?;
     latency(server, &asked(&one, 0)).await?;

@@ -151,18 +151,22 @@ impl Tx {
             return db_bulk::copy(tx, table, columns, rows).await;
         }
         let per_statement = (MOST_VALUES / columns.len().max(1)).clamp(1, 200);
-        let mut rows = rows.into_iter().peekable();
-        while rows.peek().is_some() {
-            let mut sql = Sql::default();
-            sql.push("INSERT INTO ").push(table).push(" (").push(&columns.join(", ")).push(") VALUES ");
-            for (i, row) in rows.by_ref().take(per_statement).enumerate() {
-                sql.push(if i == 0 { "(" } else { ", (" });
-                sql.push_list(row);
-                sql.push(")");
+        let (head, engine) = (format!("INSERT INTO {table} ({}) VALUES ", columns.join(", ")), self.engine());
+        let (mut rows, mut full) = (rows.into_iter(), None);
+        loop {
+            let part: Vec<Vec<Arg>> = rows.by_ref().take(per_statement).collect();
+            if part.is_empty() {
+                return Ok(());
             }
-            self.exec(sql).await?;
+            let text = match &full {
+                Some(full) if part.len() == per_statement => String::clone(full),
+                _ => head.clone() + &super::sql::tuples(engine, part.len(), columns.len()),
+            };
+            if part.len() == per_statement && full.is_none() {
+                full = Some(text.clone());
+            }
+            self.exec(Sql { text: Cow::Owned(text), args: part.into_iter().flatten().collect() }).await?;
         }
-        Ok(())
     }
 
     /// Ends the transaction with its changes.

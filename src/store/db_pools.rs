@@ -82,7 +82,7 @@ impl Pools {
             .max_lifetime(None)
             .test_before_acquire(false)
             .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_with(base.pragma("query_only", "ON").pragma("cache_size", "-4096"))
+            .connect_with(base.pragma("query_only", "ON").pragma("cache_size", "-2048"))
             .await
             .map_err(DbError::from)?;
         Ok(Self::Sqlite { file: file.to_path_buf(), readers, writer })

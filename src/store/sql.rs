@@ -144,6 +144,23 @@ fn unnamed(text: &str, values: usize) -> Option<String> {
     (count == values).then_some(out)
 }
 
+/// `(…), (…)`: places for so many rows of so many values.
+pub(super) fn tuples(engine: Engine, rows: usize, columns: usize) -> String {
+    let mut sql = Sql::default();
+    for row in 0..rows {
+        sql.push(if row == 0 { "(" } else { ", (" });
+        for column in 0..columns {
+            sql.push(if column == 0 { "" } else { ", " });
+            match engine {
+                Engine::Sqlite => sql.push("?"),
+                Engine::Postgres => sql.push("$").push_number((row * columns + column + 1) as i64),
+            };
+        }
+        sql.push(")");
+    }
+    sql.text.into_owned()
+}
+
 impl Sql {
     /// As this engine is best told it.
     pub(super) fn for_engine(mut self, engine: Engine) -> Self {

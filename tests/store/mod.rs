@@ -2,5 +2,7 @@
 
 mod audit;
 mod budgets;
+mod pressure;
+mod schema;
 mod transactions;
 mod writer;

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::json;
+use tokio::sync::mpsc::Receiver;
 
-use super::pass::{self, Line};
+use super::pass::{self, Chunk, Line};
 use super::people::{Remembered, named};
 use super::plan::Plan;
 use super::report::{Cost, Report, Tally};
@@ -13,7 +14,7 @@ use super::run::{Run, Running};
 use super::setup::Setup;
 use super::sort::{Sorted, sort};
 use super::upload::{hex, uploaded};
-use super::{Stop, apply, end, own};
+use super::{FileFault, Stop, apply, end, own};
 use crate::domain::access::{Actor, Permission};
 use crate::domain::audit::Event;
 use crate::domain::budget::{Account, End, Movement, Nature, PostingKind};
@@ -121,20 +122,36 @@ pub async fn perform(store: &Store, run: &mut Run, mut progress: impl FnMut(u64,
     drop(read);
     let mut chunks = pass::start(opened, plan.clone(), known_rows);
     let (mut tally, mut remembered) = (Tally::default(), Remembered::default());
-    while let Some(chunk) = chunks.recv().await {
-        let mut read = store.read().await?;
-        let sorted = sort(&mut read, &plan, run.row.source_id, chunk?, known_rows).await?;
-        drop(read);
+    let source = run.row.source_id;
+    let mut next = sorted_next(store, &plan, source, known_rows, &mut chunks).await?;
+    while let Some(sorted) = next {
         if run.row.mode != Mode::GoodRows.code() && !sorted.refused.is_empty() {
             return Err(Refusal::State(some_refused(sorted.refused.len() as i64)).into());
         }
         tally.add(&sorted, &plan, store.now())?;
         progress(sorted.bytes, total);
-        write(store, run, sorted, &mut remembered).await?;
+        // While a chunk is written the one after it is sorted: what this import writes decides nothing about its own later rows.
+        let (written, sorted) =
+            tokio::join!(write(store, run, sorted, &mut remembered), sorted_next(store, &plan, source, known_rows, &mut chunks));
+        written?;
+        next = sorted?;
     }
     tally.effects(&plan)?;
     publish(store, run, tally, setup).await?;
     apply::perform(store, run).await
+}
+
+/// The next chunk, sorted; `None` after the last.
+async fn sorted_next(
+    store: &Store,
+    plan: &Plan,
+    source: SourceId,
+    known_rows: bool,
+    chunks: &mut Receiver<Result<Chunk, FileFault>>,
+) -> Result<Option<Sorted>, Stop> {
+    let Some(chunk) = chunks.recv().await else { return Ok(None) };
+    let mut read = store.read().await?;
+    Ok(Some(sort(&mut read, plan, source, chunk?, known_rows).await?))
 }
 
 /// A chunk on its way through the door.
