@@ -134,8 +134,9 @@ impl Pools {
         let begun = tokio::spawn(async move {
             match pools {
                 Self::Sqlite { readers, .. } => readers.begin_with("BEGIN").await.map(Tx::Sqlite),
-                Self::Postgres { pool, .. } => pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await.map(Tx::Postgres),
+                Self::Postgres { pool } => return begin(&pool, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await,
             }
+            .map_err(DbError::from)
         });
         Ok(Read::of(begun.await.map_err(|_| DbError::Gone)??))
     }
@@ -144,7 +145,7 @@ impl Pools {
     pub(super) async fn begin_write(&self) -> Result<Tx, DbError> {
         Ok(match self {
             Self::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
-            Self::Postgres { pool } => Tx::Postgres(pool.begin().await?),
+            Self::Postgres { pool } => begin(pool, "BEGIN").await?,
         })
     }
 
@@ -174,6 +175,24 @@ impl Pools {
             Self::Sqlite { readers, .. } => count(readers.size(), readers.num_idle()),
             Self::Postgres { pool } => count(pool.size(), pool.num_idle()),
         }
+    }
+}
+
+/// Begins a transaction on PostgreSQL. That a connection died while it lay idle is seen only when it is used: it is thrown away and the next
+/// one taken, so that nobody is told of a restart of the server that is over.
+async fn begin(pool: &PgPool, statement: &'static str) -> Result<Tx, DbError> {
+    let mut idle = pool.num_idle();
+    loop {
+        let error = match pool.begin_with(statement).await {
+            Ok(tx) => return Ok(Tx::Postgres(tx)),
+            // There is room for another connection, and none was to be had: the server does not answer.
+            Err(sqlx::Error::PoolTimedOut) if pool.size() < pool.options().get_max_connections() => return Err(DbError::Gone),
+            Err(error) => DbError::from(error),
+        };
+        if idle == 0 || !matches!(error, DbError::Gone) {
+            return Err(error);
+        }
+        idle -= 1;
     }
 }
 

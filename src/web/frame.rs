@@ -15,9 +15,9 @@ use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, ResponseError, we
 use askama::Template;
 
 use super::Portal;
-use super::body;
 use super::error::{Problem, WebError};
 use super::page::Plain;
+use super::{body, form};
 use crate::domain::id;
 use crate::domain::refusal::Refusal;
 
@@ -102,9 +102,11 @@ pub async fn around(mut req: ServiceRequest, next: Next<impl MessageBody + 'stat
         // Answered like GET; the server leaves the body out.
         req.head_mut().method = Method::GET;
     }
-    let answered = match next.call(req).await {
+    let nul = form::holds_nul(req.uri().path()) || req.uri().query().is_some_and(form::holds_nul);
+    let called = if nul { Ok(req.into_response(form::NUL.error_response()).map_into_boxed_body()) } else { next.call(req).await.map(ServiceResponse::map_into_boxed_body) };
+    let answered = match called {
         Ok(response) => {
-            let response = with_page(response.map_into_boxed_body(), &portal, &request_id);
+            let response = with_page(response, &portal, &request_id);
             Ok(response.map_body(|_, body| BoxBody::new(Counted(body, running))))
         }
         Err(error) => Err(lost(&error, &portal, &request_id)),
