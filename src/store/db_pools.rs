@@ -1,12 +1,13 @@
 //! Connections of both engines: opening them, checking that they are new enough and durable, and beginning a snapshot or a write.
 
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
 use super::db::{Engine, Read, Tx};
 use super::failure::{DbError, Failure};
@@ -70,6 +71,7 @@ impl Pools {
             .idle_timeout(None)
             .max_lifetime(None)
             .acquire_timeout(Duration::from_secs(30))
+            .before_acquire(|connection, _| whole(connection))
             .connect_with(write_options)
             .await
             .map_err(|error| Failure::Setup(format!("cannot open {}: {error}", file.display())))?;
@@ -82,6 +84,7 @@ impl Pools {
             .max_lifetime(None)
             .test_before_acquire(false)
             .acquire_timeout(ACQUIRE_TIMEOUT)
+            .before_acquire(|connection, _| whole(connection))
             .connect_with(base.pragma("query_only", "ON").pragma("cache_size", "-4096"))
             .await
             .map_err(DbError::from)?;
@@ -176,6 +179,13 @@ impl Pools {
             Self::Postgres { pool } => count(pool.size(), pool.num_idle()),
         }
     }
+}
+
+/// Whether a connection can be used again; if not, it is closed and another one opened. When the disk is full or fails, SQLite ends the transaction by
+/// itself, the roll-back that follows finds none to end, and the connection would count as inside a transaction for ever.
+fn whole(connection: &mut SqliteConnection) -> Pin<Box<dyn Future<Output = Result<bool, sqlx::Error>> + Send + '_>> {
+    let whole = !connection.is_in_transaction();
+    Box::pin(async move { Ok(whole) })
 }
 
 /// Begins a transaction on PostgreSQL. That a connection died while it lay idle is seen only when it is used: it is thrown away and the next

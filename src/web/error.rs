@@ -49,7 +49,9 @@ impl From<Failure> for WebError {
             Failure::Queue => Self::Busy,
             Failure::Db(error) => error.into(),
             Failure::Setup(text) => Self::Ours(text),
-            Failure::Io(error) if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge) => Self::Full,
+            Failure::Io(error) if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge) => {
+                Self::Full
+            }
             Failure::Io(error) => Self::Ours(error.to_string()),
         }
     }

@@ -103,7 +103,11 @@ pub async fn around(mut req: ServiceRequest, next: Next<impl MessageBody + 'stat
         req.head_mut().method = Method::GET;
     }
     let nul = form::holds_nul(req.uri().path()) || req.uri().query().is_some_and(form::holds_nul);
-    let called = if nul { Ok(req.into_response(form::NUL.error_response()).map_into_boxed_body()) } else { next.call(req).await.map(ServiceResponse::map_into_boxed_body) };
+    let called = if nul {
+        Ok(req.into_response(form::NUL.error_response()).map_into_boxed_body())
+    } else {
+        next.call(req).await.map(ServiceResponse::map_into_boxed_body)
+    };
     let answered = match called {
         Ok(response) => {
             let response = with_page(response, &portal, &request_id);

@@ -190,11 +190,11 @@ async fn connections_that_break_in_the_middle_leave_nothing_half_done() {
     let over = Arc::new(AtomicBool::new(false));
     // Each has a budget of her own: what somebody else does in it would make her decide again.
     let budgets = ["North one", "North two", "North yen"].map(|name| company.budgets[name].to_string());
-    let people = budgets.iter().map(|budget| {
-        let (base, person, budget, over) = (portal.base.clone(), person.clone(), budget.clone(), over.clone());
-        tokio::spawn(async move {
-            let client = Client::at(&base);
-            while client.sign_in(&person).await.status != 303 {}
+    let mut people = Vec::new();
+    for budget in &budgets {
+        let (client, budget, over) = (Client::at(&portal.base), budget.clone(), over.clone());
+        assert_eq!(client.sign_in(&person).await.status, 303);
+        people.push(tokio::spawn(async move {
             let (mut done, mut lost) = (0, 0);
             while !over.load(Ordering::Acquire) {
                 let Some(order) = Order::tried(&client, &budget).await else { continue };
@@ -209,9 +209,8 @@ async fn connections_that_break_in_the_middle_leave_nothing_half_done() {
                 done += 1;
             }
             (done, lost)
-        })
-    });
-    let people: Vec<_> = people.collect();
+        }));
+    }
     for _ in 0..25 {
         tokio::time::sleep(Duration::from_millis(120)).await;
         terminate(&name).await;
@@ -268,7 +267,7 @@ async fn wire(listener: TcpListener, to: String) {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_nobody_reaches_is_away_and_not_busy() {
     let folder = tempfile::tempdir().unwrap();
     let (company, url, person, _) = company(TestDb::postgres().await).await;

@@ -125,7 +125,8 @@ fn whoever_is_slow_is_let_go_and_nobody_waits_for_it() {
     };
     let form = "content-type: application/x-www-form-urlencoded\r\nsec-fetch-site: same-origin\r\ncontent-length: 100";
     let body = format!("POST /sign-in HTTP/1.1\r\nhost: x\r\n{form}\r\n\r\ncsrf");
-    let mut open: Vec<TcpStream> = (0..120).map(|at| slow(if at % 2 == 0 { "GET /sign-in HTTP/1.1\r\nhost: x\r\nx-a: " } else { &body })).collect();
+    let mut open: Vec<TcpStream> =
+        (0..120).map(|at| slow(if at % 2 == 0 { "GET /sign-in HTTP/1.1\r\nhost: x\r\nx-a: " } else { &body })).collect();
     let began = Instant::now();
     assert!(send(portal.address(), "GET /healthz", "").starts_with("HTTP/1.1 200"));
     assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());

@@ -162,7 +162,8 @@ on_both_engines! {
         std::fs::write(desk.path().join("picture.png"), "a,b\n1,2\n").unwrap();
         std::fs::write(desk.path().join("open.csv"), format!("{HEADER}North,\"North one")).unwrap();
         std::fs::write(desk.path().join("other.csv"), "Region;Betrag\nNorth;1,00\n").unwrap();
-        std::fs::write(desk.path().join("small.toml"), "upload_max_bytes = 100\n").unwrap();
+        std::fs::write(desk.path().join("small.toml"), "upload_max_bytes = 1024\n").unwrap();
+        std::fs::write(desk.path().join("large.csv"), format!("{HEADER}{}", GOOD.repeat(20))).unwrap();
         let nora = "nora.north@test.example";
         let cases: &[(&str, &str, &[&str], i32, &[&str])] = &[
             (nora, "good.csv", &["--mapping", "Nope"], 2, &["--mapping"]),
@@ -173,7 +174,7 @@ on_both_engines! {
             (nora, "picture.png", &[], 4, &["“.png” cannot be read"]),
             (nora, "open.csv", &[], 4, &["Line 2", "never closed"]),
             (nora, "other.csv", &[], 4, &["the file has no column “Id”", "the file has no column “Amount”"]),
-            (nora, "good.csv", &["--config", "small.toml"], 4, &["larger than"]),
+            (nora, "large.csv", &["--config", "small.toml"], 4, &["larger than"]),
             ("nobody@test.example", "good.csv", &[], 4, &["nobody@test.example is nobody who can sign in", "user list"]),
             ("nils.north@test.example", "good.csv", &[], 4, &["Your roles do not allow this"]),
             ("sara.south@test.example", "good.csv", &[], 4, &["3 rows are refused"]),
@@ -207,8 +208,10 @@ on_both_engines! {
 fn without_a_database_nothing_is_made() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("good.csv"), format!("{HEADER}{GOOD}")).unwrap();
-    for (url, words) in [("sqlite:none.db", "there is no database at sqlite:none.db"), ("postgres://nobody@127.0.0.1:1/none", "PostgreSQL")] {
-        let args = ["import", "good.csv", "--mapping", "m", "--source", "s", "--as", "a@b.example", "--refused", "r.csv", "--database", url];
+    for (url, words) in [("sqlite:none.db", "there is no database at sqlite:none.db"), ("postgres://nobody@127.0.0.1:1/none", "PostgreSQL")]
+    {
+        let args =
+            ["import", "good.csv", "--mapping", "m", "--source", "s", "--as", "a@b.example", "--refused", "r.csv", "--database", url];
         let ended = run(folder.path(), &args);
         assert!(ended.code == 69 && ended.err.contains(words) && !ended.err.contains("panicked"), "{ended:?}");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no database and no file of refused rows");

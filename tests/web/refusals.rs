@@ -47,9 +47,17 @@ async fn ready(client: &Client, address: &str, fields: &[(&str, &str)]) -> Field
 async fn new_budget(client: &Client, region: &str, more: &[(&str, &str)]) -> Fields {
     let form = client.get("/budgets/new").await;
     let fields = [
-        ("csrf", form.csrf()), ("key", form.field("key")), ("region", region.to_owned()), ("currency", "EUR".to_owned()),
-        ("name", "Autumn".to_owned()), ("period_start", "2026-01-01".to_owned()), ("period_end", "2026-12-31".to_owned()),
-        ("owner", String::new()), ("cost_centre", String::new()), ("status", "active".to_owned()), ("amount", String::new()),
+        ("csrf", form.csrf()),
+        ("key", form.field("key")),
+        ("region", region.to_owned()),
+        ("currency", "EUR".to_owned()),
+        ("name", "Autumn".to_owned()),
+        ("period_start", "2026-01-01".to_owned()),
+        ("period_end", "2026-12-31".to_owned()),
+        ("owner", String::new()),
+        ("cost_centre", String::new()),
+        ("status", "active".to_owned()),
+        ("amount", String::new()),
     ];
     with(&fields.map(|(name, value)| (name.to_owned(), value)), more)
 }
