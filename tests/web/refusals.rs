@@ -184,7 +184,7 @@ on_both_engines! {
         let path = format!("/transactions/{}/assignment", ids[0]);
         let page = finn.get(&format!("{path}?budget={}", app.company.budgets["North one"])).await;
         let fields = with(&step(&page), &[("budget", &yen)]);
-        refused(&app, &finn, &path, &fields, 422, "JPY").await;
+        refused(&app, &finn, &path, &fields, 422, "Choose a budget in EUR, the transaction\u{2019}s currency").await;
         app.finish().await;
     }
 
