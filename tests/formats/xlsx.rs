@@ -98,6 +98,10 @@ fn sparse_and_disordered_sheets() {
     let back = format!("<row r=\"5\">{}</row><row r=\"2\">{}</row>", text("A5", "x"), text("A2", "y"));
     assert_eq!(refused(&book(&back, &[]), "a.xlsx"), "file_damaged");
     assert_eq!(refused(&book("", &[]), "a.xlsx"), "file_no_sheet");
+    for place in ["A99999999999", "A4294967296", "ZZZZZZZZZZ1", "A0", "1", ""] {
+        let astray = format!(r#"<row r="1"><c r="{place}"><v>1</v></c></row>"#);
+        assert_ne!(refused(&book(&astray, &[]), "a.xlsx"), "accepted", "{place}");
+    }
 }
 
 #[test]
