@@ -194,7 +194,7 @@ onEachEngine('an import', (engine) => {
         await choose(page.getByLabel('Region of every row'), 'UK and Ireland');
         await checked(page);
         assert.deepEqual(await counts(page), [3, 0, 0, 0]);
-        await commit(page, 'All or nothing');
+        await commit(page);
         assert.deepEqual(await counts(page), [3, 0, 0, 0]);
         await page.getByRole('link', { name: 'See its transactions' }).click();
         await heading(page, 'Transactions');

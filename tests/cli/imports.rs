@@ -19,6 +19,9 @@ const MIXED: &str = "North,North one,M1,7.00,Dan,2026-05-04,\n\
     Nowhere,North one,M3,7.00,Fay,2026-05-04,\n\
     North,North two,M4,8.00,Gus,2026-05-04,\n";
 
+/// Person, file, flags; the exit code and the words.
+type Mistake = (&'static str, &'static str, &'static [&'static str], i32, &'static [&'static str]);
+
 /// What `import` is told besides the file and its own flags.
 struct Desk {
     folder: tempfile::TempDir,
@@ -165,7 +168,7 @@ on_both_engines! {
         std::fs::write(desk.path().join("small.toml"), "upload_max_bytes = 1024\n").unwrap();
         std::fs::write(desk.path().join("large.csv"), format!("{HEADER}{}", GOOD.repeat(20))).unwrap();
         let nora = "nora.north@test.example";
-        let cases: &[(&str, &str, &[&str], i32, &[&str])] = &[
+        let cases: &[Mistake] = &[
             (nora, "good.csv", &["--mapping", "Nope"], 2, &["--mapping"]),
             (nora, "good.csv", &["--colour"], 2, &["--colour"]),
             (nora, "none.csv", &[], 1, &["none.csv cannot be read", "No such file"]),
