@@ -103,13 +103,16 @@ pub async fn create(store: &Store, actor: Actor, key: &str, new: NewBudget) -> R
         .await
 }
 
+/// The region, unless it is retired: nothing begins there.
+async fn in_use(tx: &mut WriteTx<'_>, id: RegionId) -> Result<regions::Region, Failure> {
+    let region = regions::find(tx, &Scope::of([id], false), id).await?.ok_or(Refusal::NotFound)?;
+    if region.is_active() { Ok(region) } else { Err(Refusal::RegionRetired(region.name).into()) }
+}
+
 async fn create_within(tx: &mut WriteTx<'_>, new: NewBudget) -> Result<BudgetId, Failure> {
     let access = tx.access();
     require(&access, Permission::BudgetsManage, new.region)?;
-    let region = regions::find(tx, &Scope::of([new.region], false), new.region).await?.ok_or(Refusal::NotFound)?;
-    if !region.is_active() {
-        return Err(Refusal::RegionRetired(region.name).into());
-    }
+    let region = in_use(tx, new.region).await?;
     if !settings::currencies(tx).await?.contains(&new.currency) {
         return Err(Refusal::Invalid("currency", "Choose one of the currencies in use".to_owned()).into());
     }
@@ -207,6 +210,9 @@ pub async fn set_status(store: &Store, actor: Actor, key: &str, id: BudgetId, ve
                 }
                 if row.version != version {
                     return Err(Refusal::Stale.into());
+                }
+                if to == BudgetStatus::Active {
+                    in_use(tx, row.region_id).await?;
                 }
                 let before = budgets::attributes(&row);
                 let next = BudgetRow { status: to.code().to_owned(), ..row };

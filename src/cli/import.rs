@@ -1,11 +1,10 @@
 //! `import`: loads a file of transactions with a mapping made in the portal.
 
-use std::fs::OpenOptions;
 use std::io::{BufWriter, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use clap::Args as ClapArgs;
+use tempfile::NamedTempFile;
 
 use super::exit::{CliError, Exit};
 use super::progress::Progress;
@@ -14,7 +13,7 @@ use crate::actions::imports::commit::Mode;
 use crate::actions::imports::direct::{Direct, Wanted};
 use crate::actions::imports::refused::{File, Parts};
 use crate::actions::imports::report::Report;
-use crate::actions::imports::{Limits, Stop};
+use crate::actions::imports::{FileFault, Limits, Stop};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::currency::Currency;
@@ -22,6 +21,7 @@ use crate::domain::id::UserId;
 use crate::domain::money;
 use crate::domain::refusal::Refusal;
 use crate::store::failure::Failure;
+use crate::store::imports::RefusedRow;
 use crate::store::{Store, people};
 
 /// Arguments of `import`.
@@ -59,8 +59,8 @@ pub struct Args {
 /// Runs `import`.
 ///
 /// # Errors
-/// A file that cannot be read as a table (4), a person, source or mapping that is not there (4), refused rows without `--good-rows` (4);
-/// the rows that stop the import are in the file of refused rows all the same.
+/// A file that cannot be opened (1) or read as a table (4), a person, source or mapping that is not there (4), refused rows without
+/// `--good-rows` (4); the rows that stop the import are in the file of refused rows all the same.
 pub fn run(args: &Args) -> Result<(), CliError> {
     let config = Config::load(&args.settings.inputs())?;
     let limits = Limits {
@@ -69,43 +69,61 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         max_inflated: config.xlsx_max_inflated_bytes,
         ..Limits::default()
     };
-    let refused = args.refused.as_deref().map(create).transpose()?;
     serve::block_on(async {
         let store = open_existing(&config).await?;
-        let outcome = load(args, &store, limits, refused).await;
+        let outcome = load(args, &store, limits).await;
         store.close().await;
         outcome
     })
 }
 
-fn create(file: &Path) -> Result<std::fs::File, CliError> {
-    let created = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
-    created.map_err(|error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => {
-            CliError::new(Exit::Refused, format!("{} is there already: nothing is overwritten", file.display()))
-        }
-        _ => CliError::new(Exit::Failed, format!("{} cannot be written: {error}", file.display())),
-    })
+/// The file of refused rows in the making. It takes its name when it is whole: what breaks off leaves none behind that would stand in the way of the
+/// next try.
+struct Refusals {
+    path: PathBuf,
+    out: BufWriter<NamedTempFile>,
 }
 
-async fn load(args: &Args, store: &Store, limits: Limits, refused: Option<std::fs::File>) -> Result<(), CliError> {
+impl Refusals {
+    fn begin(path: &Path) -> Result<Self, CliError> {
+        if path.exists() {
+            return Err(CliError::new(Exit::Refused, format!("{} is there already: nothing is overwritten", path.display())));
+        }
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let file = NamedTempFile::new_in(folder).map_err(|error| unwritten(path, &error))?;
+        Ok(Self { path: path.to_path_buf(), out: BufWriter::new(file) })
+    }
+
+    fn keep(self) -> Result<(), CliError> {
+        let file = self.out.into_inner().map_err(|error| unwritten(&self.path, error.error()))?;
+        file.persist_noclobber(&self.path).map(drop).map_err(|error| unwritten(&self.path, &error.error))
+    }
+}
+
+fn unwritten(path: &Path, error: &std::io::Error) -> CliError {
+    CliError::new(Exit::Failed, format!("{} cannot be written: {error}", path.display()))
+}
+
+async fn load(args: &Args, store: &Store, limits: Limits) -> Result<(), CliError> {
     let person = person(args, store).await?;
     let wanted = Wanted { path: &args.file, source: &args.source, mapping: &args.mapping, person, limits };
+    let stopped = |stop| stopped(stop, &args.file);
     let mut direct = Direct::prepare(store, wanted).await.map_err(stopped)?;
     let clock = Clock::system();
     let total = std::fs::metadata(&args.file).map(|file| file.len()).ok();
-    let mut refused = refused.map(|file| (BufWriter::new(file), File::new(direct.headers())));
+    let mut refused = args.refused.as_deref().map(Refusals::begin).transpose()?;
     if args.dry_run || !args.good_rows {
         // Without --good-rows one refused row stops them all: it is known before anything is written.
         let mut progress = Progress::start("bytes checked", total, &clock);
+        let mut file = File::new(direct.headers());
         let mut failed = None;
-        let heard = |done: u64, _: u64, rows: &[crate::store::imports::RefusedRow]| {
+        let heard = |done: u64, _: u64, rows: &[RefusedRow]| {
             progress.set(done);
-            let Some((out, file)) = &mut refused else { return };
+            let Some(refused) = &mut refused else { return };
             for row in rows {
                 file.row(row);
             }
-            failed = out.write_all(&file.take()).err().or(failed.take());
+            failed = failed.take().or(refused.out.write_all(&file.take()).err());
         };
         let report = direct.check(store, heard).await.map_err(stopped)?;
         progress.finish();
@@ -113,6 +131,7 @@ async fn load(args: &Args, store: &Store, limits: Limits, refused: Option<std::f
         let stops = !args.good_rows && report.counts.refused > 0;
         if args.dry_run || stops {
             say(&report, if stops { "nothing is taken" } else { "dry run, nothing is written" })?;
+            refused.map_or(Ok(()), Refusals::keep)?;
             return if stops {
                 Err(CliError::new(Exit::Refused, format!("{} rows are refused", report.counts.refused))
                     .hint("correct them, or use --good-rows"))
@@ -126,14 +145,14 @@ async fn load(args: &Args, store: &Store, limits: Limits, refused: Option<std::f
     let mut progress = Progress::start("bytes written", total, &clock);
     let (id, report) = direct.commit(store, mode, |done, _| progress.set(done)).await.map_err(stopped)?;
     progress.finish();
-    if let Some((mut out, _)) = refused.take().filter(|_| args.good_rows) {
-        let mut parts = Parts::new(store, id, &headers);
-        while let Some(part) = parts.next().await.map_err(Failure::from)? {
-            out.write_all(&part).map_err(Failure::from)?;
-        }
-        out.flush().map_err(Failure::from)?;
+    // First of all: the rows are in, whatever becomes of the file about the others.
+    say(&report, &format!("import {id}"))?;
+    let Some(mut refused) = refused else { return Ok(()) };
+    let mut parts = Parts::new(store, id, &headers);
+    while let Some(part) = parts.next().await.map_err(Failure::from)?.filter(|_| args.good_rows) {
+        refused.out.write_all(&part).map_err(Failure::from)?;
     }
-    say(&report, &format!("import {id}"))
+    refused.keep()
 }
 
 async fn person(args: &Args, store: &Store) -> Result<UserId, CliError> {
@@ -144,8 +163,9 @@ async fn person(args: &Args, store: &Store) -> Result<UserId, CliError> {
     found.ok_or_else(|| unknown().hint("`counterfoil user list` names everybody"))
 }
 
-fn stopped(stop: Stop) -> CliError {
+fn stopped(stop: Stop, file: &Path) -> CliError {
     match stop {
+        Stop::File(FileFault::Io(error)) => CliError::new(Exit::Failed, format!("{} cannot be read: {error}", file.display())),
         Stop::Failed(failure) => match &failure {
             Failure::Refused(Refusal::Invalid("mapping", _)) => {
                 CliError::from(failure).hint("mappings are made and named in the portal, at the first upload")

@@ -85,9 +85,11 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     block_on(answer(site, clock))
 }
 
-/// The configuration has looked at it already; it may have gone since.
+/// The configuration has looked at it already; it may have gone or been cut since.
 fn key_in(file: &Path) -> Result<Vec<u8>, CliError> {
-    std::fs::read(file).map_err(|error| CliError::new(Exit::Configuration, format!("{} cannot be read: {error}", file.display())))
+    let refused = |why: String| CliError::new(Exit::Configuration, format!("{} {why}", file.display()));
+    let key = std::fs::read(file).map_err(|error| refused(format!("cannot be read: {error}")))?;
+    if key.len() < 64 { Err(refused(format!("holds {} bytes, a key has at least 64", key.len()))) } else { Ok(key) }
 }
 
 /// Opens the store, answers, and closes the store after the last answer.

@@ -125,7 +125,11 @@ pub fn open_with(mut file: File, name: &str, limits: &Limits, hints: &Hints) -> 
         return Err(FileFault::TooLarge(limits.max_bytes));
     }
     if sniff::content(&mut file, name)? == sniff::Content::Workbook {
-        let (reader, kind, cells) = SheetReader::open(&file, limits, hints.sheet.as_deref())?;
+        // The parser is not ours, and stops at numbers that no spreadsheet writes (a cell in row 99,999,999,999): that is the file's fault.
+        let read = || SheetReader::open(&file, limits, hints.sheet.as_deref());
+        let read = std::panic::catch_unwind(std::panic::AssertUnwindSafe(read));
+        let (reader, kind, cells) =
+            read.unwrap_or_else(|_| Err(FileFault::Damaged("its cells are not where a sheet has cells".to_owned())))?;
         return Ok(Opened { kind, headers: named(cells)?, rows: Rows::Xlsx(Box::new(reader)), bytes });
     }
     let survey = encoding::survey(&mut file)?;

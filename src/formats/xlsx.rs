@@ -134,6 +134,9 @@ impl Spool<'_> {
         if end == start {
             return Ok(());
         }
+        if self.text.get(start..end).is_some_and(|text| text.contains(&0)) {
+            return Err(FileFault::NulByte { line });
+        }
         if line > self.limits.max_rows.saturating_add(1) {
             return Err(FileFault::TooManyRows { line, max: self.limits.max_rows });
         }

@@ -1,12 +1,13 @@
 //! Connections of both engines: opening them, checking that they are new enough and durable, and beginning a snapshot or a write.
 
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
 use super::db::{Engine, Read, Tx};
 use super::failure::{DbError, Failure};
@@ -70,6 +71,7 @@ impl Pools {
             .idle_timeout(None)
             .max_lifetime(None)
             .acquire_timeout(Duration::from_secs(30))
+            .before_acquire(|connection, _| whole(connection))
             .connect_with(write_options)
             .await
             .map_err(|error| Failure::Setup(format!("cannot open {}: {error}", file.display())))?;
@@ -82,6 +84,7 @@ impl Pools {
             .max_lifetime(None)
             .test_before_acquire(false)
             .acquire_timeout(ACQUIRE_TIMEOUT)
+            .before_acquire(|connection, _| whole(connection))
             .connect_with(base.pragma("query_only", "ON").pragma("cache_size", "-2048"))
             .await
             .map_err(DbError::from)?;
@@ -134,8 +137,9 @@ impl Pools {
         let begun = tokio::spawn(async move {
             match pools {
                 Self::Sqlite { readers, .. } => readers.begin_with("BEGIN").await.map(Tx::Sqlite),
-                Self::Postgres { pool, .. } => pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await.map(Tx::Postgres),
+                Self::Postgres { pool } => return begin(&pool, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await,
             }
+            .map_err(DbError::from)
         });
         Ok(Read::of(begun.await.map_err(|_| DbError::Gone)??))
     }
@@ -144,7 +148,7 @@ impl Pools {
     pub(super) async fn begin_write(&self) -> Result<Tx, DbError> {
         Ok(match self {
             Self::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
-            Self::Postgres { pool } => Tx::Postgres(pool.begin().await?),
+            Self::Postgres { pool } => begin(pool, "BEGIN").await?,
         })
     }
 
@@ -174,6 +178,31 @@ impl Pools {
             Self::Sqlite { readers, .. } => count(readers.size(), readers.num_idle()),
             Self::Postgres { pool } => count(pool.size(), pool.num_idle()),
         }
+    }
+}
+
+/// Whether a connection can be used again; if not, it is closed and another one opened. When the disk is full or fails, SQLite ends the transaction by
+/// itself, the roll-back that follows finds none to end, and the connection would count as inside a transaction for ever.
+fn whole(connection: &mut SqliteConnection) -> Pin<Box<dyn Future<Output = Result<bool, sqlx::Error>> + Send + '_>> {
+    let whole = !connection.is_in_transaction();
+    Box::pin(async move { Ok(whole) })
+}
+
+/// Begins a transaction on PostgreSQL. That a connection died while it lay idle is seen only when it is used: it is thrown away and the next
+/// one taken, so that nobody is told of a restart of the server that is over.
+async fn begin(pool: &PgPool, statement: &'static str) -> Result<Tx, DbError> {
+    let mut idle = pool.num_idle();
+    loop {
+        let error = match pool.begin_with(statement).await {
+            Ok(tx) => return Ok(Tx::Postgres(tx)),
+            // There is room for another connection, and none was to be had: the server does not answer.
+            Err(sqlx::Error::PoolTimedOut) if pool.size() < pool.options().get_max_connections() => return Err(DbError::Gone),
+            Err(error) => DbError::from(error),
+        };
+        if idle == 0 || !matches!(error, DbError::Gone) {
+            return Err(error);
+        }
+        idle -= 1;
     }
 }
 

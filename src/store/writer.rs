@@ -33,7 +33,7 @@ use crate::metrics::Metrics;
 pub const BATCH_MOST: usize = 64;
 /// The most commands that may wait; past that the answer is "busy", never a pile-up.
 pub const QUEUE_MOST: usize = 1024;
-/// How often a batch is tried again when the engine was busy or its connection went away before the commit.
+/// How often a batch is tried when the engine is busy or its connection goes away between the beginning and the commit.
 const TRIES: u32 = 3;
 
 /// What a command's function returns while it runs.
@@ -256,7 +256,8 @@ impl Writer {
                     return Ok(());
                 }
                 Ok(Outcome::NeedsSavepoints) => savepoints = true,
-                Err(Failure::Db(DbError::Busy)) if tries < TRIES => {
+                Ok(Outcome::Away) => return Err(DbError::Gone.into()),
+                Err(Failure::Db(DbError::Busy | DbError::Gone)) if tries < TRIES => {
                     tokio::time::sleep(std::time::Duration::from_millis(20 << tries)).await;
                 }
                 Err(failure) => return Err(failure),
@@ -265,7 +266,10 @@ impl Writer {
     }
 
     async fn attempt(&self, batch: &mut [Box<dyn Job>], savepoints: bool) -> Result<Outcome, Failure> {
-        let tx = self.pools.begin_write().await?;
+        let tx = match self.pools.begin_write().await {
+            Err(DbError::Gone) => return Ok(Outcome::Away),
+            begun => begun?,
+        };
         let now = Instant(self.clock.now());
         let nobody = Arc::new(Actor::system("writer"));
         let mut tx = WriteTx {
@@ -296,7 +300,10 @@ impl Writer {
         let events = std::mem::take(&mut tx.events);
         let random = tx.random;
         let seq = audit_log::append(&mut tx.tx, head, now, events, || EventId(uuid_v7(now.0, random))).await?;
-        tx.tx.commit().await?;
+        match tx.tx.commit().await {
+            Err(DbError::Gone) => return Ok(Outcome::Away),
+            committed => committed?,
+        }
         self.metrics.audit_sequence.set(seq);
         Ok(Outcome::Committed(began.elapsed().as_secs_f64()))
     }
@@ -305,6 +312,8 @@ impl Writer {
 enum Outcome {
     Committed(f64),
     NeedsSavepoints,
+    /// The database cannot be reached; or it went away during the commit, and whether that was done is known to nobody. Neither is tried again.
+    Away,
 }
 
 #[derive(PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! What a person sees when something does not go: one page, in words, with a request id, and never the cause.
 
 use std::fmt;
+use std::io::ErrorKind;
 
 use actix_web::body::BoxBody;
 use actix_web::http::{StatusCode, header};
@@ -48,7 +49,9 @@ impl From<Failure> for WebError {
             Failure::Queue => Self::Busy,
             Failure::Db(error) => error.into(),
             Failure::Setup(text) => Self::Ours(text),
-            Failure::Io(error) if error.kind() == std::io::ErrorKind::StorageFull => Self::Full,
+            Failure::Io(error) if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge) => {
+                Self::Full
+            }
             Failure::Io(error) => Self::Ours(error.to_string()),
         }
     }

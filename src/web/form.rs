@@ -24,6 +24,14 @@ pub fn encoded(text: &str) -> String {
     utf8_percent_encode(text, QUERY_SAFE).to_string()
 }
 
+/// What is answered to a NUL: no keyboard writes one, and PostgreSQL keeps none in a text.
+pub const NUL: WebError = WebError::Malformed("It holds a NUL character, which no text has. Go back and type it again.");
+
+/// Whether a path, a query or a form holds a NUL, written out or as `%00`.
+pub fn holds_nul(encoded: &str) -> bool {
+    encoded.contains('\0') || encoded.contains("%00")
+}
+
 /// A posted form whose token was checked. A POST handler takes this and nothing else to read its body.
 pub struct Posted<T>(pub T);
 
@@ -54,6 +62,9 @@ impl<T: DeserializeOwned + 'static> FromRequest for Posted<T> {
                     if body::was_too_slow(&error) { WebError::TooSlow } else { WebError::Malformed("The form did not come whole.") }
                 })?;
             let text = std::str::from_utf8(&bytes).map_err(|_| WebError::Malformed("The form is not UTF-8."))?;
+            if holds_nul(text) {
+                return Err(NUL);
+            }
             let (token, fields) = take_token(text);
             csrf::check(&req, &token).await?;
             serde_html_form::from_str(&fields).map(Self).map_err(|error| {

@@ -15,11 +15,12 @@ use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, ResponseError, we
 use askama::Template;
 
 use super::Portal;
-use super::body;
 use super::error::{Problem, WebError};
 use super::page::Plain;
+use super::{body, form};
 use crate::domain::id;
 use crate::domain::refusal::Refusal;
+use crate::store::failure::{DbError, Failure};
 
 /// The id of a request: in the logs, in the audit trail, on the error page.
 #[derive(Clone, Debug)]
@@ -102,9 +103,15 @@ pub async fn around(mut req: ServiceRequest, next: Next<impl MessageBody + 'stat
         // Answered like GET; the server leaves the body out.
         req.head_mut().method = Method::GET;
     }
-    let answered = match next.call(req).await {
+    let nul = form::holds_nul(req.uri().path()) || req.uri().query().is_some_and(form::holds_nul);
+    let called = if nul {
+        Ok(req.into_response(form::NUL.error_response()).map_into_boxed_body())
+    } else {
+        next.call(req).await.map(ServiceResponse::map_into_boxed_body)
+    };
+    let answered = match called {
         Ok(response) => {
-            let response = with_page(response.map_into_boxed_body(), &portal, &request_id);
+            let response = with_page(response, &portal, &request_id);
             Ok(response.map_body(|_, body| BoxBody::new(Counted(body, running))))
         }
         Err(error) => Err(lost(&error, &portal, &request_id)),
@@ -153,11 +160,25 @@ fn lost(error: &Error, portal: &Portal, request_id: &str) -> HttpResponse {
         return page(refused, Problem::of(refused), portal, request_id);
     }
     tracing::error!(request = %request_id, cause = %error, "a request was lost on its way to the handler");
-    let away = WebError::Away.error_response();
-    let problem = away.extensions().get::<Problem>().cloned().unwrap_or_else(|| Problem::of(away.status()));
-    let mut response = page(away.status(), problem, portal, request_id);
-    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+    let why = lost_for(&format!("{error:#}")).error_response();
+    let problem = why.extensions().get::<Problem>().cloned().unwrap_or_else(|| Problem::of(why.status()));
+    let mut response = page(why.status(), problem, portal, request_id);
+    if let Some(later) = why.headers().get(header::RETRY_AFTER) {
+        response.headers_mut().insert(header::RETRY_AFTER, later.clone());
+    }
     response
+}
+
+/// What is told of a lost request. What the session store said is wrapped on its way here, so its words are all that is left of it.
+fn lost_for(chain: &str) -> WebError {
+    let said = |error: DbError| chain.ends_with(&error.to_string());
+    if said(DbError::Full) {
+        WebError::Full
+    } else if said(DbError::Busy) || said(DbError::TooSlow) || chain.ends_with(&Failure::Queue.to_string()) {
+        WebError::Busy
+    } else {
+        WebError::Away
+    }
 }
 
 fn page(status: StatusCode, problem: Problem, portal: &Portal, request_id: &str) -> HttpResponse {

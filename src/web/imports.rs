@@ -14,7 +14,7 @@ use super::imports_report::{Found, Step};
 use super::imports_upload::{self, Taken};
 use super::page::{Shell, see_other};
 use super::transactions::thousands;
-use crate::actions::imports::{Stop, upload};
+use crate::actions::imports::{FileFault, Stop, upload};
 use crate::domain::access::Permission;
 use crate::domain::id::ImportId;
 use crate::domain::refusal::Refusal;
@@ -194,6 +194,7 @@ pub async fn upload(
     };
     match upload::receive(&portal.store, who.actor.clone(), &taken.key, &source, file, &portal.import_limits()).await {
         Ok(id) => Ok(see_other(&portal, &format!("/imports/{id}/columns"), None)),
+        Err(Stop::File(FileFault::Io(error))) => Err(Failure::Io(error).into()),
         Err(Stop::File(fault)) => {
             let status = if fault.is_size() { StatusCode::PAYLOAD_TOO_LARGE } else { StatusCode::UNPROCESSABLE_ENTITY };
             errors.add("file", fault.to_string());

@@ -9,8 +9,8 @@ use futures_util::StreamExt;
 use sha2::{Digest, Sha256};
 use tokio::io::AsyncWriteExt;
 
-use super::csrf;
 use super::error::WebError;
+use super::{csrf, form};
 use crate::actions::imports::upload::Received;
 
 /// The longest plain field.
@@ -39,10 +39,10 @@ const BROKEN: WebError = WebError::Malformed("The form did not come whole.");
 pub async fn read(req: &HttpRequest, body: web::Payload, most: u64, still: Duration) -> Result<Taken, WebError> {
     let stated = req.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()).and_then(|text| text.parse::<u64>().ok());
     let too_large = stated.is_some_and(|stated| stated > most + BESIDES);
-    let mut form = Multipart::new(req.headers(), body);
+    let mut parts = Multipart::new(req.headers(), body);
     let (mut taken, mut checked) = (Taken { too_large, ..Taken::default() }, false);
     loop {
-        let next = tokio::time::timeout(still, form.next()).await.map_err(|_| WebError::TooSlow)?;
+        let next = tokio::time::timeout(still, parts.next()).await.map_err(|_| WebError::TooSlow)?;
         let Some(field) = next else { break };
         let mut field = field.map_err(|_| BROKEN)?;
         let name = field.name().unwrap_or_default().to_owned();
@@ -79,6 +79,9 @@ pub async fn read(req: &HttpRequest, body: web::Payload, most: u64, still: Durat
 async fn text(field: &mut actix_multipart::Field, still: Duration) -> Result<String, WebError> {
     let bytes = tokio::time::timeout(still, field.bytes(FIELD_MOST)).await.map_err(|_| WebError::TooSlow)?;
     let bytes = bytes.map_err(|_| WebError::TooLarge)?.map_err(|_| BROKEN)?;
+    if bytes.contains(&0) {
+        return Err(form::NUL);
+    }
     String::from_utf8(bytes.to_vec()).map_err(|_| WebError::Malformed("The form is not UTF-8."))
 }
 

@@ -6,6 +6,7 @@ import { it } from 'node:test';
 import { as, csv, heading, listed, menu, minor, onEachEngine, press } from './lib/journey.mjs';
 import { lookOver } from './lib/look.mjs';
 import { ROOT } from './lib/portal.mjs';
+import { workbook } from './lib/workbook.mjs';
 
 /** Leeds City Council's payments of June 2020, a file of Windows-1252 beside the checkout. */
 const LEEDS = path.resolve(ROOT, '../shared/data/leeds-payments-2020-06.csv');
@@ -163,6 +164,43 @@ onEachEngine('an import', (engine) => {
         assert.deepEqual(await counts(page), [0, 0, created, 1], 'the same file again creates nothing');
         await page.getByRole('button', { name: 'Withdraw this import' }).click();
         await page.getByRole('status').getByText(/^The import is withdrawn/).waitFor();
+      });
+    });
+
+    it(`takes a workbook, and says which cell stops one ${words}`, async () => {
+      const file = (cells) => {
+        const rows = [['id', 'amount', 'currency', 'recipient', 'issued'], ...cells];
+        const mimeType = 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet';
+        return { name: `rewards-${js ? 'one' : 'two'}.xlsx`, mimeType, buffer: workbook(rows) };
+      };
+      const id = js ? 'X' : 'Y';
+      await as(engine, OWEN, { js }, async (page) => {
+        await page.goto('/imports/new');
+        await page.getByLabel('Name of a new source').fill('Vendor workbooks');
+        await page.getByLabel('File', { exact: true }).setInputFiles(file([[`${id}-0`, { formula: '1+1' }, 'GBP', 'Asha Rao', { day: '2026-10-01' }]]));
+        assert.equal(await press(page, page.getByRole('button', { name: 'Upload' })), 422);
+        await page.getByRole('alert').getByText(/^Cell B2 holds a formula/).waitFor();
+
+        const rows = [
+          [`${id}-1`, 12.1, 'GBP', 'Asha <b>Rao</b>', { day: '2026-10-01' }],
+          [`${id}-2`, -0.07, 'GBP', 'Jonas Weber', { day: '2026-10-02' }],
+          [`${id}-3`, '1,234.50', 'GBP', 'Mei Lin', '2026-10-03'],
+        ];
+        await upload(page, 'Vendor workbooks', file(rows));
+        await page.getByText(/^3 rows\. XLSX, sheet “Rewards”/).waitFor();
+        await mapColumns(page, { id: 'External id', amount: 'Amount issued', currency: 'Currency', recipient: 'Recipient', issued: 'Issued' });
+        await page.getByRole('button', { name: 'Continue' }).click();
+        await heading(page, 'Values');
+        await choose(page.getByLabel('Region of every row'), 'UK and Ireland');
+        await checked(page);
+        assert.deepEqual(await counts(page), [3, 0, 0, 0]);
+        await commit(page);
+        assert.deepEqual(await counts(page), [3, 0, 0, 0]);
+        await page.getByRole('link', { name: 'See its transactions' }).click();
+        await heading(page, 'Transactions');
+        assert.equal(await listed(page), 3);
+        const table = await page.locator('table').first().innerText();
+        for (const text of ['12.10', '1,234.50', 'Asha <b>Rao</b>', '1,246.53']) assert.ok(table.includes(text), `${text} in ${table}`);
       });
     });
 

@@ -14,6 +14,7 @@ const COMMANDS: &[&[&str]] = &[
     &["backup"],
     &["restore"],
     &["export"],
+    &["import"],
     &["audit", "verify"],
     &["doctor"],
     &["config", "show"],

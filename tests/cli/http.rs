@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Serving;
 
@@ -91,11 +91,50 @@ fn what_is_malformed_or_too_large_is_refused_and_the_portal_lives() {
         (raw(at, "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: -1\r\n\r\n"), "400"),
         (send(at, "GET /healthz", &format!("x-large: {}\r\n", "a".repeat(200_000))), "431"),
         (send(at, "POST /sign-in", &format!("{form}content-length: 999999999\r\n")), "413"),
+        // In pieces, so that nobody knows beforehand how much it is.
+        (send(at, "POST /sign-in", &format!("{form}transfer-encoding: chunked\r\n\r\n{}0\r\n", piece(300_000))), "413"),
+        (raw(at, "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"), "400"),
+        (send(at, "GET /healthz", &(0..300).map(|at| format!("x-{at}: 1\r\n")).collect::<String>()), "431"),
+        (send(at, &format!("GET /{}", "a".repeat(70_000)), ""), "400"),
+        (send(at, "GET /transactions/%00", ""), "400"),
+        // A packed body is not unpacked: these bytes are no form.
+        (send(at, "POST /sign-in", &format!("{form}content-encoding: gzip\r\ncontent-length: 9\r\n\r\n\x1f\x0b\x08csrf=a")), "403"),
     ];
     for (answer, status) in cases {
         assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{status}: {}", &answer[..answer.len().min(300)]);
     }
     assert!(send(at, "GET /healthz", "").starts_with("HTTP/1.1 200"));
+}
+
+/// One chunk of a body.
+fn piece(size: usize) -> String {
+    format!("{size:x}\r\n{}\r\n", "a".repeat(size))
+}
+
+/// Sixty who say nothing and sixty who send a byte now and then: neither keeps anybody else waiting, and none stays for ever.
+#[test]
+fn whoever_is_slow_is_let_go_and_nobody_waits_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("counterfoil.toml"), "request_body_timeout_seconds = 2\n").unwrap();
+    let portal = Serving::start(folder.path(), &["--database", "sqlite:h.db"]);
+    let slow = |text: &str| {
+        let mut stream = TcpStream::connect(portal.address()).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream.write_all(text.as_bytes()).unwrap();
+        stream
+    };
+    let form = "content-type: application/x-www-form-urlencoded\r\nsec-fetch-site: same-origin\r\ncontent-length: 100";
+    let body = format!("POST /sign-in HTTP/1.1\r\nhost: x\r\n{form}\r\n\r\ncsrf");
+    let mut open: Vec<TcpStream> =
+        (0..120).map(|at| slow(if at % 2 == 0 { "GET /sign-in HTTP/1.1\r\nhost: x\r\nx-a: " } else { &body })).collect();
+    let began = Instant::now();
+    assert!(send(portal.address(), "GET /healthz", "").starts_with("HTTP/1.1 200"));
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    for stream in &mut open {
+        // Until the end of the connection, whatever is said before it.
+        let _ = stream.read_to_end(&mut Vec::new());
+    }
+    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
 }
 
 #[test]

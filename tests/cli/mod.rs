@@ -2,10 +2,14 @@
 
 mod backups;
 mod commands;
+mod gone;
 mod http;
+mod imports;
+mod keys;
 mod serving;
 mod users;
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -20,7 +24,7 @@ pub struct Ended {
 }
 
 /// A command with nothing of this process's settings.
-fn command(folder: &Path, args: &[&str]) -> Command {
+pub fn command(folder: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_counterfoil"));
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("COUNTERFOIL_") {
@@ -56,7 +60,19 @@ impl Serving {
     pub fn start(folder: &Path, args: &[&str]) -> Self {
         let mut all = vec!["serve", "--listen", "127.0.0.1:0"];
         all.extend(args);
-        let mut child = command(folder, &all).stderr(Stdio::null()).spawn().unwrap();
+        Self::of(command(folder, &all).stderr(Stdio::null()))
+    }
+
+    /// The same with its log in a file of the folder.
+    pub fn logged(folder: &Path, args: &[&str], log: &str) -> Self {
+        let mut all = vec!["serve", "--listen", "127.0.0.1:0"];
+        all.extend(args);
+        Self::of(command(folder, &all).stderr(File::options().create(true).append(true).open(folder.join(log)).unwrap()))
+    }
+
+    /// Of a command that runs the portal somehow.
+    pub fn of(command: &mut Command) -> Self {
+        let mut child = command.spawn().unwrap();
         let out = child.stdout.take().unwrap();
         let mut lines = BufReader::new(out);
         let base = loop {
@@ -74,6 +90,11 @@ impl Serving {
     /// `127.0.0.1:PORT`.
     pub fn address(&self) -> &str {
         self.base.trim_start_matches("http://")
+    }
+
+    /// The number of its process.
+    pub fn process(&self) -> u32 {
+        self.child.id()
     }
 
     /// Sends a signal by its name.

@@ -4,7 +4,7 @@ mod csv;
 mod leeds;
 mod speed;
 mod write_csv;
-mod xlsx;
+pub mod xlsx;
 
 use std::fs::File;
 use std::io::Write;

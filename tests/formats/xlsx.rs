@@ -14,7 +14,8 @@ const BOOK: &str = r#"<?xml version="1.0"?><workbook xmlns="http://schemas.openx
 const BOOK_RELS: &str = r#"<?xml version="1.0"?><Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="rId1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet" Target="worksheets/sheet1.xml"/><Relationship Id="rId2" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/styles" Target="styles.xml"/><Relationship Id="rId3" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet" Target="worksheets/sheet2.xml"/></Relationships>"#;
 const STYLES: &str = r#"<?xml version="1.0"?><styleSheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><cellXfs count="2"><xf numFmtId="0"/><xf numFmtId="14" applyNumberFormat="1"/></cellXfs></styleSheet>"#;
 
-fn zip(parts: &[(&str, &str)]) -> Vec<u8> {
+/// An archive of these parts.
+pub fn zip(parts: &[(&str, &str)]) -> Vec<u8> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, content) in parts {
         zip.start_file(*name, SimpleFileOptions::default()).unwrap();
@@ -24,7 +25,7 @@ fn zip(parts: &[(&str, &str)]) -> Vec<u8> {
 }
 
 /// A workbook whose sheet holds `data`, with `more` parts beside or in place of the usual ones.
-fn book(data: &str, more: &[(&str, &str)]) -> Vec<u8> {
+pub fn book(data: &str, more: &[(&str, &str)]) -> Vec<u8> {
     let sheet = format!(
         r#"<?xml version="1.0"?><worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>{data}</sheetData></worksheet>"#
     );
@@ -44,11 +45,13 @@ fn book(data: &str, more: &[(&str, &str)]) -> Vec<u8> {
     zip(&parts)
 }
 
-fn text(cell: &str, text: &str) -> String {
+/// A cell that holds its text itself.
+pub fn text(cell: &str, text: &str) -> String {
     format!(r#"<c r="{cell}" t="inlineStr"><is><t>{text}</t></is></c>"#)
 }
 
-fn header() -> String {
+/// A first row with two columns.
+pub fn header() -> String {
     format!("<row r=\"1\">{}{}</row>", text("A1", "Amount"), text("B1", "Date"))
 }
 
@@ -95,6 +98,10 @@ fn sparse_and_disordered_sheets() {
     let back = format!("<row r=\"5\">{}</row><row r=\"2\">{}</row>", text("A5", "x"), text("A2", "y"));
     assert_eq!(refused(&book(&back, &[]), "a.xlsx"), "file_damaged");
     assert_eq!(refused(&book("", &[]), "a.xlsx"), "file_no_sheet");
+    for place in ["A99999999999", "A4294967296", "ZZZZZZZZZZ1", "A0", "1", ""] {
+        let astray = format!(r#"<row r="1"><c r="{place}"><v>1</v></c></row>"#);
+        assert_ne!(refused(&book(&astray, &[]), "a.xlsx"), "accepted", "{place}");
+    }
 }
 
 #[test]

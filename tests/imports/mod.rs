@@ -60,7 +60,7 @@ fn columns(pairs: &[(Field, &str)]) -> Columns {
 }
 
 /// The columns of the small file.
-fn small() -> Columns {
+pub fn small() -> Columns {
     columns(&[
         (Field::Region, "Region"),
         (Field::Budget, "Budget"),
@@ -73,7 +73,7 @@ fn small() -> Columns {
 }
 
 /// Rules for regions and budgets by their own names.
-fn meanings(company: &Company) -> Meanings {
+pub fn meanings(company: &Company) -> Meanings {
     Meanings {
         regions: company.regions.iter().filter(|(name, _)| *name == "North").map(|(name, id)| (name.clone(), Some(*id))).collect(),
         budgets: company.budgets.iter().filter(|(name, _)| name.starts_with("North")).map(|(name, id)| (name.clone(), Some(*id))).collect(),
@@ -82,7 +82,7 @@ fn meanings(company: &Company) -> Meanings {
 }
 
 /// Uploads, maps and checks; the report.
-async fn checked(company: &Company, who: &str, bytes: &[u8], columns: Columns, meanings: Option<Meanings>) -> (ImportId, Report) {
+pub async fn checked(company: &Company, who: &str, bytes: &[u8], columns: Columns, meanings: Option<Meanings>) -> (ImportId, Report) {
     let id = uploaded(company, who, "file.csv", bytes).await.unwrap();
     let version = row(company, id).await.version;
     mapping::save_columns(&company.store, company.actor(who), id, version, columns).await.unwrap();

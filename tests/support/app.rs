@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::Mutex;
 
+use counterfoil::actions::imports::Limits;
 use counterfoil::clock::{Clock, Random};
 use counterfoil::domain::access::{Actor, Role, Who};
 use counterfoil::domain::audit;
@@ -19,7 +20,7 @@ use counterfoil::metrics::Metrics;
 use counterfoil::store::ledger::{self, Details, NewBudget};
 use counterfoil::store::regions::{self, Region};
 use counterfoil::store::writer::{Intent, WriteTx};
-use counterfoil::store::{Options, Store, audit_log, imports, people, settings};
+use counterfoil::store::{Options, Store, audit_log, check, imports, people, settings};
 use counterfoil::web::server::{Bound, Running};
 use counterfoil::web::{Lives, Portal};
 
@@ -73,6 +74,14 @@ impl Company {
     /// A person, as the one who acts.
     pub fn actor(&self, name: &str) -> Actor {
         Actor { who: Who::Person(self.people[name]), request_id: "test".to_owned(), peer: "127.0.0.1".to_owned() }
+    }
+
+    /// All that is kept: rows of each table and the head of the trail. Sessions are left out, since people come and go.
+    pub async fn facts(&self) -> check::Facts {
+        let mut read = self.store.read().await.unwrap();
+        let mut facts = check::facts(&mut read).await.unwrap();
+        facts.tables.retain(|(name, _)| name != "session");
+        facts
     }
 
     /// Walks the audit chain by hand: numbers without gaps, every leaf and link as the bytes say, the head at the end.
@@ -167,9 +176,14 @@ pub struct TestApp {
 impl TestApp {
     /// Starts it on a free port.
     pub async fn start(db: TestDb) -> Self {
+        Self::limited(db, Limits { max_bytes: 64 << 20, ..Limits::default() }).await
+    }
+
+    /// The same with limits of its own for files.
+    pub async fn limited(db: TestDb, limits: Limits) -> Self {
         let company = Company::found(db).await;
         let lives = Lives { idle: 15 * 60, absolute: 12 * 3600 };
-        let portal = Portal::new(company.store.clone(), lives, 64 << 20).await.unwrap();
+        let portal = Portal::new(company.store.clone(), lives, limits.max_bytes).await.unwrap().with_limits(limits);
         let listen: SocketAddr = "127.0.0.1:0".parse().unwrap();
         let bound = Bound::to(Running { listen, workers: 1, max_connections: 64 }).unwrap();
         let base = format!("http://{}", bound.address().unwrap());
@@ -180,16 +194,13 @@ impl TestApp {
 
     /// Somebody who has not signed in.
     pub fn anonymous(&self) -> Client {
-        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        Client { http, base: self.base.clone(), cookies: Mutex::default() }
+        Client::at(&self.base)
     }
 
     /// Somebody who has.
     pub async fn signed_in(&self, name: &str) -> Client {
         let client = self.anonymous();
-        let page = client.get("/sign-in").await;
-        let person = self.company.people[name].to_string();
-        let answer = client.post("/demo/sign-in", &[("csrf", page.csrf().as_str()), ("person", &person)]).await;
+        let answer = client.sign_in(&self.company.people[name].to_string()).await;
         assert_eq!(answer.status, 303, "{}", answer.body);
         client
     }
@@ -222,8 +233,7 @@ impl BareApp {
 
     /// Somebody who has not signed in.
     pub fn anonymous(&self) -> Client {
-        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        Client { http, base: self.base.clone(), cookies: Mutex::default() }
+        Client::at(&self.base)
     }
 }
 
@@ -265,6 +275,18 @@ impl Answer {
 }
 
 impl Client {
+    /// Somebody new, of the portal at this address.
+    pub fn at(base: &str) -> Self {
+        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        Self { http, base: base.to_owned(), cookies: Mutex::default() }
+    }
+
+    /// Signs in as a person of the demo, by her id.
+    pub async fn sign_in(&self, person: &str) -> Answer {
+        let page = self.get("/sign-in").await;
+        self.post("/demo/sign-in", &[("csrf", page.csrf().as_str()), ("person", person)]).await
+    }
+
     async fn send(&self, mut request: reqwest::RequestBuilder) -> Answer {
         let cookies: Vec<String> = self.cookies.lock().unwrap().iter().map(|(name, value)| format!("{name}={value}")).collect();
         if !cookies.is_empty() {

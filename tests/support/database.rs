@@ -60,12 +60,14 @@ impl Drop for PostgresDatabase {
     }
 }
 
-fn address(database: &str) -> String {
+/// The address of a database of the cluster.
+pub fn address(database: &str) -> String {
     let Ok(base) = std::env::var(CLUSTER) else { panic!("{CLUSTER} is not set: run the tests with `bash tests/run`") };
     format!("{}/{database}", base.trim_end_matches('/'))
 }
 
-async fn admin(sql: String) {
+/// Runs a statement as the cluster's superuser, beside the database it is about.
+pub async fn admin(sql: String) {
     let mut connection = PgConnection::connect(&address("postgres")).await.expect("the test cluster answers");
     connection.execute(AssertSqlSafe(sql)).await.expect("the test cluster makes and drops databases");
     connection.close().await.expect("the test cluster says good-bye");

@@ -4,7 +4,7 @@ use crate::support::app::{Answer, Client, TestApp};
 use crate::support::database::{TestDb, on_both_engines};
 
 /// Opens the page of a form, fills in what is given, and sends it with the hidden fields the page had.
-async fn send(client: &Client, page: &str, to: &str, hidden: &[&str], fields: &[(&str, &str)]) -> Answer {
+pub async fn send(client: &Client, page: &str, to: &str, hidden: &[&str], fields: &[(&str, &str)]) -> Answer {
     let shown = client.get(page).await;
     assert_eq!(shown.status, 200, "{page}: {}", shown.body);
     let kept: Vec<(&str, String)> = hidden.iter().chain(&["csrf"]).map(|name| (*name, shown.field(name))).collect();
@@ -13,7 +13,8 @@ async fn send(client: &Client, page: &str, to: &str, hidden: &[&str], fields: &[
     client.post(to, &form).await
 }
 
-fn fields<'a>(name: &'a str, zone: &'a str) -> Vec<(&'a str, &'a str)> {
+/// The fields of a region, without its parent.
+pub fn fields<'a>(name: &'a str, zone: &'a str) -> Vec<(&'a str, &'a str)> {
     vec![("name", name), ("currency", "EUR"), ("time_zone", zone), ("fiscal_start_month", "4"), ("cost_centre", "CC-1")]
 }
 

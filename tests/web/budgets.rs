@@ -19,7 +19,7 @@ async fn of(app: &TestApp, id: BudgetId) -> Figures {
 }
 
 /// From the form's values to the check page.
-async fn check(client: &Client, address: &str, fields: &[(&str, &str)]) -> Answer {
+pub async fn check(client: &Client, address: &str, fields: &[(&str, &str)]) -> Answer {
     let form = client.get(&format!("{address}/new")).await;
     assert_eq!(form.status, 200, "{}", form.body);
     let mut query = vec![format!("key={}", form.field("key"))];
@@ -28,19 +28,21 @@ async fn check(client: &Client, address: &str, fields: &[(&str, &str)]) -> Answe
 }
 
 /// The hidden fields of a check page, as the browser sends them.
-fn hidden(page: &Answer) -> Vec<(String, String)> {
+pub fn hidden(page: &Answer) -> Vec<(String, String)> {
     let (_, form) = page.body.split_once("<form class=\"actions\" method=\"post\"").unwrap();
     let inputs = form.split("<input type=\"hidden\" ").skip(1);
     let value = |input: &str, name: &str| input.split_once(&format!("{name}=\"")).unwrap().1.split_once('"').unwrap().0.to_owned();
     inputs.map(|input| (value(input, "name"), value(input, "value"))).collect()
 }
 
-async fn send(client: &Client, address: &str, fields: &[(String, String)]) -> Answer {
+/// Posts these fields.
+pub async fn send(client: &Client, address: &str, fields: &[(String, String)]) -> Answer {
     let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     client.post(address, &fields).await
 }
 
-async fn moved(client: &Client, address: &str, fields: &[(&str, &str)]) -> String {
+/// Moves money through form and check; where that leads.
+pub async fn moved(client: &Client, address: &str, fields: &[(&str, &str)]) -> String {
     let page = check(client, address, fields).await;
     assert_eq!(page.status, 200, "{}", page.body);
     let answer = send(client, address, &hidden(&page)).await;
@@ -48,7 +50,8 @@ async fn moved(client: &Client, address: &str, fields: &[(&str, &str)]) -> Strin
     answer.location().to_owned()
 }
 
-fn budget(app: &TestApp, name: &str) -> String {
+/// The address of a budget.
+pub fn budget(app: &TestApp, name: &str) -> String {
     format!("/budgets/{}", app.company.budgets[name])
 }
 

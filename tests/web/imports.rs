@@ -12,21 +12,23 @@ const ROWS: &str = "Region,Budget,Id,Amount,Name,Date,Note\n\
     Atlantis,,W3,5.00,Cay,03/05/2026,=cmd|' /C calc'!A0\n";
 
 /// Sends the upload form; `fields` come before the file, in this order.
-async fn upload(client: &Client, fields: &[(&'static str, String)], name: &'static str, bytes: Vec<u8>) -> Answer {
+pub async fn upload(client: &Client, fields: &[(&'static str, String)], name: &str, bytes: Vec<u8>) -> Answer {
     let mut form = reqwest::multipart::Form::new();
     for (field, value) in fields {
         form = form.text(*field, value.clone());
     }
-    form = form.part("file", reqwest::multipart::Part::bytes(bytes).file_name(name));
+    form = form.part("file", reqwest::multipart::Part::bytes(bytes).file_name(name.to_owned()));
     client.raw(|http, base| http.post(format!("{base}/imports")).header("sec-fetch-site", "same-origin").multipart(form)).await
 }
 
-async fn fields(client: &Client) -> Vec<(&'static str, String)> {
+/// The fields before the file, from a fresh page.
+pub async fn fields(client: &Client) -> Vec<(&'static str, String)> {
     let page = client.get("/imports/new").await;
     vec![("csrf", page.csrf()), ("key", page.field("key")), ("source", "Vendor".to_owned()), ("new_source", String::new())]
 }
 
-async fn work(app: &TestApp) {
+/// Does what the jobs would do.
+pub async fn work(app: &TestApp) {
     jobs::import::turn(&app.company.store, &Limits::default()).await.unwrap();
 }
 

@@ -1,8 +1,10 @@
 //! The portal over HTTP, on both engines.
 
 mod admin;
-mod budgets;
-mod imports;
+pub mod budgets;
+mod files;
+pub mod imports;
+mod refusals;
 mod setup;
 mod sign_in;
 mod transactions;

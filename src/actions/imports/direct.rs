@@ -103,7 +103,9 @@ impl Direct {
         match commit::perform(store, &mut self.run, progress).await {
             Ok(report) => Ok((self.run.id(), report)),
             Err(stop) => {
-                if let Some(words) = stop.words() {
+                // A job would try again; here nobody does.
+                let words = if let Stop::File(fault) = &stop { Some(fault.to_string()) } else { stop.words() };
+                if let Some(words) = words {
                     end::give_up(store, &self.run, words).await?;
                     end::clean(store, &self.run).await?;
                 }

@@ -76,6 +76,7 @@ impl Stop {
     /// Words for the person whose import it is; `None` for what is worth another try.
     pub fn words(&self) -> Option<String> {
         match self {
+            Self::File(FileFault::Io(_)) => None,
             Self::File(fault) => Some(fault.to_string()),
             Self::Mapping(faults) => Some(faults.iter().map(|fault| fault.message.as_str()).collect::<Vec<_>>().join(". ")),
             Self::Failed(Failure::Refused(Refusal::NotFound | Refusal::Forbidden(_))) => {
