@@ -6,3 +6,4 @@ mod imports;
 mod setup;
 mod sign_in;
 mod transactions;
+mod wall;
