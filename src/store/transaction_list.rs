@@ -6,9 +6,9 @@
 use super::cells::{Cell, Cells};
 use super::db::{Engine, Reader, Sql};
 use super::failure::DbError;
+use super::regions;
 use super::transaction_query::{Asked, Part, Piece, regions_of};
 use super::transaction_search::{self, Term};
-use super::regions;
 use super::transactions::hidden_imports;
 use crate::domain::access::Scope;
 use crate::domain::currency::Currency;

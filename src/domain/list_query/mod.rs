@@ -193,11 +193,7 @@ impl ListQuery {
 
     /// Whether anything narrows it.
     pub fn is_filtered(&self) -> bool {
-        !self.filters.is_empty()
-            || self.period != Period::Any
-            || self.bounds_amounts()
-            || !self.q.is_empty()
-            || !self.note.is_empty()
+        !self.filters.is_empty() || self.period != Period::Any || self.bounds_amounts() || !self.q.is_empty() || !self.note.is_empty()
     }
 
     /// The one currency it is narrowed to, where it is one.
