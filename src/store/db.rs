@@ -12,6 +12,7 @@ use sqlx::{AssertSqlSafe, Database, Encode, FromRow, Postgres, Sqlite, Transacti
 use uuid::Uuid;
 
 use super::db_bulk;
+use super::db_pools::{Pools, again};
 use super::failure::DbError;
 pub use super::sql::{Arg, Sql};
 
@@ -151,7 +152,7 @@ impl Tx {
             return db_bulk::copy(tx, table, columns, rows).await;
         }
         let per_statement = (MOST_VALUES / columns.len().max(1)).clamp(1, 200);
-        let (head, engine) = (format!("INSERT INTO {table} ({}) VALUES ", columns.join(", ")), self.engine());
+        let (head, engine) = (["INSERT INTO ", table, " (", &columns.join(", "), ") VALUES "].concat(), self.engine());
         let (mut rows, mut full) = (rows.into_iter(), None);
         loop {
             let part: Vec<Vec<Arg>> = rows.by_ref().take(per_statement).collect();
@@ -243,21 +244,35 @@ impl Reader for Read {
 }
 
 /// A question that is one statement: it needs no snapshot, and so neither `BEGIN` nor `ROLLBACK`.
-pub struct Lone(pub(super) super::db_pools::Pools);
+pub struct Lone(pub(super) Pools);
 
 impl Reader for Lone {
     async fn all<T: Row>(&mut self, sql: Sql) -> Result<Vec<T>, DbError> {
-        use super::db_pools::Pools;
         match &self.0 {
             Pools::Sqlite { readers, .. } => Ok(query_as(sql).fetch_all(readers).await?),
-            Pools::Postgres { pool } => Ok(query_as(sql).fetch_all(pool).await?),
+            Pools::Postgres { pool } => {
+                let mut idle = pool.num_idle();
+                loop {
+                    match query_as(sql.clone()).fetch_all(pool).await {
+                        Ok(rows) => return Ok(rows),
+                        Err(error) => again(pool, error, &mut idle)?,
+                    }
+                }
+            }
         }
     }
     async fn one<T: Row>(&mut self, sql: Sql) -> Result<Option<T>, DbError> {
-        use super::db_pools::Pools;
         match &self.0 {
             Pools::Sqlite { readers, .. } => Ok(query_as(sql).fetch_optional(readers).await?),
-            Pools::Postgres { pool } => Ok(query_as(sql).fetch_optional(pool).await?),
+            Pools::Postgres { pool } => {
+                let mut idle = pool.num_idle();
+                loop {
+                    match query_as(sql.clone()).fetch_optional(pool).await {
+                        Ok(row) => return Ok(row),
+                        Err(error) => again(pool, error, &mut idle)?,
+                    }
+                }
+            }
         }
     }
     fn engine(&self) -> Engine {

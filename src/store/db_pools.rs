@@ -193,17 +193,25 @@ fn whole(connection: &mut SqliteConnection) -> Pin<Box<dyn Future<Output = Resul
 async fn begin(pool: &PgPool, statement: &'static str) -> Result<Tx, DbError> {
     let mut idle = pool.num_idle();
     loop {
-        let error = match pool.begin_with(statement).await {
+        match pool.begin_with(statement).await {
             Ok(tx) => return Ok(Tx::Postgres(tx)),
-            // There is room for another connection, and none was to be had: the server does not answer.
-            Err(sqlx::Error::PoolTimedOut) if pool.size() < pool.options().get_max_connections() => return Err(DbError::Gone),
-            Err(error) => DbError::from(error),
-        };
-        if idle == 0 || !matches!(error, DbError::Gone) {
-            return Err(error);
+            Err(error) => again(pool, error, &mut idle)?,
         }
-        idle -= 1;
     }
+}
+
+/// Whether what failed is worth another connection: as often as there were idle ones, each of which may have died meanwhile.
+pub(super) fn again(pool: &PgPool, error: sqlx::Error, idle: &mut usize) -> Result<(), DbError> {
+    // There is room for another connection, and none was to be had: the server does not answer.
+    if matches!(error, sqlx::Error::PoolTimedOut) && pool.size() < pool.options().get_max_connections() {
+        return Err(DbError::Gone);
+    }
+    let error = DbError::from(error);
+    if *idle == 0 || !matches!(error, DbError::Gone) {
+        return Err(error);
+    }
+    *idle -= 1;
+    Ok(())
 }
 
 fn require_sqlite(version: &str) -> Result<(), Failure> {
