@@ -29,9 +29,10 @@ CREATE TABLE region (
     created_at {int} NOT NULL
 ){strict};
 CREATE INDEX region_by_parent ON region (parent_id);
--- One root, and no two regions of one name anywhere: files are mapped to regions by name.
+-- One root, and no two regions of one name side by side. Elsewhere a name may come again: whoever adds a region would otherwise learn what
+-- regions there are that she does not see.
 CREATE UNIQUE INDEX region_one_root ON region ((1)) WHERE parent_id IS NULL;
-CREATE UNIQUE INDEX region_name ON region (lower(name));
+CREATE UNIQUE INDEX region_name ON region (parent_id, lower(name));
 
 CREATE TABLE person (
     id {id} NOT NULL PRIMARY KEY,

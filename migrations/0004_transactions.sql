@@ -130,7 +130,9 @@ CREATE TABLE reward_transaction (
     FOREIGN KEY (budget_id, region_id) REFERENCES budget (id, region_id),
     FOREIGN KEY (recipient_id, region_id) REFERENCES recipient (id, region_id)
 ){strict};
-CREATE UNIQUE INDEX reward_transaction_row ON reward_transaction (source_id, row_key);
+-- A row is one within its region: nobody learns from a file what stands in another. The region comes last, so that rows that come in by
+-- ascending ids are still written side by side.
+CREATE UNIQUE INDEX reward_transaction_row ON reward_transaction (source_id, row_key, region_id);
 CREATE INDEX reward_transaction_by_date ON reward_transaction (region_id, issued_at, no);
 CREATE INDEX reward_transaction_by_amount ON reward_transaction (region_id, amount_issued, no);
 CREATE INDEX reward_transaction_by_budget ON reward_transaction (budget_id, issued_at, no) WHERE budget_id IS NOT NULL;

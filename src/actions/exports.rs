@@ -1,8 +1,8 @@
 //! Taking a list away as a file: who took what is noted first, the file is made while it is handed over, and noted when it is whole.
 
-use std::collections::HashMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use futures_util::Stream;
@@ -20,7 +20,7 @@ use crate::domain::time::{Day, Instant};
 use crate::formats::write_csv::{CsvRow, Preset};
 use crate::store::Store;
 use crate::store::bulk_read::{self, Fields, Pieces, Plan, Sink};
-use crate::store::exports::{self, FIRST, NewExport};
+use crate::store::exports::{self, CURRENCY, FIRST, NewExport, REGION};
 use crate::store::failure::{DbError, Failure};
 use crate::store::writer::Intent;
 
@@ -44,9 +44,7 @@ pub async fn create(store: &Store, actor: Actor, key: &str, new: NewExport, regi
                 }
                 let id = ExportId(tx.new_id());
                 exports::insert(tx, id, &new).await?;
-                let columns = ListQuery::parse(&new.query).query;
-                let personal: Vec<&str> =
-                    columns.columns().iter().filter(|column| column.is_personal()).map(|column| column.code()).collect();
+                let personal = personal(&ListQuery::parse(&new.query).query);
                 let event = Event::new("export.made", "export", id, region);
                 tx.record(
                     event.detail(json!({ "what": new.what, "query": new.words, "format": new.format, "personal_columns": personal })),
@@ -55,6 +53,11 @@ pub async fn create(store: &Store, actor: Actor, key: &str, new: NewExport, regi
             })
         })
         .await
+}
+
+/// The columns of a question that hold people's data.
+fn personal(query: &ListQuery) -> Vec<&'static str> {
+    query.columns().iter().filter(|column| column.is_personal()).map(|column| column.code()).collect()
 }
 
 /// What ids are called, so that no row has to be joined with anything.
@@ -66,11 +69,21 @@ pub struct Names {
     pub base_digits: u32,
 }
 
+/// How many rows of each region a file holds so far.
+type Rows = Vec<(Uuid, i64)>;
+
 /// How far a file has come.
 #[derive(Debug, Default)]
 struct Progress {
-    rows: AtomicI64,
+    /// For each piece that was made and not handed over yet: the rows up to its end.
+    pieces: Mutex<VecDeque<Rows>>,
     whole: AtomicBool,
+}
+
+impl Progress {
+    fn pieces(&self) -> MutexGuard<'_, VecDeque<Rows>> {
+        self.pieces.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Writes the rows of a list of transactions.
@@ -79,7 +92,7 @@ struct TransactionFile {
     columns: Vec<(Column, Kind)>,
     names: Names,
     currency: (String, u32),
-    rows: i64,
+    rows: Rows,
     progress: Arc<Progress>,
 }
 
@@ -94,7 +107,7 @@ impl TransactionFile {
         }
         out.end();
         let columns = columns.iter().map(|column| (*column, column.kind())).collect();
-        Self { out, columns, names, currency: (String::new(), 2), rows: 0, progress }
+        Self { out, columns, names, currency: (String::new(), 2), rows: Rows::new(), progress }
     }
 
     /// The digits of the row's currency; neighbouring rows mostly share it.
@@ -103,6 +116,23 @@ impl TransactionFile {
             self.currency = (code.to_owned(), Currency::parse(code).map_or(2, Currency::digits));
         }
         self.currency.1
+    }
+
+    /// Counts a row under its region: there are few, and the one met last stands in front.
+    fn count(&mut self, region: Uuid) {
+        if let Some((first, rows)) = self.rows.first_mut()
+            && *first == region
+        {
+            *rows += 1;
+            return;
+        }
+        match self.rows.iter().position(|(known, _)| *known == region) {
+            Some(at) => self.rows.swap(0, at),
+            None => self.rows.insert(0, (region, 0)),
+        }
+        if let Some((_, rows)) = self.rows.first_mut() {
+            *rows += 1;
+        }
     }
 
     fn named(&mut self, id: Option<Uuid>) {
@@ -115,7 +145,7 @@ impl TransactionFile {
 
 impl Sink for TransactionFile {
     fn row(&mut self, fields: &impl Fields) {
-        let digits = self.digits(fields.text(FIRST - 1).unwrap_or_default());
+        let digits = self.digits(fields.text(CURRENCY).unwrap_or_default());
         for i in 0..self.columns.len() {
             let Some((_, kind)) = self.columns.get(i).copied() else { break };
             let at = FIRST + i;
@@ -138,7 +168,7 @@ impl Sink for TransactionFile {
             }
         }
         self.out.end();
-        self.rows += 1;
+        self.count(fields.id(REGION).unwrap_or_default());
     }
 
     fn waiting(&self) -> usize {
@@ -146,7 +176,7 @@ impl Sink for TransactionFile {
     }
 
     fn take(&mut self) -> Vec<u8> {
-        self.progress.rows.store(self.rows, Ordering::Release);
+        self.progress.pieces().push_back(self.rows.clone());
         self.out.take()
     }
 
@@ -155,31 +185,44 @@ impl Sink for TransactionFile {
     }
 }
 
-/// Hands the file over piece by piece, and notes it when the last one was taken. What breaks off is an error to the reader, never a short file.
+/// What is handed over, and to whom.
+#[derive(Clone, Debug)]
+pub struct Taking {
+    /// Who takes it.
+    pub actor: Actor,
+    /// The export.
+    pub id: ExportId,
+    /// The question.
+    pub query: ListQuery,
+    /// The question in words.
+    pub words: String,
+    /// `excel` or `machine`.
+    pub format: String,
+}
+
+/// Hands the file over piece by piece. When it ends, whole or not, the audit trail notes who took what: one event for the whole organisation with
+/// the question, all rows and the hash of every byte that was handed over; and one for each region that rows were taken of, which tells its
+/// own number of rows and of the question only what names nobody and nothing of another region. So somebody who reads one region's trail sees
+/// that rows of it were taken, and learns nothing of the others. What breaks off is an error to the reader, never a short file.
 pub fn download(
     store: &Store,
-    actor: Actor,
-    id: ExportId,
+    taking: Taking,
     plan: Plan,
     preset: Preset,
-    columns: &[Column],
     names: Names,
 ) -> impl Stream<Item = Result<Bytes, DbError>> + 'static {
     let progress = Arc::new(Progress::default());
-    let pieces = bulk_read::stream(store.pools(), plan, TransactionFile::new(preset, columns, names, progress.clone()));
-    let handing = Handing { pieces, progress, hash: Sha256::new(), bytes: 0, over: false, store: store.clone(), actor, id };
-    futures_util::stream::unfold(handing, Handing::next)
+    let file = TransactionFile::new(preset, taking.query.columns(), names, progress.clone());
+    let pieces = bulk_read::stream(store.pools(), plan, file);
+    let taken = Taken { hash: Sha256::new(), bytes: 0, rows: Rows::new(), noted: false, store: store.clone(), taking };
+    futures_util::stream::unfold(Handing { pieces, progress, over: false, taken }, Handing::next)
 }
 
 struct Handing {
     pieces: Pieces,
     progress: Arc<Progress>,
-    hash: Sha256,
-    bytes: i64,
     over: bool,
-    store: Store,
-    actor: Actor,
-    id: ExportId,
+    taken: Taken,
 }
 
 impl Handing {
@@ -189,35 +232,104 @@ impl Handing {
         }
         match self.pieces.recv().await {
             Some(Ok(piece)) => {
-                self.hash.update(&piece);
-                self.bytes += piece.len() as i64;
+                self.taken.hash.update(&piece);
+                self.taken.bytes += piece.len() as i64;
+                if let Some(rows) = self.progress.pieces().pop_front() {
+                    self.taken.rows = rows;
+                }
                 Some((Ok(piece), self))
             }
             Some(Err(error)) => {
-                tracing::warn!(%error, export = %self.id, "an export broke off");
+                tracing::warn!(%error, export = %self.taken.taking.id, "an export broke off");
                 self.over = true;
+                self.taken.note(false).await;
                 Some((Err(error), self))
             }
             None if self.progress.whole.load(Ordering::Acquire) => {
-                self.note().await;
+                self.taken.note(true).await;
                 None
             }
             None => {
                 self.over = true;
+                self.taken.note(false).await;
                 Some((Err(DbError::Gone), self))
             }
         }
     }
+}
 
-    /// The file is with the reader already: what cannot be noted is logged, and the export stays "not finished".
-    async fn note(self) {
-        let (id, rows, bytes) = (self.id, self.progress.rows.load(Ordering::Acquire), self.bytes);
-        let sha256: [u8; 32] = self.hash.finalize().into();
-        let noted = self.store.write(Intent::once(self.actor, "export.finish"), move |tx| {
-            Box::pin(async move { exports::finish(tx, id, rows, bytes, sha256).await })
-        });
-        if let Err(error) = noted.await {
-            tracing::warn!(%error, export = %id, "a finished export could not be noted");
+/// What was handed over so far. Whoever goes away in the middle drops it, and then that is noted.
+struct Taken {
+    hash: Sha256,
+    bytes: i64,
+    rows: Rows,
+    noted: bool,
+    store: Store,
+    taking: Taking,
+}
+
+impl Taken {
+    /// Once: as it is now.
+    fn note(&mut self, whole: bool) -> impl Future<Output = ()> + Send + use<> {
+        self.noted = true;
+        let (store, taking, rows, bytes) = (self.store.clone(), self.taking.clone(), std::mem::take(&mut self.rows), self.bytes);
+        let sha256: [u8; 32] = std::mem::take(&mut self.hash).finalize().into();
+        async move {
+            let id = taking.id;
+            // The file is with the reader already: what cannot be noted is logged.
+            if let Err(error) = noted(&store, taking, rows, bytes, sha256, whole).await {
+                tracing::warn!(%error, export = %id, "a download could not be noted");
+            }
         }
     }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        if self.noted {
+            return;
+        }
+        let note = self.note(false);
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn(note)),
+            Err(_) => tracing::warn!(export = %self.taking.id, "a download that broke off could not be noted"),
+        }
+    }
+}
+
+async fn noted(store: &Store, taking: Taking, rows: Rows, bytes: i64, sha256: [u8; 32], whole: bool) -> Result<(), Failure> {
+    store
+        .write(Intent::once(taking.actor.clone(), "export.download"), move |tx| {
+            let (taking, rows) = (taking.clone(), rows.clone());
+            Box::pin(async move {
+                let all: i64 = rows.iter().map(|(_, rows)| rows).sum();
+                if whole {
+                    exports::finish(tx, taking.id, all, bytes, sha256).await?;
+                }
+                let detail = |query: &str, rows: i64| {
+                    json!({
+                        "what": "transactions", "query": query, "format": taking.format, "personal_columns": personal(&taking.query),
+                        "rows": rows, "sha256": hex(&sha256), "whole": whole,
+                    })
+                };
+                let event = |region| Event::new("export.downloaded", "export", taking.id, region);
+                let mut told = detail(&taking.words, all);
+                told["bytes"] = bytes.into();
+                tx.record(event(None).detail(told));
+                let shareable = taking.query.shareable();
+                let mut shared = shareable.words(&|_, _| None);
+                if shareable != taking.query {
+                    shared.push_str("; and filters that are not told here");
+                }
+                for (region, rows) in &rows {
+                    tx.record(event(Some(RegionId(*region))).detail(detail(&shared, *rows)));
+                }
+                Ok(())
+            })
+        })
+        .await
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

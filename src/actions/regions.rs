@@ -18,7 +18,7 @@ use crate::store::writer::{Intent, WriteTx};
 /// What a person writes about a region.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fields {
-    /// Its name, unique in the organisation.
+    /// Its name, unique among the regions directly below the same one.
     pub name: String,
     /// The currency its budgets are usually kept in.
     pub currency: Currency,
@@ -65,7 +65,7 @@ pub(super) fn words(region: &Region) -> Value {
 }
 
 /// The fields as they are kept, when they can be.
-async fn check(tx: &mut WriteTx<'_>, written: Fields, but: Option<RegionId>) -> Result<Fields, Failure> {
+async fn check(tx: &mut WriteTx<'_>, written: Fields) -> Result<Fields, Failure> {
     let fields = Fields {
         name: name(&written.name)?,
         time_zone: time_zone(&written.time_zone)?,
@@ -78,10 +78,26 @@ async fn check(tx: &mut WriteTx<'_>, written: Fields, but: Option<RegionId>) -> 
     if !settings::currencies(tx).await?.contains(&fields.currency) {
         return Err(Refusal::Invalid("currency", format!("{} is not one of the currencies in use", fields.currency)).into());
     }
-    if regions::name_taken(tx, &fields.name, but).await? {
-        return Err(Refusal::Taken("name", format!("There is a region called {} already", fields.name)).into());
-    }
     Ok(fields)
+}
+
+/// Refuses a name that another region directly below `parent` has. `field` is where the person chose it.
+async fn free(tx: &mut WriteTx<'_>, field: &'static str, name: &str, parent: RegionId, but: Option<RegionId>) -> Result<(), Failure> {
+    if regions::name_taken(tx, name, parent, but).await? {
+        return Err(Refusal::Taken(field, format!("There is a region called {name} already in the same place")).into());
+    }
+    Ok(())
+}
+
+/// Refuses a new name that is taken beside the region, and any new name by somebody who does not see what stands beside it: the answer would
+/// tell her.
+async fn renamed(tx: &mut WriteTx<'_>, before: &Region, name: &str) -> Result<(), Failure> {
+    let (Some(parent), true) = (before.parent_id, before.name.to_lowercase() != name.to_lowercase()) else { return Ok(()) };
+    if !tx.access().may(Permission::RegionsManage, parent) {
+        let words = "Only somebody who manages the region above this one can give it another name";
+        return Err(Refusal::Invalid("name", words.to_owned()).into());
+    }
+    free(tx, "name", name, parent, Some(before.id)).await
 }
 
 async fn active(tx: &mut WriteTx<'_>, id: RegionId) -> Result<Region, Failure> {
@@ -110,7 +126,8 @@ pub async fn add(store: &Store, actor: Actor, key: &str, parent: RegionId, field
             Box::pin(async move {
                 tx.require(Permission::RegionsManage, Permission::RegionsRead, parent)?;
                 active(tx, parent).await?;
-                let fields = check(tx, fields, None).await?;
+                let fields = check(tx, fields).await?;
+                free(tx, "name", &fields.name, parent, None).await?;
                 let id = RegionId(tx.new_id());
                 let region = Region {
                     id,
@@ -139,7 +156,8 @@ pub async fn edit(store: &Store, actor: Actor, key: &str, id: RegionId, version:
             let fields = fields.clone();
             Box::pin(async move {
                 let before = unchanged(tx, id, version).await?;
-                let fields = check(tx, fields, Some(id)).await?;
+                let fields = check(tx, fields).await?;
+                renamed(tx, &before, &fields.name).await?;
                 let after = Region {
                     name: fields.name,
                     currency: fields.currency.code().to_owned(),
@@ -171,6 +189,7 @@ pub async fn move_to(store: &Store, actor: Actor, key: &str, id: RegionId, versi
                     return Err(Refusal::Invalid("parent", format!("{} is there already", before.name)).into());
                 }
                 active(tx, parent).await?;
+                free(tx, "parent", &before.name, parent, Some(id)).await?;
                 let after = Region { parent_id: Some(parent), ..before.clone() };
                 change(tx, "region.moved", &before, &after).await
             })

@@ -10,7 +10,7 @@ use futures_util::StreamExt;
 
 use super::exit::{CliError, Exit};
 use super::{Settings, backup, open_existing, serve};
-use crate::actions::exports::{self, Names};
+use crate::actions::exports::{self, Names, Taking};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::access::{Actor, Permission, Scope, Who};
@@ -97,10 +97,11 @@ async fn write(args: &Args, store: &Store, mut out: impl Write) -> Result<(), Cl
     let region = if let [only] = regions.as_slice() { Some(*only) } else { None };
     let words = query.words(&|filter, id| known.name(filter, id));
     let new = NewExport { what: "transactions".to_owned(), query: query.text(), words, format: args.format.clone() };
-    let id = exports::create(store, actor.clone(), &store.random.token(16), new, region).await?;
+    let id = exports::create(store, actor.clone(), &store.random.token(16), new.clone(), region).await?;
     let plan = kept::plan(&asked, query.columns(), store.engine());
     let names = Names { known: known.names.clone(), base_digits: known.base_digits };
-    let pieces = exports::download(store, actor, id, plan, preset, query.columns(), names);
+    let taking = Taking { actor, id, query, words: new.words, format: new.format };
+    let pieces = exports::download(store, taking, plan, preset, names);
     let mut pieces = std::pin::pin!(pieces);
     let mut progress = Progress::start("bytes", None, &Clock::system());
     while let Some(piece) = pieces.next().await {

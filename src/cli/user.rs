@@ -16,6 +16,7 @@ use crate::domain::currency::Currency;
 use crate::domain::id::RegionId;
 use crate::store::db::Reader;
 use crate::store::failure::{DbError, Failure};
+use crate::store::regions::Region;
 use crate::store::{Store, people as kept, regions};
 
 /// Arguments of `user`.
@@ -186,11 +187,21 @@ async fn region_of(args: &Create, store: &Store) -> Result<RegionId, CliError> {
     let all = everywhere(&mut read, root.id).await.map_err(Failure::from)?;
     let regions = regions::list(&mut read, &all).await.map_err(Failure::from)?;
     let same = |name: &str| name.to_lowercase() == wanted.to_lowercase();
-    let found = regions.iter().find(|region| same(&region.name) || RegionId::parse(wanted) == Some(region.id));
-    found.map(|region| region.id).ok_or_else(|| {
-        let names: Vec<&str> = regions.iter().map(|region| region.name.as_str()).take(40).collect();
-        CliError::new(Exit::Refused, format!("there is no region {wanted:?}")).hint(format!("the regions are {}", names.join(", ")))
-    })
+    let found: Vec<_> = regions.iter().filter(|region| same(&region.name) || RegionId::parse(wanted) == Some(region.id)).collect();
+    match found.as_slice() {
+        [one] => Ok(one.id),
+        [] => {
+            let names: Vec<&str> = regions.iter().map(|region| region.name.as_str()).take(40).collect();
+            Err(CliError::new(Exit::Refused, format!("there is no region {wanted:?}"))
+                .hint(format!("the regions are {}", names.join(", "))))
+        }
+        several => {
+            let parent = |region: &Region| regions.iter().find(|above| Some(above.id) == region.parent_id).map_or("", |above| &above.name);
+            let each: Vec<String> = several.iter().map(|region| format!("{} below {}", region.id, parent(region))).collect();
+            let said = format!("{} regions are called {wanted:?}", several.len());
+            Err(CliError::new(Exit::Refused, said).hint(format!("name it by its id: {}", each.join(", "))))
+        }
+    }
 }
 
 async fn everywhere(reader: &mut impl Reader, root: RegionId) -> Result<Scope, DbError> {

@@ -73,6 +73,19 @@ pub enum From {
     Before(BudgetId),
 }
 
+/// Where a page begins that was asked for by the budget before or behind it: at the beginning where that one is not in scope, whether it is
+/// there or not.
+pub async fn beside(reader: &mut impl Reader, scope: &Scope, after: Option<BudgetId>, before: Option<BudgetId>) -> Result<From, DbError> {
+    let (id, from) = match (after, before) {
+        (Some(id), _) => (id, From::After(id)),
+        (None, Some(id)) => (id, From::Before(id)),
+        (None, None) => return Ok(From::Start),
+    };
+    let mut sql = Sql::new("SELECT id FROM budget WHERE id = ");
+    sql.push_bind(id).push(" AND region_id IN (").push_list(scope.regions()).push(")");
+    Ok(if reader.one::<(BudgetId,)>(sql).await?.is_some() { from } else { From::Start })
+}
+
 fn filter(sql: &mut Sql, scope: &Scope, wanted: &Wanted) {
     sql.push("b.region_id IN (").push_list(scope.regions()).push(")");
     if !wanted.statuses.is_empty() {
@@ -111,7 +124,7 @@ pub async fn page(
     filter(&mut sql, scope, wanted);
     if let From::After(id) | From::Before(id) = from {
         sql.push(" AND (").push(by).push(", b.id) ").push(sign).push(" (SELECT ").push(by).push(", b.id FROM budget b WHERE b.id = ");
-        sql.push_bind(id).push(")");
+        sql.push_bind(id).push(" AND b.region_id IN (").push_list(scope.regions()).push("))");
     }
     sql.push(" ORDER BY ").push(by).push(order).push(", b.id").push(order).push(" LIMIT ").push_number(most);
     let mut rows: Vec<BudgetRow> = reader.all(sql).await?;

@@ -74,6 +74,13 @@ pub async fn find(reader: &mut impl Reader, person: UserId, id: ExportId) -> Res
     reader.one(sql).await
 }
 
+/// An export whose page decides by the audit trail who sees it.
+pub async fn get(reader: &mut impl Reader, id: ExportId) -> Result<Option<ExportRow>, DbError> {
+    let mut sql = Sql::default();
+    sql.push("SELECT ").push(COLUMNS).push(" FROM export_run WHERE id = ").push_bind(id);
+    reader.one(sql).await
+}
+
 /// Somebody's own exports, newest first.
 pub async fn list(reader: &mut impl Reader, person: UserId, most: i64) -> Result<Vec<ExportRow>, DbError> {
     let mut sql = Sql::default();
@@ -82,8 +89,12 @@ pub async fn list(reader: &mut impl Reader, person: UserId, most: i64) -> Result
     reader.all(sql).await
 }
 
-/// The columns before those of the file: order, number, currency.
-pub const FIRST: usize = 3;
+/// The columns before those of the file: order, number, currency, region.
+pub const FIRST: usize = 4;
+/// Where the currency stands among them.
+pub const CURRENCY: usize = 2;
+/// Where the region stands.
+pub const REGION: usize = 3;
 
 /// How every row of a list is read, in the list's order, with these columns.
 pub fn plan(asked: &Asked<'_>, columns: &[Column], engine: Engine) -> Plan {
@@ -106,7 +117,7 @@ struct Making<'m> {
 impl Making<'_> {
     fn head(&self) -> Sql {
         let mut sql = self.asked.begin(self.conditions, self.engine);
-        sql.push("SELECT t.").push(self.asked.order_column()).push(", t.no, t.currency_code");
+        sql.push("SELECT t.").push(self.asked.order_column()).push(", t.no, t.currency_code, t.region_id");
         push_columns(&mut sql, self.columns);
         self.asked.from(&mut sql, self.columns.iter().any(|column| column.is_recipients()));
         sql

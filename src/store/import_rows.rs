@@ -8,7 +8,8 @@ use super::transaction_detail::{COLUMNS, TransactionRow};
 use super::transactions::{self, RollupKey};
 use super::writer::WriteTx;
 use super::{recipients, transaction_search};
-use crate::domain::id::{RecipientId, RegionId, SourceId};
+use crate::domain::access::Scope;
+use crate::domain::id::{RecipientId, RegionId, SourceId, TransactionId};
 
 /// Values in one `IN (…)`.
 const MOST_KEYS: usize = 500;
@@ -16,6 +17,8 @@ const MOST_KEYS: usize = 500;
 /// What is known of a row that was loaded before.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct Known {
+    /// The transaction.
+    pub id: TransactionId,
     /// By what it is known.
     pub row_key: Vec<u8>,
     /// By what it is known to be unchanged.
@@ -24,42 +27,35 @@ pub struct Known {
     pub region_id: RegionId,
 }
 
-/// A row that was loaded before, whole.
-#[derive(Clone, Debug, sqlx::FromRow)]
-pub struct Stored {
-    /// By what it is known.
-    pub row_key: Vec<u8>,
-    /// The row.
-    #[sqlx(flatten)]
-    pub row: TransactionRow,
-}
-
 /// Whether the source has any row at all.
 pub async fn any(reader: &mut impl Reader, source: SourceId) -> Result<bool, DbError> {
     let sql = Sql::new("SELECT no FROM reward_transaction WHERE source_id = $1 LIMIT 1").bind(source);
     Ok(reader.one::<(i64,)>(sql).await?.is_some())
 }
 
-/// What is known under these keys, in any region: the caller refuses what lies outside the scope in the words for a region she does not
-/// have.
-pub async fn known(reader: &mut impl Reader, source: SourceId, keys: &[Vec<u8>]) -> Result<Vec<Known>, DbError> {
+/// What is known under these keys in the regions of the scope. What lies outside is not looked up: whether it is there is nobody's business.
+pub async fn known(reader: &mut impl Reader, scope: &Scope, source: SourceId, keys: &[Vec<u8>]) -> Result<Vec<Known>, DbError> {
     let mut all = Vec::new();
     for part in keys.chunks(MOST_KEYS) {
-        let mut sql =
-            Sql::new("SELECT row_key, content_hash, region_id FROM reward_transaction WHERE source_id = $1 AND row_key IN (").bind(source);
+        let mut sql = Sql::new("SELECT id, row_key, content_hash, region_id FROM reward_transaction WHERE source_id = $1 AND row_key IN (")
+            .bind(source);
         sql.push_list(part.iter().cloned()).push(")");
+        // The whole organisation is every region there is: naming them all would only make the index search longer.
+        if !scope.is_whole() {
+            sql.push(" AND region_id IN (").push_list(scope.regions()).push(")");
+        }
         all.append(&mut reader.all(sql).await?);
     }
     Ok(all)
 }
 
-/// The rows under these keys.
-pub async fn stored(reader: &mut impl Reader, source: SourceId, keys: &[Vec<u8>]) -> Result<Vec<Stored>, DbError> {
+/// These rows, of the regions of the scope.
+pub async fn stored(reader: &mut impl Reader, scope: &Scope, ids: &[TransactionId]) -> Result<Vec<TransactionRow>, DbError> {
     let mut all = Vec::new();
-    for part in keys.chunks(MOST_KEYS) {
+    for part in ids.chunks(MOST_KEYS) {
         let mut sql = Sql::default();
-        sql.push("SELECT t.row_key, ").push(COLUMNS).push(" FROM reward_transaction t WHERE t.source_id = ").push_bind(source);
-        sql.push(" AND t.row_key IN (").push_list(part.iter().cloned()).push(")");
+        sql.push("SELECT ").push(COLUMNS).push(" FROM reward_transaction t WHERE t.id IN (").push_list(part.iter().copied());
+        sql.push(") AND t.region_id IN (").push_list(scope.regions()).push(")");
         all.append(&mut reader.all(sql).await?);
     }
     Ok(all)

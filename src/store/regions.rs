@@ -17,7 +17,7 @@ pub struct Region {
     pub id: RegionId,
     /// What it is part of; `None` for the organisation's root.
     pub parent_id: Option<RegionId>,
-    /// Its name, unique in the organisation.
+    /// Its name, unique among the regions directly below the same one.
     pub name: String,
     /// The code of the currency its budgets are usually kept in.
     pub currency: String,
@@ -105,9 +105,11 @@ pub async fn root(reader: &mut impl Reader) -> Result<Option<Region>, DbError> {
     reader.one(sql).await
 }
 
-/// Whether a name is taken, without regard to case, by another region than `but`.
-pub async fn name_taken(reader: &mut impl Reader, name: &str, but: Option<RegionId>) -> Result<bool, DbError> {
-    let rows: Vec<(RegionId,)> = reader.all(Sql::new("SELECT id FROM region WHERE lower(name) = lower($1)").bind(name.to_owned())).await?;
+/// Whether a name is taken, without regard to case, by another region than `but` directly below `parent`. Asked only by somebody who
+/// manages `parent`, and so sees them all.
+pub async fn name_taken(reader: &mut impl Reader, name: &str, parent: RegionId, but: Option<RegionId>) -> Result<bool, DbError> {
+    let sql = Sql::new("SELECT id FROM region WHERE parent_id = $1 AND lower(name) = lower($2)");
+    let rows: Vec<(RegionId,)> = reader.all(sql.bind(parent).bind(name.to_owned())).await?;
     Ok(rows.iter().any(|row| Some(row.0) != but))
 }
 
@@ -181,9 +183,8 @@ pub async fn in_use(reader: &mut impl Reader, id: RegionId) -> Result<(i64, i64)
     Ok(reader.one::<(i64, i64)>(sql.bind(id)).await?.unwrap_or_default())
 }
 
-/// The id of the region of this name, without regard to case.
-pub async fn id_of_name(reader: &mut impl Reader, name: &str) -> Result<Option<RegionId>, DbError> {
-    let row: Option<(RegionId,)> =
-        reader.one(Sql::new("SELECT id FROM region WHERE lower(name) = lower($1)").bind(name.to_owned())).await?;
-    Ok(row.map(|row| row.0))
+/// The ids of the regions of this name, without regard to case, anywhere: for the first set-up.
+pub async fn ids_of_name(reader: &mut impl Reader, name: &str) -> Result<Vec<RegionId>, DbError> {
+    let rows: Vec<(RegionId,)> = reader.all(Sql::new("SELECT id FROM region WHERE lower(name) = lower($1)").bind(name.to_owned())).await?;
+    Ok(rows.into_iter().map(|row| row.0).collect())
 }

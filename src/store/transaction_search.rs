@@ -8,7 +8,7 @@ use super::db::{Engine, Reader, Sql};
 use super::failure::DbError;
 use super::writer::WriteTx;
 use crate::domain::access::Scope;
-use crate::domain::id::{ImportId, RecipientId, TransactionId};
+use crate::domain::id::{RecipientId, TransactionId};
 use crate::domain::time::Instant;
 
 /// More hits than this, and walking the list in its own order finds a page sooner than sorting them would.
@@ -199,11 +199,4 @@ pub async fn recipients(
     }
     sql.push(" LIMIT ").push_number(most);
     reader.all(sql).await
-}
-
-/// Whether an import touched a region in scope.
-pub async fn import_in_scope(reader: &mut impl Reader, scope: &Scope, id: ImportId) -> Result<bool, DbError> {
-    let mut sql = Sql::new("SELECT import_id FROM import_region WHERE import_id = ");
-    sql.push_bind(id).push(" AND region_id IN (").push_list(scope.regions()).push(") LIMIT 1");
-    Ok(reader.one::<(ImportId,)>(sql).await?.is_some())
 }

@@ -59,6 +59,7 @@ const NOUNS: &[(&str, &str)] = &[
     ("currency", "Currencies"),
     ("reason_code", "Reason codes"),
     ("source", "Sources"),
+    ("mapping", "Saved mappings"),
     ("audit", "Audit"),
 ];
 
@@ -82,6 +83,8 @@ fn object_href(kind: &str, id: &str) -> String {
         "posting" => format!("/postings/{id}"),
         "transaction" => format!("/transactions/{id}"),
         "import" => format!("/imports/{id}"),
+        "mapping" => "/imports/mappings".to_owned(),
+        "export" => format!("/exports/{id}"),
         "reason_code" => "/settings/reason-codes".to_owned(),
         "currency" | "source" | "setting" => "/settings/organisation".to_owned(),
         _ => String::new(),
@@ -229,6 +232,7 @@ fn kind_of(id: &str) -> Option<&'static str> {
         "imp" => Some("import"),
         "exp" => Some("export"),
         "src" => Some("source"),
+        "map" => Some("mapping"),
         _ => None,
     }
 }

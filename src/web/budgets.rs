@@ -340,11 +340,7 @@ impl Part {
             return Ok(Self { rows, first: None, last: None });
         }
         let (_, column, descending) = state.sorting();
-        let from = match (BudgetId::parse(&state.after), BudgetId::parse(&state.before)) {
-            (Some(id), _) => From::After(id),
-            (_, Some(id)) => From::Before(id),
-            _ => From::Start,
-        };
+        let from = budgets::beside(read, scope, BudgetId::parse(&state.after), BudgetId::parse(&state.before)).await?;
         let mut rows = budgets::page(read, scope, wanted, (column, descending), from, ROWS as i64 + 1).await?;
         let more = rows.len() > ROWS;
         let backwards = matches!(from, From::Before(_));

@@ -13,10 +13,10 @@ use super::guard::{Allowed, CreateExports};
 use super::page::{Shell, see_other};
 use super::transactions::thousands;
 use super::transactions_known::Known;
-use crate::actions::exports::{self, Names};
+use crate::actions::exports::{self, Names, Taking};
 use crate::domain::access::{Permission, Scope};
 use crate::domain::id::{ExportId, RegionId};
-use crate::domain::list_query::{Calendar, Column, ListQuery};
+use crate::domain::list_query::{Calendar, Column, ListQuery, Parsed};
 use crate::domain::refusal::Refusal;
 use crate::domain::time::Instant;
 use crate::store::exports::{ExportRow, NewExport};
@@ -91,11 +91,11 @@ pub async fn list(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<Crea
     let made = |row: ExportRow| Made {
         when: row.at.local(known.zone()),
         datetime: row.at.iso(),
-        format: if row.format == "excel" { "CSV for Excel" } else { "CSV for programs" },
+        format: format_words(&row.format),
         rows: row.rows_written.map(thousands).unwrap_or_default(),
         bytes: row.bytes_written.map(size).unwrap_or_default(),
         sha256: row.sha256.map(|hash| hash.iter().map(|byte| format!("{byte:02x}")).collect()).unwrap_or_default(),
-        href: format!("/exports/{}/file", row.id),
+        href: format!("/exports/{}", row.id),
         words: row.words,
     };
     let page = ListPage {
@@ -105,6 +105,11 @@ pub async fn list(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<Crea
         may_list: who.access.has(Permission::TransactionsRead),
     };
     page.shell.answer(StatusCode::OK, &page)
+}
+
+/// A kind of file in words.
+pub fn format_words(format: &str) -> &'static str {
+    if format == "excel" { "CSV for Excel" } else { "CSV for programs" }
 }
 
 /// Bytes as people read them.
@@ -179,8 +184,12 @@ pub async fn create(
     who: Allowed<CreateExports>,
     Posted(sent): Posted<Wanted>,
 ) -> Result<HttpResponse, WebError> {
-    let query = ListQuery::parse(&sent.query).query;
+    let Parsed { query, notices, .. } = ListQuery::parse(&sent.query);
     let mut errors = Errors::none();
+    // A filter that is left out would make it more than what was asked for.
+    for notice in &notices {
+        errors.add("query", notice.clone());
+    }
     let all = match sent.columns.as_str() {
         "view" => false,
         "all" => true,
@@ -193,7 +202,7 @@ pub async fn create(
         errors.add("format", "Choose a kind of file");
     }
     if !errors.is_empty() {
-        return show(&req, &portal, &who, query, Vec::new(), sent.key, ("view", "excel"), errors).await;
+        return show(&req, &portal, &who, query, notices, sent.key, ("view", "excel"), errors).await;
     }
     let query = if all { query.with_columns(Some(Column::all_but_personal())) } else { query };
     let scope = reach(&who);
@@ -239,8 +248,9 @@ pub async fn file(
     let plan = kept::plan(&asked, query.columns(), portal.store.engine());
     drop(read);
     let names = Names { known: known.names.clone(), base_digits: known.base_digits };
-    let body = exports::download(&portal.store, who.actor.clone(), id, plan, preset, query.columns(), names);
     let name = DispositionParam::Filename(file_name(&query, &calendar, portal.store.now()));
+    let taking = Taking { actor: who.actor.clone(), id, query, words: row.words, format: row.format };
+    let body = exports::download(&portal.store, taking, plan, preset, names);
     Ok(HttpResponse::Ok()
         .content_type("text/csv; charset=utf-8")
         .insert_header(ContentDisposition { disposition: DispositionType::Attachment, parameters: vec![name] })

@@ -9,16 +9,18 @@ use super::Portal;
 use super::choices::{self, Choice};
 use super::error::{WebError, status_of};
 use super::form::Errors;
-use super::guard::{Allowed, RunImports};
+use super::guard::{Allowed, ReadTransactions, RunImports, Signed};
 use super::imports_report::{Found, Step};
 use super::imports_upload::{self, Taken};
 use super::page::{Shell, see_other};
 use super::transactions::thousands;
 use crate::actions::imports::{FileFault, Stop, upload};
-use crate::domain::access::Permission;
+use crate::domain::access::{Permission, Scope};
 use crate::domain::id::ImportId;
 use crate::domain::refusal::Refusal;
-use crate::store::failure::Failure;
+use crate::store::db::Read;
+use crate::store::failure::{DbError, Failure};
+use crate::store::import_sight;
 use crate::store::imports::{self, ImportRow};
 
 /// Imports on one page.
@@ -219,6 +221,21 @@ pub fn is_own(row: &ImportRow, who: &Allowed<RunImports>) -> bool {
     row.person_id == Some(who.person.id)
 }
 
+/// Where she sees what imports did. What is not done yet is seen by those who may import for the whole organisation, and by her whose it is.
+fn reach(who: &Signed) -> Scope {
+    let scope = who.scope(Permission::TransactionsRead);
+    let whole = scope.is_whole() && who.access.has_everywhere(Permission::ImportsRun);
+    Scope::of(scope.regions(), whole)
+}
+
+/// Whether the page of an import is there for her: a link to it is shown only then.
+pub async fn leads(read: &mut Read, who: &Signed, id: ImportId) -> Result<bool, DbError> {
+    if !who.access.has(Permission::TransactionsRead) {
+        return Ok(false);
+    }
+    Ok(import_sight::find(read, &reach(who), Some(who.person.id), id).await?.is_some())
+}
+
 #[derive(Template)]
 #[template(path = "imports/result.html")]
 struct ResultPage {
@@ -227,6 +244,7 @@ struct ResultPage {
     line: Line,
     zone: &'static str,
     failure: String,
+    part: bool,
     done: bool,
     working: bool,
     progress: u64,
@@ -240,45 +258,61 @@ struct ResultPage {
     audit: String,
 }
 
-/// `GET /imports/{id}`: what became of it, and how it goes on.
+/// `GET /imports/{id}`: what became of it, and how it goes on. Somebody who sees a part of its regions sees that part.
 pub async fn page(
     req: HttpRequest,
     portal: web::Data<Portal>,
-    who: Allowed<RunImports>,
+    who: Allowed<ReadTransactions>,
     path: web::Path<String>,
 ) -> Result<HttpResponse, WebError> {
-    let row = find(&portal, &who, &path).await?;
+    let id = ImportId::parse(&path).ok_or(Refusal::NotFound)?;
     let mut read = portal.store.read().await?;
+    let (mut row, whole) = import_sight::find(&mut read, &reach(&who), Some(who.person.id), id).await?.ok_or(Refusal::NotFound)?;
     let zone = choices::zone(&mut read).await?;
-    let found = Found::read(&mut read, &who.reach(), &row).await?;
+    let budgets = who.scope(Permission::BudgetsRead);
+    let found = if whole {
+        Found::read(&mut read, &budgets, &row).await?
+    } else {
+        // What stands in the file is for those who see all of it, and so is what it is called.
+        row.file_name = format!("Import {}", row.id.short());
+        row.failure.clear();
+        Found::part(&mut read, &budgets, &reach(&who), &row).await?
+    };
     drop(read);
-    let own = is_own(&row, &who);
+    let page = made(Shell::new(&req, &portal, &who, row.file_name.clone()), &who, row, whole, found, zone);
+    page.shell.answer(StatusCode::OK, &page)
+}
+
+fn made(shell: Shell, who: &Signed, row: ImportRow, whole: bool, found: Found, zone: chrono_tz::Tz) -> ResultPage {
+    let own = row.person_id == Some(who.person.id) && who.access.has(Permission::ImportsRun);
+    let all = own || who.access.has_everywhere(Permission::ImportsRun);
     let open = matches!(row.state.as_str(), "mapping" | "checking" | "checked" | "committing");
     let next = match row.state.as_str() {
         "mapping" if own => format!("/imports/{}/columns", row.id),
         "checking" | "checked" if own => format!("/imports/{}/check", row.id),
         _ => String::new(),
     };
-    let may_have_refused = row.state == "done" && row.rows_refused > 0 && (own || who.reach().is_whole());
-    let page = ResultPage {
-        shell: Shell::new(&req, &portal, &who, row.file_name.clone()),
-        crumbs: vec![("/imports".to_owned(), "Imports".to_owned())],
+    let refused = row.state == "done" && row.rows_refused > 0 && all;
+    let may_list = who.access.has(Permission::ImportsRun);
+    ResultPage {
+        shell,
+        crumbs: if may_list { vec![("/imports".to_owned(), "Imports".to_owned())] } else { Vec::new() },
         line: Line::of(&row, zone),
         zone: zone.name(),
+        part: !whole,
         done: row.state == "done",
-        working: row.state == "committing" || row.state == "done" && row.finished_at.is_none(),
+        working: whole && (row.state == "committing" || row.state == "done" && row.finished_at.is_none()),
         progress: super::imports_report::percent(&row),
         found,
-        facts: facts(&row),
+        facts: if whole { facts(&row) } else { vec![("Source", row.source_name.clone())] },
         steps: super::imports_report::timeline(&row, zone),
         next,
-        refused_href: if may_have_refused { format!("/imports/{}/refused.csv", row.id) } else { String::new() },
-        withdrawal: if open && (own || who.reach().is_whole()) { format!("/imports/{}/withdrawal", row.id) } else { String::new() },
+        refused_href: if refused { format!("/imports/{}/refused.csv", row.id) } else { String::new() },
+        withdrawal: if open && all { format!("/imports/{}/withdrawal", row.id) } else { String::new() },
         version: row.version,
         audit: if who.access.has(Permission::AuditRead) { format!("/audit?object={}", row.id) } else { String::new() },
         failure: row.failure,
-    };
-    page.shell.answer(StatusCode::OK, &page)
+    }
 }
 
 fn facts(row: &ImportRow) -> Vec<(&'static str, String)> {

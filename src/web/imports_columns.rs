@@ -15,8 +15,10 @@ use super::imports::{STEPS, find, is_own};
 use super::page::{Shell, see_other};
 use super::transactions::thousands;
 use crate::actions::imports::mapping::{self, Columns, OPEN_STATES, has_kind, with_columns};
+use crate::actions::imports::saved;
 use crate::actions::imports::setup::{Setup, Survey};
 use crate::domain::currency::Currency;
+use crate::domain::id::MappingId;
 use crate::domain::import::{DateOrder, Field, FieldKind, NumberStyle};
 use crate::domain::refusal::Refusal;
 use crate::store::failure::Failure;
@@ -59,6 +61,8 @@ struct ColumnsPage {
     date_orders: [(&'static str, &'static str, &'static str); 2],
     mapping_name: String,
     recalled: bool,
+    saved: Vec<Choice>,
+    chosen: String,
 }
 
 const NUMBER_STYLES: [(&str, &str, &str); 2] =
@@ -127,24 +131,26 @@ async fn show(
     let mut read = portal.store.read().await?;
     let currencies = choices::currencies(&mut read).await?;
     let same = imports::same_file(&mut read, &who.reach(), Some(who.person.id), row).await?;
-    let recalled = !imports::mappings(&mut read, row.source_id).await?.is_empty();
+    let saved = saved::fitting(&mut read, row.source_id, &survey.headers()).await?;
     drop(read);
     let shell = Shell::new(req, portal, who, format!("Columns of {}", row.file_name)).with_errors(!errors.is_empty());
     let same = same.first().map(|row| row.id.to_string()).unwrap_or_default();
-    let page = made(shell, row, survey, held, errors, (currencies, same, recalled));
+    let page = made(shell, row, survey, held, errors, (currencies, same, saved));
     page.shell.answer(status, &page)
 }
 
-/// The page's data; the last argument is what was read for it: currencies, an earlier import of the same file, whether a mapping is kept.
+/// The page's data; the last argument is what was read for it: currencies, an earlier import of the same file, the saved mappings that
+/// fit it.
 fn made(
     shell: Shell,
     row: &ImportRow,
     survey: &Survey,
     held: Held,
     errors: Errors,
-    (currencies, same, recalled): (Vec<Choice>, String, bool),
+    (currencies, same, saved): (Vec<Choice>, String, Vec<(MappingId, String)>),
 ) -> ColumnsPage {
     let columns = held.columns;
+    let chosen = saved.iter().find(|(_, name)| *name == columns.name).map(|(id, _)| id.to_string()).unwrap_or_default();
     ColumnsPage {
         shell,
         crumbs: vec![("/imports".to_owned(), "Imports".to_owned()), (format!("/imports/{}", row.id), row.file_name.clone())],
@@ -168,9 +174,16 @@ fn made(
         ask_dates: held.ask_dates,
         dates: columns.dates.map_or("", |order| if order == DateOrder::DayFirst { "day_first" } else { "month_first" }),
         date_orders: DATE_ORDERS,
-        recalled: recalled && !columns.name.is_empty(),
+        recalled: !chosen.is_empty(),
+        // The one that is filled in already is no choice.
+        saved: if saved.len() > usize::from(!chosen.is_empty()) { choices_of(saved) } else { Vec::new() },
+        chosen,
         mapping_name: columns.name,
     }
+}
+
+fn choices_of(saved: Vec<(MappingId, String)>) -> Vec<Choice> {
+    saved.into_iter().map(|(id, name)| (id.to_string(), name)).collect()
 }
 
 fn lines(survey: &Survey, columns: &Columns) -> Vec<ColumnLine> {

@@ -1,7 +1,9 @@
 //! What a dry run or an import found, as pages show it.
 
+use std::collections::BTreeMap;
+
 use super::transactions::thousands;
-use crate::actions::imports::report::Report;
+use crate::actions::imports::report::{Part, Report, Total};
 use crate::actions::imports::run::Running;
 use crate::domain::access::Scope;
 use crate::domain::currency::Currency;
@@ -93,21 +95,7 @@ impl Found {
             return Ok(Self::default());
         }
         let report: Report = serde_json::from_str(&row.report).unwrap_or_default();
-        let mut budgets = Vec::new();
-        for effect in &report.budgets {
-            let Some(currency) = Currency::parse(&effect.currency) else { continue };
-            if ledger::find(reader, scope, effect.budget).await?.is_none() {
-                continue;
-            }
-            budgets.push(BudgetLine {
-                href: format!("/budgets/{}", effect.budget),
-                name: effect.name.clone(),
-                currency: effect.currency.clone(),
-                before: money::grouped(effect.before, currency),
-                after: money::grouped(effect.after, currency),
-                overspent: effect.after < 0,
-            });
-        }
+        let budgets = budget_lines(reader, scope, &report).await?;
         Ok(Self {
             cards: cards(row),
             totals: totals(&report),
@@ -120,6 +108,57 @@ impl Found {
             nothing: report.counts.created + report.counts.changed == 0,
         })
     }
+
+    /// What a finished import did in the regions of the scope: no row that was refused, no example, no count of anybody else.
+    pub async fn part(reader: &mut impl Reader, budgets: &Scope, scope: &Scope, row: &ImportRow) -> Result<Self, DbError> {
+        let report: Report = serde_json::from_str(&row.report).unwrap_or_default();
+        let mut sum = Part::default();
+        for (_, part) in report.parts.iter().filter(|(region, _)| scope.covers(**region)) {
+            sum.created += part.created;
+            sum.changed += part.changed;
+            sum.unchanged += part.unchanged;
+        }
+        let mut created: BTreeMap<String, Total> = BTreeMap::new();
+        for (code, total) in report.regions.iter().filter(|(region, _)| scope.covers(**region)).flat_map(|(_, totals)| totals) {
+            let all = created.entry(code.clone()).or_default();
+            all.rows += total.rows;
+            // A part of a sum that was checked when the file was read.
+            all.amount = all.amount.saturating_add(total.amount);
+        }
+        let budgets = budget_lines(reader, budgets, &report).await?;
+        Ok(Self {
+            cards: vec![
+                ("Created", thousands(sum.created), "new transactions in your regions".to_owned(), ""),
+                ("Changed", thousands(sum.changed), "known, and different in the file".to_owned(), ""),
+                ("Unchanged", thousands(sum.unchanged), "known, and the same".to_owned(), ""),
+            ],
+            totals: totals(&Report { created, ..Report::default() }),
+            overspent: budgets.iter().any(|line| line.overspent),
+            budgets,
+            nothing: sum.created + sum.changed == 0,
+            ..Self::default()
+        })
+    }
+}
+
+/// The budgets of a report that she sees.
+async fn budget_lines(reader: &mut impl Reader, scope: &Scope, report: &Report) -> Result<Vec<BudgetLine>, DbError> {
+    let mut budgets = Vec::new();
+    for effect in &report.budgets {
+        let Some(currency) = Currency::parse(&effect.currency) else { continue };
+        if ledger::find(reader, scope, effect.budget).await?.is_none() {
+            continue;
+        }
+        budgets.push(BudgetLine {
+            href: format!("/budgets/{}", effect.budget),
+            name: effect.name.clone(),
+            currency: effect.currency.clone(),
+            before: money::grouped(effect.before, currency),
+            after: money::grouped(effect.after, currency),
+            overspent: effect.after < 0,
+        });
+    }
+    Ok(budgets)
 }
 
 fn cards(row: &ImportRow) -> Vec<(&'static str, String, String, &'static str)> {
@@ -135,7 +174,7 @@ fn cards(row: &ImportRow) -> Vec<(&'static str, String, String, &'static str)> {
 }
 
 fn totals(report: &Report) -> Vec<TotalLine> {
-    let line = |(code, total): (&String, &crate::actions::imports::report::Total)| {
+    let line = |(code, total): (&String, &Total)| {
         let currency = Currency::parse(code)?;
         Some(TotalLine { currency: code.clone(), rows: thousands(total.rows), amount: money::grouped(total.amount, currency) })
     };

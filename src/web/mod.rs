@@ -17,6 +17,7 @@ mod choices;
 mod csrf;
 pub mod error;
 mod exports;
+mod exports_detail;
 mod form;
 mod frame;
 mod guard;
@@ -24,6 +25,7 @@ mod health;
 mod imports;
 mod imports_check;
 mod imports_columns;
+mod imports_mappings;
 mod imports_refused;
 mod imports_report;
 mod imports_upload;
@@ -309,6 +311,7 @@ fn records(config: &mut ServiceConfig) {
         .route("/search", get().to(search::search))
         .service(resource("/exports").route(get().to(exports::list)).route(post().to(exports::create)))
         .route("/exports/new", get().to(exports::new))
+        .route("/exports/{id}", get().to(exports_detail::page))
         .route("/exports/{id}/file", get().to(exports::file))
         // Transactions.
         .route("/transactions", get().to(transactions::list))
@@ -325,7 +328,11 @@ fn files(config: &mut ServiceConfig) {
     config
         .service(resource("/imports").route(get().to(imports::list)).route(post().to(imports::upload)))
         .route("/imports/new", get().to(imports::new))
+        .route("/imports/mappings", get().to(imports_mappings::list))
+        .route("/imports/mappings/{id}/name", post().to(imports_mappings::rename))
+        .route("/imports/mappings/{id}/removal", post().to(imports_mappings::remove))
         .route("/imports/{id}", get().to(imports::page))
+        .route("/imports/{id}/mapping", post().to(imports_mappings::choose))
         .service(resource("/imports/{id}/columns").route(get().to(imports_columns::page)).route(post().to(imports_columns::submit)))
         .service(resource("/imports/{id}/values").route(get().to(imports_values::page)).route(post().to(imports_values::submit)))
         .service(resource("/imports/{id}/check").route(get().to(imports_check::page)).route(post().to(imports_check::submit)))

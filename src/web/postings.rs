@@ -10,6 +10,7 @@ use serde::Deserialize;
 use super::Portal;
 use super::error::WebError;
 use super::guard::{Allowed, ReadBudgets};
+use super::imports::leads;
 use super::page::Shell;
 use crate::actions::budgets_plan::reversible;
 use crate::domain::access::{Permission, Scope};
@@ -123,6 +124,17 @@ async fn made(req: &HttpRequest, portal: &Portal, who: &Allowed<ReadBudgets>, id
     let reserve = movement.kind == PostingKind::Reserve;
     let reversed = followers.iter().any(|other| other.reverses_id == Some(id));
     let adjust = may(Permission::BudgetsAdjust);
+    // Two currencies are two postings, and both are reversed or none: a leg out of her reach keeps the other as it is.
+    let pair = match row.pair_id {
+        Some(pair) => postings::among(&mut read, &scope, &[pair]).await?,
+        None => Vec::new(),
+    };
+    let whole = row.pair_id.is_none() || !pair.is_empty();
+    let whole = whole && pair.iter().all(|leg| ends_allow(leg, |region| who.may(Permission::BudgetsAdjust, region)));
+    let import = match row.import_id {
+        Some(id) if leads(&mut read, who, id).await? => id.to_string(),
+        _ => String::new(),
+    };
     Ok(PostingPage {
         shell: Shell::new(req, portal, who, format!("{} {}", movement.kind.label(), row.reference())),
         done,
@@ -136,11 +148,11 @@ async fn made(req: &HttpRequest, portal: &Portal, who: &Allowed<ReadBudgets>, id
         destination: end(&row.destination_account, row.destination_budget_id, row.destination_region_id, row.destination_available_after),
         facts: facts(&mut read, &row).await?,
         transaction: row.transaction_id.map(|id| id.to_string()).unwrap_or_default(),
-        import: row.import_id.map(|id| id.to_string()).unwrap_or_default(),
+        import,
         related: related(&mut read, &scope, &row, &followers).await?,
         back: mine.map(|id| format!("/budgets/{id}")).unwrap_or_default(),
         audit: who.access.has(Permission::AuditRead),
-        reverse: adjust && !reserve && !reversed && reversible(&row).is_ok(),
+        reverse: adjust && whole && !reserve && !reversed && reversible(&row).is_ok(),
         settle: adjust && reserve && !settled,
     })
 }

@@ -8,6 +8,7 @@ use super::Portal;
 use super::error::WebError;
 use super::form::encoded;
 use super::guard::{Allowed, Signed, SignedIn};
+use super::imports::leads;
 use super::page::{Shell, see_other};
 use super::transactions_known::Known;
 use crate::domain::access::Permission;
@@ -82,8 +83,7 @@ async fn object(read: &mut Read, who: &Signed, text: &str) -> Result<Option<Stri
         return Ok(people::find(read, id).await?.map(|_| format!("/people/{id}")));
     }
     if let Some(id) = ImportId::parse(text) {
-        let scope = who.scope(Permission::ImportsRun);
-        return Ok(transaction_search::import_in_scope(read, &scope, id).await?.then(|| format!("/imports/{id}")));
+        return Ok(leads(read, who, id).await?.then(|| format!("/imports/{id}")));
     }
     if text.is_empty() || text.contains(' ') {
         return Ok(None);

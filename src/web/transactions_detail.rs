@@ -8,13 +8,14 @@ use super::Portal;
 use super::error::WebError;
 use super::form::encoded;
 use super::guard::{Allowed, ReadTransactions};
+use super::imports::leads;
 use super::page::Shell;
 use super::transactions::{status_label, tone};
 use super::transactions_known::Known;
 use super::transactions_timeline::{self as timeline, Moment};
 use crate::domain::access::{Permission, Scope};
 use crate::domain::currency::Currency;
-use crate::domain::id::TransactionId;
+use crate::domain::id::{ImportId, TransactionId};
 use crate::domain::list_query::Column;
 use crate::domain::money;
 use crate::domain::refusal::Refusal;
@@ -113,7 +114,7 @@ impl Seen {
     }
 
     /// Where it belongs, each with the list behind it.
-    async fn links(&self, read: &mut Read) -> Result<Vec<Fact>, DbError> {
+    async fn links(&self, read: &mut Read, import: Option<ImportId>) -> Result<Vec<Fact>, DbError> {
         let row = &self.row;
         let list = |key: &str, value: &str| format!("/transactions?{key}={}", encoded(value));
         let mut links = vec![linked("Region", self.named(row.region_id.0), format!("/regions/{}", row.region_id))];
@@ -137,7 +138,7 @@ impl Seen {
             }
         }
         links.push(fact("Source", self.named(row.source_id.0)));
-        if let Some((id, _)) = transaction_detail::import_of(read, row.import_no).await? {
+        if let Some(id) = import {
             links.push(linked("Import", id.short(), format!("/imports/{id}")));
         }
         links.retain(|fact| !fact.text.is_empty());
@@ -197,7 +198,12 @@ pub async fn page(
 ) -> Result<HttpResponse, WebError> {
     let (mut read, seen) = seen(&portal, who.reach(), &path).await?;
     let row = &seen.row;
-    let links = seen.links(&mut read).await?;
+    let import = transaction_detail::import_of(&mut read, row.import_no).await?;
+    let led = match import {
+        Some((id, _)) if leads(&mut read, &who, id).await? => Some(id),
+        _ => None,
+    };
+    let links = seen.links(&mut read, led).await?;
     let postings = transaction_detail::postings(&mut read, &who.scope(Permission::BudgetsRead), row.id).await?;
     let wanted = audit_log::Wanted {
         object_kind: Some("transaction".to_owned()),
@@ -205,7 +211,7 @@ pub async fn page(
         ..audit_log::Wanted::default()
     };
     let events = audit_log::list(&mut read, &seen.scope, &wanted, 100).await?;
-    let import = transaction_detail::import_of(&mut read, row.import_no).await?;
+    let import = import.map(|(_, at)| (led.map(|id| format!("/imports/{id}")).unwrap_or_default(), at));
     drop(read);
     let may_assign = who.may(Permission::TransactionsAssign, row.region_id);
     let page = DetailPage {

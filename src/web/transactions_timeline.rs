@@ -3,7 +3,6 @@
 use super::transactions_known::Known;
 use crate::domain::budget::PostingKind;
 use crate::domain::currency::Currency;
-use crate::domain::id::ImportId;
 use crate::domain::money;
 use crate::domain::time::Instant;
 use crate::store::audit_log::Kept;
@@ -45,12 +44,12 @@ impl Line<'_> {
     }
 }
 
-/// Everything that happened, oldest first.
+/// Everything that happened, oldest first. `import` is the page of the one it came with, empty where she does not see that, and when.
 pub fn of(
     row: &TransactionRow,
     currency: Currency,
     known: &Known,
-    import: Option<(ImportId, Option<Instant>)>,
+    import: Option<(String, Option<Instant>)>,
     postings: &[PostingRow],
     events: &[Kept],
 ) -> Vec<Moment> {
@@ -61,8 +60,8 @@ pub fn of(
     line.plain(row.redeemed_at, "ok", "Redeemed");
     line.plain(row.canceled_at, "bad", "Canceled");
     line.plain(row.expires_at, "warn", "Expires");
-    if let Some((id, at)) = import {
-        line.put(at, "", "Imported", format!("/imports/{id}"), String::new());
+    if let Some((href, at)) = import {
+        line.put(at, "", "Imported", href, String::new());
     }
     for posting in postings {
         let budget = posting.source_budget_id.or(posting.destination_budget_id);

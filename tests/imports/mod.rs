@@ -3,6 +3,8 @@
 mod commit;
 mod files;
 mod leeds;
+mod mappings;
+mod wall;
 
 use std::collections::BTreeMap;
 use std::io::{Seek, SeekFrom, Write};
@@ -131,4 +133,20 @@ async fn rollup_holds(company: &Company) {
     let amount = number(company, "SELECT CAST(COALESCE(sum(amount_issued), 0) AS BIGINT) FROM reward_transaction").await;
     assert_eq!(number(company, "SELECT CAST(COALESCE(sum(transactions), 0) AS BIGINT) FROM rollup").await, rows);
     assert_eq!(number(company, "SELECT CAST(COALESCE(sum(amount), 0) AS BIGINT) FROM rollup").await, amount);
+}
+
+/// A file of North and South taken by Finn, who sees both.
+pub async fn two_regions(company: &Company, bytes: &[u8]) -> ImportId {
+    let who = "Finn Finance";
+    let id = uploaded(company, who, "both.csv", bytes).await.unwrap();
+    let wanted = columns(&[(Field::Region, "Region"), (Field::ExternalId, "Id"), (Field::AmountIssued, "Amount")]);
+    mapping::save_columns(&company.store, company.actor(who), id, row(company, id).await.version, wanted).await.unwrap();
+    let rules = company.regions.iter().map(|(name, id)| (name.clone(), Some(*id))).collect();
+    let meanings = Meanings { regions: rules, ..Meanings::default() };
+    mapping::save_values(&company.store, company.actor(who), id, row(company, id).await.version, meanings).await.unwrap();
+    check::request(&company.store, company.actor(who), id, row(company, id).await.version).await.unwrap();
+    work(company).await;
+    let done = committed(company, who, id, Mode::GoodRows).await;
+    assert_eq!(done.state, "done", "{}", done.failure);
+    id
 }

@@ -8,3 +8,4 @@ mod refusals;
 mod setup;
 mod sign_in;
 mod transactions;
+mod wall;

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::diff::{self, Set, budget_after};
 use super::pass;
@@ -112,21 +112,42 @@ async fn one(tx: &mut WriteTx<'_>, plan: &Plan, changed: &Changed, import: Impor
         sets.extend(diff::recipient(row.recipient_id, person));
     }
     let budget = budget_after(row, draft, &plan.mapping);
-    let postings = money(tx, row, draft, budget, import).await?;
+    let made = money(tx, row, draft, budget, import).await?;
     let was = (row.rollup_key(row.budget_id)?, row.amount_issued);
     let is = (key_after(row, draft, budget, &sets)?, draft.amount_issued);
     let columns: Vec<(&'static str, Arg)> = sets.iter().map(|set| (set.column, set.is.clone())).collect();
     import_rows::update(tx, row, &columns, changed.line.hash, was, is).await?;
-    let (mut before, mut after) = (serde_json::Map::new(), serde_json::Map::new());
-    for set in &sets {
+    record(tx, changed, &sets, &made, json!({ "import": import.to_string(), "line": changed.line.line, "recipient_renamed": renamed }));
+    Ok(())
+}
+
+/// What the trail says of a changed row. One that moves leaves an event in the region it goes from and one in the region it comes to, and
+/// neither of them says a word about the other end: not its id, nor what its budgets got or paid.
+fn record(tx: &mut WriteTx<'_>, changed: &Changed, sets: &[Set], made: &Made, detail: Value) {
+    let (row, to) = (&changed.row, changed.line.draft.region);
+    let (mut before, mut after) = (Map::new(), Map::new());
+    for set in sets {
         let (was, is) = set.audited();
         before.insert(set.column.to_owned(), was);
         after.insert(set.column.to_owned(), is);
     }
-    let detail = json!({ "import": import.to_string(), "line": changed.line.line, "postings": postings, "recipient_renamed": renamed });
-    let event = Event::new("transaction.changed", "transaction", row.id, Some(row.region_id));
-    tx.record(event.change(before.into(), after.into()).detail(detail));
-    Ok(())
+    let event = |region| Event::new("transaction.changed", "transaction", row.id, Some(region));
+    let with = |more: Value| {
+        let mut detail = detail.clone();
+        if let (Value::Object(detail), Value::Object(more)) = (&mut detail, more) {
+            detail.extend(more);
+        }
+        detail
+    };
+    if row.region_id == to {
+        let postings: Vec<&String> = made.back.iter().chain(&made.paid).collect();
+        tx.record(event(to).change(before.into(), after.into()).detail(with(json!({ "postings": postings }))));
+        return;
+    }
+    let gone = with(json!({ "moved": "to another region", "postings": made.back, "recipient_renamed": false }));
+    tx.record(event(row.region_id).change(before.into(), json!({ "region_id": null })).detail(gone));
+    let come = with(json!({ "moved": "from another region", "postings": made.paid }));
+    tx.record(event(to).change(json!({ "region_id": null }), after.into()).detail(come));
 }
 
 /// Whom the row names afterwards, and whether she is called otherwise now. A row that moves to another region takes its recipient along
@@ -150,6 +171,15 @@ async fn recipient(tx: &mut WriteTx<'_>, row: &TransactionRow, draft: &Draft<'_>
     Ok((id, renamed))
 }
 
+/// The postings of one changed row.
+#[derive(Default)]
+struct Made {
+    /// What the old budget got back.
+    back: Vec<String>,
+    /// What the new one paid.
+    paid: Vec<String>,
+}
+
 /// Gives the old budget back what it was counted with and counts the new one, where budget or amount change. Both are facts.
 async fn money(
     tx: &mut WriteTx<'_>,
@@ -157,8 +187,8 @@ async fn money(
     draft: &Draft<'_>,
     budget: Option<BudgetId>,
     import: ImportId,
-) -> Result<Vec<String>, Failure> {
-    let mut made = Vec::new();
+) -> Result<Made, Failure> {
+    let mut made = Made::default();
     if (row.budget_id, row.amount_issued) == (budget, draft.amount_issued) {
         return Ok(made);
     }
@@ -175,7 +205,8 @@ async fn money(
         && let Some(posting) = transaction_detail::counted_by(tx, row, old).await?
     {
         let movement = Movement { amount, ..posting.movement()?.reversed() };
-        made.push(ledger::post(tx, &movement, Nature::Fact, &details(Some(posting.id), row.effective_date)).await?.to_string());
+        let posted = ledger::post(tx, &movement, Nature::Fact, &details(Some(posting.id), row.effective_date)).await?;
+        made.back.push(posted.to_string());
     }
     let amount = draft.amount_issued.checked_abs().ok_or(Refusal::Overflow)?;
     if let Some(new) = budget.filter(|_| amount > 0) {
@@ -188,7 +219,7 @@ async fn money(
         let (source, destination) = (End::of(from, &new), End::of(to, &new));
         let movement = Movement { kind, counted: kind, source, destination, amount, currency: new.currency };
         let day = draft.effective_date.unwrap_or(row.effective_date);
-        made.push(ledger::post(tx, &movement, Nature::Fact, &details(None, day)).await?.to_string());
+        made.paid.push(ledger::post(tx, &movement, Nature::Fact, &details(None, day)).await?.to_string());
     }
     Ok(made)
 }

@@ -7,6 +7,7 @@ use super::commit::{self, Mode};
 use super::file::{Input, fingerprint, table};
 use super::report::Report;
 use super::run::Run;
+use super::saved::within;
 use super::setup::Setup;
 use super::upload::{fits, plain_name, source_name};
 use super::{Limits, Stop, check, end};
@@ -53,14 +54,15 @@ impl Direct {
             Refusal::Invalid("source", format!("There is no source “{}”; it is made with the first upload in the portal", wanted.source))
         };
         let source = source.ok_or_else(unknown)?;
-        let saved = imports::mappings(&mut read, source.id).await?;
-        drop(read);
+        let scope = access::of_person(&mut read, wanted.person, store.now()).await?.scope(Permission::ImportsRun);
         let name = wanted.mapping.to_lowercase();
-        let saved = saved.into_iter().find(|saved| saved.name.to_lowercase() == name);
+        let saved = imports::mappings(&mut read, source.id).await?.into_iter().find(|saved| saved.name.to_lowercase() == name);
         let unknown = || Refusal::Invalid("mapping", format!("The source “{}” has no mapping “{}”", source.name, wanted.mapping));
         let saved = saved.ok_or_else(unknown)?;
         let mapping: Mapping =
             serde_json::from_str(&saved.body).map_err(|_| Refusal::Invalid("mapping", "The mapping cannot be read".to_owned()))?;
+        let mapping = within(&mut read, &scope, mapping).await?;
+        drop(read);
         let file_name = plain_name(&wanted.path.to_string_lossy());
         let opened = table(File::open(wanted.path).map_err(FileFault::Io)?, file_name.clone(), wanted.limits.clone()).await?;
         if !fits(&mapping, &opened.headers) {

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::own;
 use super::setup::{Setup, Survey};
 use super::upload::fits;
-use crate::domain::access::{Access, Actor, Permission, Scope};
+use super::{own, saved};
+use crate::domain::access::{Actor, Permission, Scope};
 use crate::domain::audit::Event;
 use crate::domain::currency::Currency;
-use crate::domain::id::{BudgetId, ImportId, MappingId, RegionId, SourceId};
+use crate::domain::id::{BudgetId, ImportId, RegionId, SourceId};
 use crate::domain::import::field::normal;
 use crate::domain::import::{DateOrder, Field, FieldKind, Mapping, NumberStyle, WordMaps, suggest};
 use crate::domain::refusal::Refusal;
@@ -58,28 +58,32 @@ pub struct Meanings {
     pub words: WordMaps,
 }
 
-/// Takes over the mapping that was used last with the source, where it fits the file; the region rules by the regions' own names otherwise.
+/// Takes over the mapping that was used last with the source, where it fits the file and as far as she sees it; the region rules by the regions' own names otherwise.
 pub(super) async fn recall(tx: &mut WriteTx<'_>, source: SourceId, setup: &mut Setup) -> Result<(), Failure> {
     let headers = setup.survey.as_ref().map(Survey::headers).unwrap_or_default();
+    let scope = tx.access().scope(Permission::ImportsRun);
     for saved in imports::mappings(tx, source).await? {
         let Ok(mapping) = serde_json::from_str::<Mapping>(&saved.body) else { continue };
         if fits(&mapping, &headers) {
-            (setup.mapping, setup.name) = (mapping, saved.name);
+            (setup.mapping, setup.name) = (saved::within(tx, &scope, mapping).await?, saved.name);
             break;
         }
     }
-    let scope = tx.access().scope(Permission::ImportsRun);
     guess(tx, &scope, setup).await
 }
 
 /// Rules for values that are called as a region or budget in scope is called, unless a rule says otherwise.
-async fn guess(reader: &mut impl Reader, scope: &Scope, setup: &mut Setup) -> Result<(), Failure> {
+pub(super) async fn guess(reader: &mut impl Reader, scope: &Scope, setup: &mut Setup) -> Result<(), Failure> {
     let Some(survey) = &setup.survey else { return Ok(()) };
     let (regions, budgets) = super::choices(reader, scope).await?;
     let values = |field: Field| setup.mapping.columns.get(&field).and_then(|header| survey.column(header)).map(|column| &column.values);
     let mut found: Vec<(String, RegionId)> = Vec::new();
     for (value, _) in values(Field::Region).into_iter().flatten() {
-        found.extend(regions.iter().find(|region| normal(&region.name) == normal(value)).map(|region| (value.clone(), region.id)));
+        let mut named = regions.iter().filter(|region| normal(&region.name) == normal(value));
+        // Of two regions with one name she says which.
+        if let (Some(region), None) = (named.next(), named.next()) {
+            found.push((value.clone(), region.id));
+        }
     }
     let mut pots: Vec<(String, BudgetId)> = Vec::new();
     for (value, _) in values(Field::Budget).into_iter().flatten() {
@@ -129,7 +133,7 @@ pub async fn save_columns(store: &Store, actor: Actor, id: ImportId, version: i6
                 setup.name = columns.name;
                 let scope = tx.access().scope(Permission::ImportsRun);
                 guess(tx, &scope, &mut setup).await?;
-                keep(tx, &row, &setup).await
+                keep(tx, &row, &setup, false).await
             })
         })
         .await
@@ -157,21 +161,11 @@ pub async fn save_values(store: &Store, actor: Actor, id: ImportId, version: i64
                         return Err(Refusal::NotFound.into());
                     }
                 }
-                // A rule that leads outside her scope is shown to her as none: leaving it so must not take it from whoever made it.
-                let mut meanings = meanings;
-                let hidden: Vec<String> = outside(&setup.mapping, &access);
-                meanings.regions.retain(|value, to| to.is_some() || !hidden.contains(value));
                 merge(&mut setup.mapping, &meanings);
-                keep(tx, &row, &setup).await
+                keep(tx, &row, &setup, true).await
             })
         })
         .await
-}
-
-/// The values whose rule leads to a region outside the actor's scope.
-fn outside(mapping: &Mapping, access: &Access) -> Vec<String> {
-    let hidden = |region: &RegionId| !access.may(Permission::ImportsRun, *region);
-    mapping.regions.iter().filter(|(_, region)| hidden(region)).map(|(value, _)| value.clone()).collect()
 }
 
 fn merge(mapping: &mut Mapping, meanings: &Meanings) {
@@ -195,7 +189,7 @@ fn merge(mapping: &mut Mapping, meanings: &Meanings) {
     mapping.words.redemption_status.extend(words.redemption_status);
 }
 
-fn open_setup(row: &ImportRow) -> Result<Setup, Failure> {
+pub(super) fn open_setup(row: &ImportRow) -> Result<Setup, Failure> {
     if !OPEN_STATES.contains(&row.state.as_str()) {
         return Err(Refusal::State("This import can no longer be changed".to_owned()).into());
     }
@@ -203,8 +197,15 @@ fn open_setup(row: &ImportRow) -> Result<Setup, Failure> {
         .ok_or_else(|| Refusal::State("The mapping of this import cannot be read; upload the file again".to_owned()).into())
 }
 
-/// Keeps the mapping with the import and under its name, and takes the import back to before its dry run.
-async fn keep(tx: &mut WriteTx<'_>, row: &ImportRow, setup: &Setup) -> Result<(), Failure> {
+/// Keeps the mapping with the import and under its name, and takes the import back to before its dry run. `asked` says that she was
+/// asked about the values: a rule that is gone was then taken away by her.
+async fn keep(tx: &mut WriteTx<'_>, row: &ImportRow, setup: &Setup, asked: bool) -> Result<(), Failure> {
+    keep_run(tx, row, setup).await?;
+    if setup.name.is_empty() { Ok(()) } else { saved::put(tx, row.source_id, setup, asked).await }
+}
+
+/// Keeps the mapping with the import alone.
+pub(super) async fn keep_run(tx: &mut WriteTx<'_>, row: &ImportRow, setup: &Setup) -> Result<(), Failure> {
     let change = Change {
         state: Some("mapping"),
         mapping: Some(setup.text()),
@@ -213,10 +214,6 @@ async fn keep(tx: &mut WriteTx<'_>, row: &ImportRow, setup: &Setup) -> Result<()
         ..Change::default()
     };
     imports::update(tx, row.id, row.version, false, &change).await?;
-    if !setup.name.is_empty() {
-        let body = serde_json::to_string(&setup.mapping).unwrap_or_default();
-        imports::put_mapping(tx, MappingId(tx.new_id()), row.source_id, &setup.name, &body).await?;
-    }
     let columns: BTreeMap<&str, &String> = setup.mapping.columns.iter().map(|(field, header)| (field.key(), header)).collect();
     let detail =
         json!({ "columns": columns, "name": setup.name, "regions": setup.mapping.regions.len(), "budgets": setup.mapping.budgets.len() });

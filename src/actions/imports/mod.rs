@@ -19,6 +19,7 @@ mod plan;
 pub mod refused;
 pub mod report;
 pub mod run;
+pub mod saved;
 pub mod setup;
 mod sort;
 pub mod upload;

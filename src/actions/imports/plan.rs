@@ -16,7 +16,7 @@ use crate::store::ledger::{BUDGET_COLUMNS, BudgetRow};
 use crate::store::regions;
 
 /// The code of a row in a region that does not exist and of one in a region outside the scope: nobody learns which of the two it is.
-pub(super) const OUT_OF_SCOPE: &str = "region_out_of_scope";
+const OUT_OF_SCOPE: &str = "region_out_of_scope";
 
 /// Everything that decides about a row, as of one moment.
 pub(super) struct Plan {
@@ -102,7 +102,7 @@ impl Plan {
 }
 
 /// The fault of a row whose region is unknown or out of scope; `text` is what stands in the file.
-pub(super) fn out_of_scope(text: &str) -> RowFault {
+fn out_of_scope(text: &str) -> RowFault {
     let message = match text {
         "" => format!("{}: this row is in no region that you can import for", Field::Region.label()),
         text => format!("{}: “{text}” is no region that you can import for", Field::Region.label()),

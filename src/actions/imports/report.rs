@@ -66,6 +66,17 @@ pub struct BudgetEffect {
     pub after: i64,
 }
 
+/// What one region has of a file: all that somebody is told who sees it and not the others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// New rows.
+    pub created: i64,
+    /// Changed ones, those that came from it or went to it included.
+    pub changed: i64,
+    /// Known, and the same.
+    pub unchanged: i64,
+}
+
 /// What a pass found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
@@ -75,6 +86,9 @@ pub struct Report {
     pub created: BTreeMap<String, Total>,
     /// New rows by region and currency.
     pub regions: BTreeMap<RegionId, BTreeMap<String, Total>>,
+    /// Rows by region.
+    #[serde(default)]
+    pub parts: BTreeMap<RegionId, Part>,
     /// Every region that is touched, also by changes.
     pub touched: BTreeSet<RegionId>,
     /// Refused rows by their code.
@@ -127,7 +141,7 @@ impl Tally {
         counts.read += sorted.read;
         counts.created += sorted.new.len() as i64;
         counts.changed += sorted.changed.len() as i64;
-        counts.unchanged += sorted.unchanged;
+        counts.unchanged += sorted.unchanged.values().sum::<i64>();
         counts.refused += sorted.refused.len() as i64;
         for line in &sorted.new {
             let draft = &line.draft;
@@ -136,6 +150,9 @@ impl Tally {
                 Some(budget) => self.cost(budget, draft.amount_issued, effective_date(draft, now))?,
                 None => self.report.unassigned += 1,
             }
+        }
+        for (region, rows) in &sorted.unchanged {
+            self.report.parts.entry(*region).or_default().unchanged += rows;
         }
         sorted.refused.iter().for_each(|row| self.refuse(row));
         for changed in &sorted.changed {
@@ -146,6 +163,7 @@ impl Tally {
 
     fn total(&mut self, region: RegionId, currency: &'static str, amount: i64) -> Result<(), Refusal> {
         self.report.touched.insert(region);
+        self.report.parts.entry(region).or_default().created += 1;
         let all = self.report.created.entry(currency.to_owned()).or_default();
         let one = self.report.regions.entry(region).or_default().entry(currency.to_owned()).or_default();
         for total in [all, one] {
@@ -183,7 +201,10 @@ impl Tally {
 
     fn change(&mut self, changed: &Changed, plan: &Plan) -> Result<(), Refusal> {
         let (row, draft) = (&changed.row, &changed.line.draft);
-        self.report.touched.extend([row.region_id, draft.region]);
+        for region in BTreeSet::from([row.region_id, draft.region]) {
+            self.report.touched.insert(region);
+            self.report.parts.entry(region).or_default().changed += 1;
+        }
         let after = budget_after(row, draft, &plan.mapping);
         if (row.budget_id, row.amount_issued) != (after, draft.amount_issued) {
             if let Some(budget) = row.budget_id {

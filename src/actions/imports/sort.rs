@@ -1,12 +1,14 @@
 //! Which rows of a chunk are new, which are known and the same, and which have changed.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::diff::{self, Set};
 use super::pass::{Chunk, Line, refused};
 use super::people::{self, named};
-use super::plan::{Plan, out_of_scope};
-use crate::domain::id::SourceId;
+use super::plan::Plan;
+use crate::domain::id::{RegionId, SourceId, TransactionId};
+use crate::domain::import::Field;
+use crate::domain::import::draft::RowFault;
 use crate::store::db::Reader;
 use crate::store::failure::DbError;
 use crate::store::import_rows::{self, Known};
@@ -32,8 +34,8 @@ pub(super) struct Sorted {
     pub new: Vec<Line>,
     /// Changed ones.
     pub changed: Vec<Changed>,
-    /// How many are the same as before.
-    pub unchanged: i64,
+    /// How many are the same as before, by region.
+    pub unchanged: BTreeMap<RegionId, i64>,
     /// Rows that cannot be taken.
     pub refused: Vec<RefusedRow>,
     /// Rows in all.
@@ -42,7 +44,41 @@ pub(super) struct Sorted {
     pub bytes: u64,
 }
 
-/// Sorts a chunk by what the store knows. Two or three queries, whatever the chunk holds.
+impl Sorted {
+    fn same(&mut self, region: RegionId) {
+        *self.unchanged.entry(region).or_default() += 1;
+    }
+}
+
+/// What a row of the file is in the store.
+enum Match<'k> {
+    New,
+    Known(&'k Known),
+    /// In several regions of hers, and in none of them where the file has it now.
+    Several,
+}
+
+/// The row in its own region; else the one in another region of hers, which then moves.
+fn chosen<'k>(found: Option<&'k Vec<Known>>, line: &Line) -> Match<'k> {
+    let found = found.map(Vec::as_slice).unwrap_or_default();
+    if let Some(here) = found.iter().find(|known| known.region_id == line.draft.region) {
+        return Match::Known(here);
+    }
+    match found {
+        [] => Match::New,
+        [one] => Match::Known(one),
+        _ => Match::Several,
+    }
+}
+
+/// The fault of a row whose id stands in several regions of hers: which of them moves is not for us to guess.
+fn several(id: &str) -> RowFault {
+    let message =
+        format!("External id: “{id}” stands in several of your regions, and not in this one; which of them it was cannot be told");
+    RowFault { code: "id_in_several_regions", field: Field::ExternalId, message }
+}
+
+/// Sorts a chunk by what the store knows in her regions. Two or three queries, whatever the chunk holds.
 pub(super) async fn sort(
     reader: &mut impl Reader,
     plan: &Plan,
@@ -56,41 +92,43 @@ pub(super) async fn sort(
         return Ok(sorted);
     }
     let keys: Vec<Vec<u8>> = chunk.lines.iter().map(|line| line.key.clone()).collect();
-    let known: HashMap<Vec<u8>, Known> =
-        import_rows::known(reader, source, &keys).await?.into_iter().map(|known| (known.row_key.clone(), known)).collect();
+    let mut known: HashMap<Vec<u8>, Vec<Known>> = HashMap::with_capacity(keys.len());
+    for one in import_rows::known(reader, &plan.scope, source, &keys).await? {
+        known.entry(one.row_key.clone()).or_default().push(one);
+    }
     let mut maybe = Vec::new();
     for line in chunk.lines {
-        match known.get(&line.key) {
-            None => sorted.new.push(line),
-            // The vendor's id stands in a region of somebody else: said in the words for a region that is not hers.
-            Some(known) if !plan.scope.covers(known.region_id) => {
-                sorted.refused.push(refused(line.line, &[out_of_scope("")], line.original));
+        match chosen(known.get(&line.key), &line) {
+            Match::New => sorted.new.push(line),
+            Match::Known(known) if known.content_hash == line.hash => sorted.same(known.region_id),
+            Match::Known(known) => maybe.push((known.id, line)),
+            Match::Several => {
+                let id = line.draft.external_id.clone().unwrap_or_default();
+                sorted.refused.push(refused(line.line, &[several(&id)], line.original));
             }
-            Some(known) if known.content_hash == line.hash => sorted.unchanged += 1,
-            Some(_) => maybe.push(line),
         }
     }
     if !maybe.is_empty() {
-        compare(reader, plan, source, maybe, &mut sorted).await?;
+        compare(reader, plan, maybe, &mut sorted).await?;
     }
     Ok(sorted)
 }
 
-async fn compare(reader: &mut impl Reader, plan: &Plan, source: SourceId, maybe: Vec<Line>, sorted: &mut Sorted) -> Result<(), DbError> {
-    let keys: Vec<Vec<u8>> = maybe.iter().map(|line| line.key.clone()).collect();
-    let mut rows: HashMap<Vec<u8>, TransactionRow> =
-        import_rows::stored(reader, source, &keys).await?.into_iter().map(|stored| (stored.row_key, stored.row)).collect();
+async fn compare(reader: &mut impl Reader, plan: &Plan, maybe: Vec<(TransactionId, Line)>, sorted: &mut Sorted) -> Result<(), DbError> {
+    let ids: Vec<TransactionId> = maybe.iter().map(|(id, _)| *id).collect();
+    let mut rows: HashMap<TransactionId, TransactionRow> =
+        import_rows::stored(reader, &plan.scope, &ids).await?.into_iter().map(|row| (row.id, row)).collect();
     let kept = people::kept(reader, rows.values()).await?;
-    for line in maybe {
+    for (id, line) in maybe {
         // Gone in between: nothing removes a row that is seen, so it belonged to an import that did not finish.
-        let Some(row) = rows.remove(&line.key) else {
+        let Some(row) = rows.remove(&id) else {
             sorted.new.push(line);
             continue;
         };
         let sets = diff::between(&row, &line.draft, &plan.mapping);
         let recipient = named(&line.draft).is_some_and(|named| people::differs(&named, row.recipient_id.and_then(|id| kept.get(&id))));
         if sets.is_empty() && !recipient {
-            sorted.unchanged += 1;
+            sorted.same(row.region_id);
         } else {
             sorted.changed.push(Changed { line, row, sets, recipient });
         }

@@ -232,7 +232,11 @@ async fn place(tx: &mut WriteTx<'_>, placed: &Placed, parent: Option<RegionId>) 
 }
 
 async fn named(tx: &mut WriteTx<'_>, name: &str) -> Result<RegionId, Failure> {
-    Ok(regions::id_of_name(tx, name).await?.ok_or(Refusal::NotFound)?)
+    match regions::ids_of_name(tx, name).await?.as_slice() {
+        [one] => Ok(*one),
+        [] => Err(Refusal::NotFound.into()),
+        _ => Err(Refusal::Invalid("regions", format!("There is more than one region called {name}")).into()),
+    }
 }
 
 async fn person(tx: &mut WriteTx<'_>, new: &NewPerson, role: Role, region: RegionId) -> Result<UserId, Failure> {

@@ -7,13 +7,15 @@ use sha2::{Digest, Sha256};
 use super::draft::{Draft, Text, first_half};
 
 impl Draft<'_> {
-    /// The key under which the row is known in its source: `x:` and the external id; or `h:` and a hash over the mapped cells and
-    /// `occurrence`, which counts equal rows of one file from 0 (see [`Draft::cells_hash`]), so that two equal lines are two transactions.
+    /// The key under which the row is known in its source and region: `x:` and the external id; or `h:` and a hash over the region, the
+    /// mapped cells and `occurrence`, which counts equal rows of one file from 0 (see [`Draft::cells_hash`]), so that two equal lines are
+    /// two transactions, and so are equal lines of two regions.
     pub fn row_key(&self, occurrence: u32) -> String {
         let Some(cells) = self.cells_hash else {
             return format!("x:{}", self.external_id.as_deref().unwrap_or_default());
         };
         let mut hash = Sha256::new();
+        hash.update(self.region.0.as_bytes());
         hash.update(cells);
         hash.update(occurrence.to_le_bytes());
         let mut key = String::with_capacity(34);

@@ -267,6 +267,14 @@ impl ListQuery {
         out
     }
 
+    /// What of it may be told to somebody who sees only a part of its rows: filters of fixed words, dates, amounts, order and columns. A region, a
+    /// budget, a person, an order or any other text of the vendor's may belong to somebody else.
+    #[must_use]
+    pub fn shareable(&self) -> Self {
+        let filters = self.filters.iter().filter(|(filter, _)| filter.shape() == Shape::Word);
+        Self { filters: filters.map(|(filter, values)| (*filter, values.clone())).collect(), q: String::new(), ..self.clone() }
+    }
+
     /// An address with this question: `path`, or `path?…`, with one more `key=value` where `extra` is not empty.
     pub fn href(&self, path: &str, extra: &str) -> String {
         let text = self.text();

@@ -1,0 +1,26 @@
+//! Who sees the page of an import, and how much of it.
+
+use super::db::{Reader, Sql};
+use super::failure::DbError;
+use super::imports::{self, ImportRow};
+use crate::domain::access::Scope;
+use crate::domain::id::{ImportId, UserId};
+
+/// An import that somebody sees, and whether she sees all of it: her own, or one of which every region lies in her scope. Of any other that
+/// is done and touched a region of hers she sees what it did there.
+pub async fn find(
+    reader: &mut impl Reader,
+    scope: &Scope,
+    person: Option<UserId>,
+    id: ImportId,
+) -> Result<Option<(ImportRow, bool)>, DbError> {
+    if let Some(row) = imports::find(reader, scope, person, id).await? {
+        return Ok(Some((row, true)));
+    }
+    let mut sql = Sql::new("SELECT i.id FROM import_run i JOIN import_region r ON r.import_id = i.id WHERE i.state = 'done' AND i.id = ");
+    sql.push_bind(id).push(" AND r.region_id IN (").push_list(scope.regions()).push(") LIMIT 1");
+    match reader.one::<(ImportId,)>(sql).await? {
+        Some((id,)) => Ok(imports::get(reader, id).await?.map(|row| (row, false))),
+        None => Ok(None),
+    }
+}
