@@ -7,7 +7,7 @@ use askama::Template;
 use super::Portal;
 use super::error::WebError;
 use super::form::encoded;
-use super::guard::{Allowed, ReadTransactions};
+use super::guard::{Allowed, ReadTransactions, Signed};
 use super::imports::leads;
 use super::page::Shell;
 use super::transactions::{status_label, tone};
@@ -113,6 +113,16 @@ impl Seen {
         ]
     }
 
+    /// When it came in, with the page of the import; and the import itself. Both name it only where she sees that page.
+    async fn import(&self, read: &mut Read, who: &Signed) -> Result<(Option<(String, Option<Instant>)>, Option<ImportId>), DbError> {
+        let Some((id, at)) = transaction_detail::import_of(read, self.row.import_no).await? else { return Ok((None, None)) };
+        if leads(read, who, id).await? {
+            Ok((Some((format!("/imports/{id}"), at)), Some(id)))
+        } else {
+            Ok((Some((String::new(), at)), None))
+        }
+    }
+
     /// Where it belongs, each with the list behind it.
     async fn links(&self, read: &mut Read, import: Option<ImportId>) -> Result<Vec<Fact>, DbError> {
         let row = &self.row;
@@ -198,11 +208,7 @@ pub async fn page(
 ) -> Result<HttpResponse, WebError> {
     let (mut read, seen) = seen(&portal, who.reach(), &path).await?;
     let row = &seen.row;
-    let import = transaction_detail::import_of(&mut read, row.import_no).await?;
-    let led = match import {
-        Some((id, _)) if leads(&mut read, &who, id).await? => Some(id),
-        _ => None,
-    };
+    let (import, led) = seen.import(&mut read, &who).await?;
     let links = seen.links(&mut read, led).await?;
     let postings = transaction_detail::postings(&mut read, &who.scope(Permission::BudgetsRead), row.id).await?;
     let wanted = audit_log::Wanted {
@@ -211,7 +217,6 @@ pub async fn page(
         ..audit_log::Wanted::default()
     };
     let events = audit_log::list(&mut read, &seen.scope, &wanted, 100).await?;
-    let import = import.map(|(_, at)| (led.map(|id| format!("/imports/{id}")).unwrap_or_default(), at));
     drop(read);
     let may_assign = who.may(Permission::TransactionsAssign, row.region_id);
     let page = DetailPage {

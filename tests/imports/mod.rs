@@ -150,3 +150,13 @@ pub async fn two_regions(company: &Company, bytes: &[u8]) -> ImportId {
     assert_eq!(done.state, "done", "{}", done.failure);
     id
 }
+
+/// An import of Nora's whose columns are kept under this name, with a rule for the North.
+pub async fn open_import(company: &Company, name: &str) -> ImportId {
+    let who = "Nora North";
+    let id = uploaded(company, who, "file.csv", b"Region,Id,Amount\nNorth,P1,10.00\n").await.unwrap();
+    let wanted = columns(&[(Field::Region, "Region"), (Field::ExternalId, "Id"), (Field::AmountIssued, "Amount")]);
+    let wanted = Columns { name: name.to_owned(), ..wanted };
+    mapping::save_columns(&company.store, company.actor(who), id, row(company, id).await.version, wanted).await.unwrap();
+    id
+}

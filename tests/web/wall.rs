@@ -208,6 +208,48 @@ on_both_engines! {
         app.finish().await;
     }
 
+    async fn a_saved_mapping_is_chosen_renamed_and_deleted_on_pages(db: TestDb) {
+        let app = TestApp::start(db).await;
+        let (first, second) = (crate::imports::open_import(&app.company, "One").await, crate::imports::open_import(&app.company, "Two").await);
+        assert_ne!(first, second);
+        let (nora, sara) = (app.signed_in("Nora North").await, app.signed_in("Sara South").await);
+        let columns = format!("/imports/{second}/columns");
+        let page = nora.get(&columns).await;
+        assert!(page.body.contains("Saved mappings that fit this file") && page.body.contains(">One</option>"), "{}", page.body);
+        let one = page.body.split("<option value=\"map_").find(|part| part.contains(">One<")).unwrap().split('"').next().unwrap().to_owned();
+        let (csrf, version) = (page.csrf(), page.field("version"));
+        let one = format!("map_{one}");
+        let form = [("csrf", csrf.as_str()), ("version", &version), ("mapping", &one)];
+        assert_eq!(sara.post(&format!("/imports/{second}/mapping"), &[("csrf", &sara.get("/imports/mappings").await.csrf()), form[1], form[2]]).await.status, 404);
+        let filled = nora.post(&format!("/imports/{second}/mapping"), &form).await;
+        assert_eq!((filled.status, filled.location()), (303, columns.as_str()), "{}", filled.body);
+        assert!(nora.get(&columns).await.body.contains("The mapping “One” of this source is filled in"));
+
+        let act = async |client: &Client, end: &str, name: &str| {
+            let list = client.get("/imports/mappings").await;
+            let part = list.body.split_once(&format!("/imports/mappings/{one}/{end}\""));
+            let value = |field: &str| {
+                let rest = part.map_or("name=\"key\" value=\"k-none\" name=\"version\" value=\"1\"", |part| part.1);
+                rest.split_once(&format!("name=\"{field}\" value=\"")).unwrap().1.split('"').next().unwrap().to_owned()
+            };
+            let (csrf, key, version) = (list.csrf(), value("key"), value("version"));
+            let form = [("csrf", csrf.as_str()), ("key", &key), ("version", &version), ("name", name)];
+            (part.is_some(), client.post(&format!("/imports/mappings/{one}/{end}"), &form).await)
+        };
+        for (end, name) in [("name", "Hers"), ("removal", "")] {
+            let (offered, refused) = act(&sara, end, name).await;
+            assert!(!offered && refused.status == 409, "{end}: {} {}", refused.status, refused.body);
+            assert!(refused.body.contains("every region this mapping names"), "{}", refused.body);
+        }
+        assert!([409, 422].contains(&act(&nora, "name", "Two").await.1.status), "another has that name");
+        assert_eq!(act(&nora, "name", "Monthly").await.1.status, 303);
+        assert!(nora.get("/imports/mappings").await.body.contains("Monthly"));
+        assert_eq!(act(&nora, "removal", "").await.1.status, 303);
+        let list = nora.get("/imports/mappings").await;
+        assert!(!list.body.contains(">Monthly<") && list.body.contains("Two"), "{}", list.body);
+        app.finish().await;
+    }
+
     async fn a_link_to_an_import_of_another_region_is_not_shown(db: TestDb) {
         let app = TestApp::start(db).await;
         // Came with an import that touched the South only, and moved since.

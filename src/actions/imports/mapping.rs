@@ -58,7 +58,8 @@ pub struct Meanings {
     pub words: WordMaps,
 }
 
-/// Takes over the mapping that was used last with the source, where it fits the file and as far as she sees it; the region rules by the regions' own names otherwise.
+/// Takes over the mapping that was used last with the source, where it fits the file and as far as she sees it; the region rules by the regions'
+/// own names otherwise.
 pub(super) async fn recall(tx: &mut WriteTx<'_>, source: SourceId, setup: &mut Setup) -> Result<(), Failure> {
     let headers = setup.survey.as_ref().map(Survey::headers).unwrap_or_default();
     let scope = tx.access().scope(Permission::ImportsRun);
