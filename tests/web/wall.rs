@@ -1,6 +1,7 @@
 //! What lies outside somebody's regions shows nowhere: not in a cursor, a link, a button, a name that is taken, nor in what an export leaves.
 
 use counterfoil::domain::access::Role;
+use counterfoil::domain::audit::Event;
 use counterfoil::domain::id::{BudgetId, GrantId, PostingId};
 use counterfoil::domain::transaction::DeliveryStatus;
 use counterfoil::store::audit_log::{self, Kept};
@@ -23,7 +24,9 @@ async fn grant(app: &TestApp, name: &str, role: Role, region: &str) {
         .write(Intent::once(actor, "test.grant"), move |tx| {
             Box::pin(async move {
                 tx.access_changed();
-                people::insert_grant(tx, GrantId(tx.new_id()), person, role, region, None).await
+                people::insert_grant(tx, GrantId(tx.new_id()), person, role, region, None).await?;
+                tx.record(Event::new("grant.given", "person", person, Some(region)));
+                Ok(())
             })
         })
         .await
@@ -154,7 +157,7 @@ on_both_engines! {
         let mut stream = Box::pin(exports::download(store, taking, plan, preset, Names::default()));
         let piece = stream.next().await.unwrap().unwrap();
         drop(stream);
-        let lines = piece.iter().filter(|byte| **byte == b'\n').count() - 1;
+        let lines = std::str::from_utf8(&piece).unwrap().lines().count() - 1;
         let mut noted = Vec::new();
         while noted.len() < 2 {
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
