@@ -241,7 +241,7 @@ on_both_engines! {
         };
         for (end, name) in [("name", "Hers"), ("removal", "")] {
             let (offered, refused) = act(&sara, end, name).await;
-            assert!(!offered && refused.status == 409, "{end}: {} {}", refused.status, refused.body);
+            assert!(!offered && refused.status == 422, "{end}: {} {}", refused.status, refused.body);
             assert!(refused.body.contains("every region this mapping names"), "{}", refused.body);
         }
         assert!([409, 422].contains(&act(&nora, "name", "Two").await.1.status), "another has that name");
