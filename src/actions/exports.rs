@@ -24,6 +24,9 @@ use crate::store::exports::{self, FIRST, NewExport};
 use crate::store::failure::{DbError, Failure};
 use crate::store::writer::Intent;
 
+/// What an export is of: the list of transactions.
+pub const TRANSACTIONS: &str = "transactions";
+
 /// What the word in the store stands for.
 pub fn preset(format: &str) -> Option<Preset> {
     match format {
@@ -44,9 +47,10 @@ pub async fn create(store: &Store, actor: Actor, key: &str, new: NewExport, regi
                 }
                 let id = ExportId(tx.new_id());
                 exports::insert(tx, id, &new).await?;
-                let columns = ListQuery::parse(&new.query).query;
+                // Files about budgets name nobody but their owners.
+                let asked = if new.what == TRANSACTIONS { ListQuery::parse(&new.query).query } else { ListQuery::default() };
                 let personal: Vec<&str> =
-                    columns.columns().iter().filter(|column| column.is_personal()).map(|column| column.code()).collect();
+                    asked.columns().iter().filter(|column| column.is_personal()).map(|column| column.code()).collect();
                 let event = Event::new("export.made", "export", id, region);
                 tx.record(
                     event.detail(json!({ "what": new.what, "query": new.words, "format": new.format, "personal_columns": personal })),
@@ -68,9 +72,11 @@ pub struct Names {
 
 /// How far a file has come.
 #[derive(Debug, Default)]
-struct Progress {
-    rows: AtomicI64,
-    whole: AtomicBool,
+pub(super) struct Progress {
+    /// Rows so far.
+    pub rows: AtomicI64,
+    /// Whether the last one has been written.
+    pub whole: AtomicBool,
 }
 
 /// Writes the rows of a list of transactions.
@@ -167,6 +173,17 @@ pub fn download(
 ) -> impl Stream<Item = Result<Bytes, DbError>> + 'static {
     let progress = Arc::new(Progress::default());
     let pieces = bulk_read::stream(store.pools(), plan, TransactionFile::new(preset, columns, names, progress.clone()));
+    handed_over(store, actor, id, pieces, progress)
+}
+
+/// The pieces as they come; the export is finished when `progress` says that the last one was whole.
+pub(super) fn handed_over(
+    store: &Store,
+    actor: Actor,
+    id: ExportId,
+    pieces: Pieces,
+    progress: Arc<Progress>,
+) -> impl Stream<Item = Result<Bytes, DbError>> + use<> {
     let handing = Handing { pieces, progress, hash: Sha256::new(), bytes: 0, over: false, store: store.clone(), actor, id };
     futures_util::stream::unfold(handing, Handing::next)
 }
