@@ -214,7 +214,11 @@ fn heads(state: &State) -> Vec<Head> {
             (true, false) => "ascending",
             (true, true) => "descending",
         };
-        let class = if column.is_amount() { "num" } else { "" };
+        let class = match column {
+            Column::Name => "pin",
+            column if column.is_amount() => "num",
+            _ => "",
+        };
         Head { label: column.label(), href: state.href(|state| state.sort = next), state: order, class }
     };
     Column::ALL.iter().map(head).collect()

@@ -27,10 +27,10 @@ codes! {
     Column {
         /// Its name.
         Name = "name", "Budget";
-        /// Its region's name.
-        Region = "region", "Region";
-        /// The last day of its period.
-        Period = "period", "Period";
+        /// Spent as a share of what was given.
+        Utilisation = "utilisation", "Used";
+        /// The day it lasts to.
+        Runway = "runway", "Runs out";
         /// Given by the organisation.
         Allocated = "allocated", "Allocated";
         /// Adjusted and carried over together, as the column shows them.
@@ -43,10 +43,10 @@ codes! {
         Available = "available", "Available";
         /// The code of its currency.
         Currency = "currency", "Currency";
-        /// Spent as a share of what was given.
-        Utilisation = "utilisation", "Used";
-        /// The day it lasts to.
-        Runway = "runway", "Runs out";
+        /// Its region's name.
+        Region = "region", "Region";
+        /// The last day of its period.
+        Period = "period", "Period";
         /// Where it stands.
         Status = "status", "Status";
     }

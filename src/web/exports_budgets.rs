@@ -78,7 +78,7 @@ async fn asked(portal: &Portal, who: &Allowed<CreateExports>, file: File, query:
         let found = Found::read(&mut read, &scope, &state, portal.store.now()).await?;
         let first = found.seen.first().map(|seen| seen.row.region_id);
         return Ok(Asked {
-            words: format!("Budgets; {}", state.words(&found)),
+            words: state.words(&found),
             rows: thousands(found.seen.len() as i64),
             region: first.filter(|region| found.seen.iter().all(|seen| seen.row.region_id == *region)),
             back: state.href(|_| ()),
@@ -87,7 +87,7 @@ async fn asked(portal: &Portal, who: &Allowed<CreateExports>, file: File, query:
     let question = Question::parse(query)?;
     let budget = question.budget(&mut read, &scope).await?;
     Ok(Asked {
-        words: format!("{} of {}", file.label(), question.words(&budget)),
+        words: question.words(&budget),
         rows: if file == File::BurnDown { "One a month".to_owned() } else { "One a posting".to_owned() },
         region: Some(budget.region_id),
         back: format!("/budgets/{}", budget.id),
@@ -127,7 +127,8 @@ pub async fn create(req: &HttpRequest, portal: &Portal, who: &Allowed<CreateExpo
         return new(req, portal, who, (file.code(), &sent.query), sent.key, errors).await;
     }
     let asked = asked(portal, who, file, &sent.query).await?;
-    let new = NewExport { what: file.code().to_owned(), query: sent.query, words: asked.words, format: sent.format };
+    let words = format!("{}: {}", file.label(), asked.words);
+    let new = NewExport { what: file.code().to_owned(), query: sent.query, words, format: sent.format };
     let id = acting::create(&portal.store, who.actor.clone(), &sent.key, new, asked.region).await?;
     Ok(see_other(portal, &format!("/exports/{id}/file"), None))
 }

@@ -55,7 +55,18 @@ fn names(page: &Answer) -> Vec<String> {
 /// Where the link with these words leads.
 fn link(page: &Answer, words: &str) -> String {
     let (before, _) = page.body.split_once(&format!(">{words}<")).unwrap_or_else(|| panic!("{words} is not there: {}", page.body));
-    before.rsplit_once("href=\"").unwrap().1.split_once('"').unwrap().0.replace("&amp;", "&").replace("&#38;", "&")
+    before
+        .rsplit_once("<a ")
+        .unwrap()
+        .1
+        .split_once("href=\"")
+        .unwrap()
+        .1
+        .split_once('"')
+        .unwrap()
+        .0
+        .replace("&amp;", "&")
+        .replace("&#38;", "&")
 }
 
 /// From a list's own link to the file.
@@ -165,7 +176,7 @@ on_both_engines! {
         let machine = taken(&nora, "list=budgets", "machine").await;
         assert!(machine.body.starts_with("budget,region,period_start,") && !machine.body.contains("South one"));
         let list = nora.get("/exports").await;
-        assert!(list.body.contains("Budgets; Name holds: extra; by budget, last first") && list.body.contains("Finished"), "{}", list.body);
+        assert!(list.body.contains("Budgets: Name holds: extra; by budget, last first") && list.body.contains("Finished"), "{}", list.body);
         // Noted in the trail, and nobody else's.
         let trail = app.signed_in("Ada Admin").await.get("/audit?action=export").await;
         assert!(trail.body.contains("Nora North"), "{}", trail.body);
