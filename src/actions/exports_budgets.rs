@@ -1,7 +1,6 @@
 //! Files about budgets: the list as it is seen, one budget's statement, its burn-down. They go the way of every export: noted first, guarded
 //! text, noted again with their hash when the last byte was taken.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -9,9 +8,8 @@ use bytes::Bytes;
 use futures_util::Stream;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
-use uuid::Uuid;
 
-use super::exports::{Progress, handed_over};
+use super::exports::{Names, Progress, handed_over};
 use crate::domain::access::{Actor, codes};
 use crate::domain::budget::{Account, Budget, PostingKind};
 use crate::domain::burn_down::BurnDown;
@@ -194,7 +192,7 @@ pub fn statement(
     preset: Preset,
     budget: Budget,
     wanted: Wanted,
-    names: HashMap<Uuid, String>,
+    names: Names,
 ) -> impl Stream<Item = Result<Bytes, DbError>> + use<> {
     let progress = Arc::new(Progress::default());
     let (pieces, received): (_, Pieces) = mpsc::channel(WAITING);
@@ -213,7 +211,7 @@ struct StatementFile {
     out: CsvRow,
     preset: Preset,
     budget: Budget,
-    names: HashMap<Uuid, String>,
+    names: Names,
 }
 
 impl StatementFile {
@@ -275,7 +273,7 @@ impl StatementFile {
     /// An account of the organisation by its label, one of a budget by the budget's name where that may be seen.
     fn end(&self, account: Account, budget: Option<BudgetId>) -> String {
         let Some(id) = budget else { return account.label().to_owned() };
-        match self.names.get(&id.0) {
+        match self.names.known.get(&id.0) {
             Some(name) if account == Account::Available => name.clone(),
             Some(name) => format!("{name}, {}", account.label().to_lowercase()),
             None => "A budget of another region".to_owned(),

@@ -152,7 +152,8 @@ pub async fn file(portal: &Portal, who: &Allowed<CreateExports>, row: ExportRow)
         let series = burn_down::series(&budget, &moves, now.day(region.zone()));
         return Ok(attachment(name(file, now), files::burn_down(store, actor, row.id, preset, &budget, &series)));
     }
-    let names = Known::read(&mut read, &scope).await?.names.clone();
+    let known = Known::read(&mut read, &scope).await?;
+    let names = acting::Names { known: known.names.clone(), base_digits: known.base_digits };
     drop(read);
     let wanted = wanted(&question.kind, &question.from, &question.to);
     Ok(attachment(name(file, now), files::statement(store, actor, row.id, preset, budget, wanted, names)))
