@@ -144,7 +144,8 @@ CREATE INDEX reward_transaction_failed ON reward_transaction (region_id, issued_
 CREATE INDEX reward_transaction_unassigned ON reward_transaction (region_id, issued_at, no) WHERE budget_id IS NULL;
 
 -- Sums kept in the same transaction as the write. `import_no` as above: an import's rows are added once, hidden, and seen when it is done.
--- `budget_key` is the budget's id, or sixteen zero bytes for none: a primary key has no NULL. `month` is the month's first day.
+-- `budget_key` is the budget's id, or sixteen zero bytes for none: a primary key has no NULL.
+-- `month` is the month's first day, in the organisation's time zone.
 CREATE TABLE rollup (
     region_id {id} NOT NULL REFERENCES region (id),
     budget_key {id} NOT NULL,

@@ -230,7 +230,7 @@ pub async fn set_status(store: &Store, actor: Actor, key: &str, id: BudgetId, ve
 pub fn allowed(row: &BudgetRow, to: BudgetStatus) -> Result<&'static str, Refusal> {
     match (BudgetStatus::parse(&row.status), to) {
         (_, BudgetStatus::Draft) => Err(Refusal::State("A budget is not made a draft again".to_owned())),
-        (Some(BudgetStatus::Closed), BudgetStatus::Active) => Err(Refusal::BudgetClosed(row.name.clone())),
+        (Some(BudgetStatus::Closed), BudgetStatus::Active | BudgetStatus::Closed) => Err(Refusal::BudgetClosed(row.name.clone())),
         (_, BudgetStatus::Closed) if row.reserved != 0 => Err(Refusal::State(RESERVED_STILL.to_owned())),
         (_, BudgetStatus::Closed) => Ok("budget.closed"),
         (_, BudgetStatus::Active) => Ok("budget.activated"),

@@ -24,6 +24,9 @@ use crate::store::exports::{self, CURRENCY, FIRST, NewExport, REGION};
 use crate::store::failure::{DbError, Failure};
 use crate::store::writer::Intent;
 
+/// What an export is of: the list of transactions.
+pub const TRANSACTIONS: &str = "transactions";
+
 /// What the word in the store stands for.
 pub fn preset(format: &str) -> Option<Preset> {
     match format {
@@ -44,7 +47,8 @@ pub async fn create(store: &Store, actor: Actor, key: &str, new: NewExport, regi
                 }
                 let id = ExportId(tx.new_id());
                 exports::insert(tx, id, &new).await?;
-                let personal = personal(&ListQuery::parse(&new.query).query);
+                // Files about budgets name nobody but their owners.
+                let personal = if new.what == TRANSACTIONS { personal(&ListQuery::parse(&new.query).query) } else { Vec::new() };
                 let event = Event::new("export.made", "export", id, region);
                 tx.record(
                     event.detail(json!({ "what": new.what, "query": new.words, "format": new.format, "personal_columns": personal })),
@@ -70,17 +74,27 @@ pub struct Names {
 }
 
 /// How many rows of each region a file holds so far.
-type Rows = Vec<(Uuid, i64)>;
+pub(super) type Rows = Vec<(Uuid, i64)>;
 
 /// How far a file has come.
 #[derive(Debug, Default)]
-struct Progress {
+pub(super) struct Progress {
     /// For each piece that was made and not handed over yet: the rows up to its end.
     pieces: Mutex<VecDeque<Rows>>,
     whole: AtomicBool,
 }
 
 impl Progress {
+    /// A piece was made, up to whose end there are so many rows.
+    pub(super) fn piece(&self, rows: Rows) {
+        self.pieces().push_back(rows);
+    }
+
+    /// The last piece was made.
+    pub(super) fn end(&self) {
+        self.whole.store(true, Ordering::Release);
+    }
+
     fn pieces(&self) -> MutexGuard<'_, VecDeque<Rows>> {
         self.pieces.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -176,12 +190,12 @@ impl Sink for TransactionFile {
     }
 
     fn take(&mut self) -> Vec<u8> {
-        self.progress.pieces().push_back(self.rows.clone());
+        self.progress.piece(self.rows.clone());
         self.out.take()
     }
 
     fn end(&mut self) {
-        self.progress.whole.store(true, Ordering::Release);
+        self.progress.end();
     }
 }
 
@@ -200,6 +214,37 @@ pub struct Taking {
     pub format: String,
 }
 
+impl Taking {
+    fn told(self) -> Told {
+        let shareable = self.query.shareable();
+        let mut shared = shareable.words(&|_, _| None);
+        if shareable != self.query {
+            shared.push_str("; and filters that are not told here");
+        }
+        let (actor, id, words, format) = (self.actor, self.id, self.words, self.format);
+        Told { actor, id, what: TRANSACTIONS, words, shared, personal: personal(&self.query), format }
+    }
+}
+
+/// What the audit trail is told of a file that was taken.
+#[derive(Clone, Debug)]
+pub(super) struct Told {
+    /// Who takes it.
+    pub actor: Actor,
+    /// The export.
+    pub id: ExportId,
+    /// What it is of.
+    pub what: &'static str,
+    /// The question in words.
+    pub words: String,
+    /// The same for each region that it is about: nothing of another region.
+    pub shared: String,
+    /// The columns that hold people's data.
+    pub personal: Vec<&'static str>,
+    /// `excel` or `machine`.
+    pub format: String,
+}
+
 /// Hands the file over piece by piece. When it ends, whole or not, the audit trail notes who took what: one event for the whole organisation with
 /// the question, all rows and the hash of every byte that was handed over; and one for each region that rows were taken of, which tells its
 /// own number of rows and of the question only what names nobody and nothing of another region. So somebody who reads one region's trail sees
@@ -214,7 +259,17 @@ pub fn download(
     let progress = Arc::new(Progress::default());
     let file = TransactionFile::new(preset, taking.query.columns(), names, progress.clone());
     let pieces = bulk_read::stream(store.pools(), plan, file);
-    let taken = Taken { hash: Sha256::new(), bytes: 0, rows: Rows::new(), noted: false, store: store.clone(), taking };
+    handed_over(store, taking.told(), pieces, progress)
+}
+
+/// The pieces as they come; the export is finished when `progress` says that the last one was whole.
+pub(super) fn handed_over(
+    store: &Store,
+    told: Told,
+    pieces: Pieces,
+    progress: Arc<Progress>,
+) -> impl Stream<Item = Result<Bytes, DbError>> + use<> {
+    let taken = Taken { hash: Sha256::new(), bytes: 0, rows: Rows::new(), noted: false, store: store.clone(), told };
     futures_util::stream::unfold(Handing { pieces, progress, over: false, taken }, Handing::next)
 }
 
@@ -240,7 +295,7 @@ impl Handing {
                 Some((Ok(piece), self))
             }
             Some(Err(error)) => {
-                tracing::warn!(%error, export = %self.taken.taking.id, "an export broke off");
+                tracing::warn!(%error, export = %self.taken.told.id, "an export broke off");
                 self.over = true;
                 self.taken.note(false).await;
                 Some((Err(error), self))
@@ -265,19 +320,19 @@ struct Taken {
     rows: Rows,
     noted: bool,
     store: Store,
-    taking: Taking,
+    told: Told,
 }
 
 impl Taken {
     /// Once: as it is now.
     fn note(&mut self, whole: bool) -> impl Future<Output = ()> + Send + use<> {
         self.noted = true;
-        let (store, taking, rows, bytes) = (self.store.clone(), self.taking.clone(), std::mem::take(&mut self.rows), self.bytes);
+        let (store, told, rows, bytes) = (self.store.clone(), self.told.clone(), std::mem::take(&mut self.rows), self.bytes);
         let sha256: [u8; 32] = std::mem::take(&mut self.hash).finalize().into();
         async move {
-            let id = taking.id;
+            let id = told.id;
             // The file is with the reader already: what cannot be noted is logged.
-            if let Err(error) = noted(&store, taking, rows, bytes, sha256, whole).await {
+            if let Err(error) = noted(&store, told, rows, bytes, sha256, whole).await {
                 tracing::warn!(%error, export = %id, "a download could not be noted");
             }
         }
@@ -292,37 +347,32 @@ impl Drop for Taken {
         let note = self.note(false);
         match tokio::runtime::Handle::try_current() {
             Ok(runtime) => drop(runtime.spawn(note)),
-            Err(_) => tracing::warn!(export = %self.taking.id, "a download that broke off could not be noted"),
+            Err(_) => tracing::warn!(export = %self.told.id, "a download that broke off could not be noted"),
         }
     }
 }
 
-async fn noted(store: &Store, taking: Taking, rows: Rows, bytes: i64, sha256: [u8; 32], whole: bool) -> Result<(), Failure> {
+async fn noted(store: &Store, told: Told, rows: Rows, bytes: i64, sha256: [u8; 32], whole: bool) -> Result<(), Failure> {
     store
-        .write(Intent::once(taking.actor.clone(), "export.download"), move |tx| {
-            let (taking, rows) = (taking.clone(), rows.clone());
+        .write(Intent::once(told.actor.clone(), "export.download"), move |tx| {
+            let (told, rows) = (told.clone(), rows.clone());
             Box::pin(async move {
                 let all: i64 = rows.iter().map(|(_, rows)| rows).sum();
                 if whole {
-                    exports::finish(tx, taking.id, all, bytes, sha256).await?;
+                    exports::finish(tx, told.id, all, bytes, sha256).await?;
                 }
                 let detail = |query: &str, rows: i64| {
                     json!({
-                        "what": "transactions", "query": query, "format": taking.format, "personal_columns": personal(&taking.query),
+                        "what": told.what, "query": query, "format": told.format, "personal_columns": told.personal,
                         "rows": rows, "sha256": hex(&sha256), "whole": whole,
                     })
                 };
-                let event = |region| Event::new("export.downloaded", "export", taking.id, region);
-                let mut told = detail(&taking.words, all);
-                told["bytes"] = bytes.into();
-                tx.record(event(None).detail(told));
-                let shareable = taking.query.shareable();
-                let mut shared = shareable.words(&|_, _| None);
-                if shareable != taking.query {
-                    shared.push_str("; and filters that are not told here");
-                }
+                let event = |region| Event::new("export.downloaded", "export", told.id, region);
+                let mut everything = detail(&told.words, all);
+                everything["bytes"] = bytes.into();
+                tx.record(event(None).detail(everything));
                 for (region, rows) in &rows {
-                    tx.record(event(Some(RegionId(*region))).detail(detail(&shared, *rows)));
+                    tx.record(event(Some(RegionId(*region))).detail(detail(&told.shared, *rows)));
                 }
                 Ok(())
             })

@@ -8,6 +8,7 @@ pub mod budgets_plan;
 mod budgets_rules;
 pub mod demo;
 pub mod exports;
+pub mod exports_budgets;
 pub mod imports;
 pub mod organisation;
 pub mod passwords;

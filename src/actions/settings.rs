@@ -11,7 +11,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::text::line;
 use crate::store::failure::Failure;
 use crate::store::writer::{Intent, WriteTx};
-use crate::store::{Store, imports, people, sessions, settings};
+use crate::store::{Store, imports, people, sessions, settings, transactions};
 
 /// Keeps how a person likes her pages: theme (`light`, `dark` or nothing), density (`comfortable` or nothing), single-key shortcuts.
 pub async fn prefer(store: &Store, actor: Actor, theme: &'static str, density: &'static str, shortcuts: bool) -> Result<(), Failure> {
@@ -57,7 +57,8 @@ pub fn organisation_name(text: &str) -> Result<String, Refusal> {
     line("name", "a name", name, 80)
 }
 
-/// Sets the organisation's name and time zone.
+/// Sets the organisation's name and time zone. The zone stays once there are transactions: the months they are counted in are those of the zone,
+/// and were computed when the rows were written.
 pub async fn organisation(store: &Store, actor: Actor, key: &str, name: String, zone: String) -> Result<(), Failure> {
     store
         .write(Intent::keyed(actor, "settings.organisation", key, &(&name, &zone)), move |tx| {
@@ -65,11 +66,18 @@ pub async fn organisation(store: &Store, actor: Actor, key: &str, name: String, 
             Box::pin(async move {
                 tx.require_everywhere(Permission::SettingsManage)?;
                 put(tx, settings::ORGANISATION, &organisation_name(&name)?).await?;
-                put(tx, settings::TIME_ZONE, &super::regions::time_zone(&zone)?).await
+                let zone = super::regions::time_zone(&zone)?;
+                let changes = settings::get(tx, settings::TIME_ZONE).await?.is_none_or(|before| before != zone);
+                if changes && transactions::any(tx).await? {
+                    return Err(Refusal::Invalid("time_zone", ZONE_STAYS.to_owned()).into());
+                }
+                put(tx, settings::TIME_ZONE, &zone).await
             })
         })
         .await
 }
+
+const ZONE_STAYS: &str = "The time zone stays as it is: transactions have been counted in its months";
 
 /// Sets one setting, with an event where it changes.
 async fn put(tx: &mut WriteTx<'_>, key: &'static str, value: &str) -> Result<(), Failure> {

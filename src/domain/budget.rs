@@ -228,6 +228,12 @@ impl Movement {
         Ok(after)
     }
 
+    /// What it does to the available account of `budget`: 1 into it, -1 out of it, 0 neither.
+    pub fn effect_on(&self, budget: BudgetId) -> i64 {
+        let is = |end: &End| end.account == Account::Available && end.budget.is_some_and(|(id, _)| id == budget);
+        i64::from(is(&self.destination)) - i64::from(is(&self.source))
+    }
+
     /// The same movement backwards, as the reversal of it.
     #[must_use]
     pub fn reversed(&self) -> Self {

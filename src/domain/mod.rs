@@ -3,6 +3,7 @@
 pub mod access;
 pub mod audit;
 pub mod budget;
+pub mod budget_attention;
 pub mod burn_down;
 pub mod currency;
 pub mod exchange;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 /// Caps on a file that somebody hands in. The defaults hold the whole import within 96 MB of memory.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Size of the file itself. Default 1 GiB.
+    /// Size of the file itself. Default 512 MiB, as the setting `upload_max_bytes`.
     pub max_bytes: u64,
     /// Data rows below the header; in a spreadsheet, the number of the last used row. Default 1,000,000.
     pub max_rows: u64,
@@ -33,7 +33,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            max_bytes: 1 << 30,
+            max_bytes: 512 << 20,
             max_rows: 1_000_000,
             max_columns: 256,
             max_field_bytes: 64 << 10,

@@ -5,7 +5,7 @@ use super::failure::{DbError, Failure};
 use super::ledger::{BUDGET_COLUMNS, BudgetRow};
 use super::writer::WriteTx;
 use crate::domain::access::Scope;
-use crate::domain::budget::{BudgetStatus, Figures};
+use crate::domain::budget::BudgetStatus;
 use crate::domain::currency::Currency;
 use crate::domain::id::{BudgetId, RegionId, UserId};
 use crate::domain::refusal::Refusal;
@@ -24,66 +24,6 @@ pub struct Wanted {
     pub owner: Option<UserId>,
     /// With this text in the name, without regard to case.
     pub text: String,
-}
-
-/// What a list of budgets is sorted by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Column {
-    /// Its name.
-    Name,
-    /// Its region's name.
-    Region,
-    /// The last day of its period.
-    Period,
-    /// See [`Figures`].
-    Allocated,
-    /// See [`Figures`]: adjusted and carried over together, as one column shows them.
-    Adjusted,
-    /// See [`Figures`].
-    Reserved,
-    /// See [`Figures`].
-    Spent,
-    /// See [`Figures`].
-    Available,
-}
-
-impl Column {
-    fn expression(self) -> &'static str {
-        match self {
-            Self::Name => "lower(b.name)",
-            Self::Region => "(SELECT lower(r.name) FROM region r WHERE r.id = b.region_id)",
-            Self::Period => "b.period_end",
-            Self::Allocated => "b.allocated",
-            Self::Adjusted => "(b.adjusted + b.carried_over)",
-            Self::Reserved => "b.reserved",
-            Self::Spent => "b.spent",
-            Self::Available => "(b.allocated + b.adjusted + b.carried_over - b.reserved - b.spent)",
-        }
-    }
-}
-
-/// Which part of a list, beginning beside the budget that the last page ended with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum From {
-    /// From the beginning.
-    Start,
-    /// After this one.
-    After(BudgetId),
-    /// Before this one.
-    Before(BudgetId),
-}
-
-/// Where a page begins that was asked for by the budget before or behind it: at the beginning where that one is not in scope, whether it is
-/// there or not.
-pub async fn beside(reader: &mut impl Reader, scope: &Scope, after: Option<BudgetId>, before: Option<BudgetId>) -> Result<From, DbError> {
-    let (id, from) = match (after, before) {
-        (Some(id), _) => (id, From::After(id)),
-        (None, Some(id)) => (id, From::Before(id)),
-        (None, None) => return Ok(From::Start),
-    };
-    let mut sql = Sql::new("SELECT id FROM budget WHERE id = ");
-    sql.push_bind(id).push(" AND region_id IN (").push_list(scope.regions()).push(")");
-    Ok(if reader.one::<(BudgetId,)>(sql).await?.is_some() { from } else { From::Start })
 }
 
 fn filter(sql: &mut Sql, scope: &Scope, wanted: &Wanted) {
@@ -107,43 +47,13 @@ fn filter(sql: &mut Sql, scope: &Scope, wanted: &Wanted) {
     }
 }
 
-/// Up to `most` budgets in scope, in order.
-pub async fn page(
-    reader: &mut impl Reader,
-    scope: &Scope,
-    wanted: &Wanted,
-    (column, descending): (Column, bool),
-    from: From,
-    most: i64,
-) -> Result<Vec<BudgetRow>, DbError> {
-    let by = column.expression();
-    let backwards = matches!(from, From::Before(_));
-    let (sign, order) = if descending == backwards { (">", "") } else { ("<", " DESC") };
+/// Every budget in scope that matches, by name. Lists need all of them: for sums, and for an order by what follows from several figures.
+pub async fn matching(reader: &mut impl Reader, scope: &Scope, wanted: &Wanted) -> Result<Vec<BudgetRow>, DbError> {
     let mut sql = Sql::default();
     sql.push("SELECT ").push(BUDGET_COLUMNS).push(" FROM budget b WHERE ");
     filter(&mut sql, scope, wanted);
-    if let From::After(id) | From::Before(id) = from {
-        sql.push(" AND (").push(by).push(", b.id) ").push(sign).push(" (SELECT ").push(by).push(", b.id FROM budget b WHERE b.id = ");
-        sql.push_bind(id).push(" AND b.region_id IN (").push_list(scope.regions()).push("))");
-    }
-    sql.push(" ORDER BY ").push(by).push(order).push(", b.id").push(order).push(" LIMIT ").push_number(most);
-    let mut rows: Vec<BudgetRow> = reader.all(sql).await?;
-    if backwards {
-        rows.reverse();
-    }
-    Ok(rows)
-}
-
-/// The figures of every budget that matches, with the code of its currency: sums are made of them, past 64 bits as well.
-pub async fn figures(reader: &mut impl Reader, scope: &Scope, wanted: &Wanted) -> Result<Vec<(String, Figures)>, DbError> {
-    let mut sql = Sql::default();
-    sql.push("SELECT b.currency, b.allocated, b.adjusted, b.carried_over, b.reserved, b.spent FROM budget b WHERE ");
-    filter(&mut sql, scope, wanted);
-    let rows: Vec<(String, i64, i64, i64, i64, i64)> = reader.all(sql).await?;
-    let figures = rows.into_iter().map(|(currency, allocated, adjusted, carried_over, reserved, spent)| {
-        (currency, Figures { allocated, adjusted, carried_over, reserved, spent })
-    });
-    Ok(figures.collect())
+    sql.push(" ORDER BY lower(b.name), b.id");
+    reader.all(sql).await
 }
 
 /// One budget, whoever asks: for a rule that checks the permission in its region next.

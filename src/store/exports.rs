@@ -19,7 +19,7 @@ pub struct ExportRow {
     pub person_id: Option<UserId>,
     /// When.
     pub at: Instant,
-    /// `transactions` or `budgets`.
+    /// `transactions`, `budgets`, `statement` or `burn_down`.
     pub what: String,
     /// The question, as a query string.
     pub query: String,
@@ -42,7 +42,7 @@ const COLUMNS: &str = "id, person_id, at, what, query, words, format, rows_writt
 /// What is to be exported.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct NewExport {
-    /// `transactions` or `budgets`.
+    /// `transactions`, `budgets`, `statement` or `burn_down`.
     pub what: String,
     /// The question.
     pub query: String,

@@ -20,7 +20,7 @@ pub async fn loose_ends(reader: &mut impl Reader, scope: &Scope, hidden: &[i64])
     Ok(reader.one::<(i64, i64)>(sql).await?.unwrap_or_default())
 }
 
-/// Transactions by currency and month of issue (UTC) from a month on: (currency, first day of the month, how many, minor units).
+/// Transactions by currency and month of issue, of the organisation's zone, from a month on: (currency, first day of the month, how many, minor units).
 pub async fn by_month(reader: &mut impl Reader, scope: &Scope, hidden: &[i64], from: Day) -> Result<Vec<(String, Day, i64, i64)>, DbError> {
     let mut sql = Sql::new(
         "SELECT u.currency_code, u.month, CAST(sum(u.transactions) AS BIGINT), CAST(sum(u.amount) AS BIGINT) FROM rollup u WHERE u.region_id IN (",

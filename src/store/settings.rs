@@ -13,7 +13,7 @@ pub const SESSION_KEY: &str = "session_key";
 pub const ORGANISATION: &str = "organisation.name";
 /// The setting with the organisation's time zone.
 pub const TIME_ZONE: &str = "organisation.time_zone";
-/// The setting that marks a database as the demo's: `serve` shows the banner, and `demo` takes no other.
+/// The setting that marks a database as the demo's, from its first write on: `serve` shows the banner, and `demo` takes no other.
 pub const DEMO: &str = "demo";
 /// The setting that says that the first set-up is finished.
 pub const SETUP_DONE: &str = "setup.done";
@@ -28,6 +28,13 @@ pub const AUDIT_VERDICT: &str = "audit.verdict";
 pub async fn get(reader: &mut impl Reader, key: &'static str) -> Result<Option<String>, DbError> {
     let row: Option<(String,)> = reader.one(Sql::new("SELECT value FROM setting WHERE key = $1").bind(key)).await?;
     Ok(row.map(|row| row.0))
+}
+
+/// The organisation's time zone: its days begin there, and its transactions are counted into the months of it. UTC before the first set-up.
+///
+/// Once there are transactions it stays (`actions::settings::organisation` refuses another one): their months are counted and kept.
+pub async fn zone(reader: &mut impl Reader) -> Result<chrono_tz::Tz, DbError> {
+    Ok(get(reader, TIME_ZONE).await?.and_then(|zone| zone.parse().ok()).unwrap_or(chrono_tz::UTC))
 }
 
 /// Every setting, by key.

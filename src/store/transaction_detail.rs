@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::db::{Reader, Sql};
 use super::failure::{DbError, Failure};
 use super::ledger::{POSTING_COLUMNS, PostingRow};
-use super::transactions::{self, RollupKey, hidden_imports, seen};
+use super::settings;
+use super::transactions::{self, RollupKey, hidden_imports, month_of, seen};
 use super::writer::WriteTx;
 use crate::domain::access::Scope;
 use crate::domain::currency::Currency;
@@ -79,13 +80,13 @@ impl TransactionRow {
         self.external_id.clone().unwrap_or_else(|| self.id.short())
     }
 
-    /// Where its count and sum stand, under this budget.
-    pub fn rollup_key(&self, budget: Option<BudgetId>) -> Result<RollupKey, DbError> {
+    /// Where its count and sum stand, under this budget, in the organisation's zone.
+    pub fn rollup_key(&self, budget: Option<BudgetId>, zone: chrono_tz::Tz) -> Result<RollupKey, DbError> {
         let broken = |what: &str| DbError::Broken(format!("transaction {} has an unknown {what}", self.id));
         Ok(RollupKey {
             region: self.region_id,
             budget,
-            month: Day(self.issued_at.0.div_euclid(86_400_000_000)).month_start(),
+            month: month_of(self.issued_at, zone),
             currency: self.currency()?.code(),
             order_status: OrderStatus::parse(&self.order_status).ok_or_else(|| broken("order status"))?.code(),
             delivery_status: DeliveryStatus::parse(&self.delivery_status).ok_or_else(|| broken("delivery status"))?.code(),
@@ -177,10 +178,10 @@ pub async fn set_budget(tx: &mut WriteTx<'_>, row: &TransactionRow, budget: Budg
     let sql =
         Sql::new("UPDATE reward_transaction SET budget_id = $3, updated_at = $4, version = version + 1 WHERE id = $1 AND version = $2");
     tx.exec_one(sql.bind(row.id).bind(row.version).bind(budget).bind(now)).await?;
-    let amount = row.amount_issued;
+    let (amount, zone) = (row.amount_issued, settings::zone(tx).await?);
     let sums = BTreeMap::from([
-        (row.rollup_key(row.budget_id)?, (-1, amount.checked_neg().ok_or(Refusal::Overflow)?)),
-        (row.rollup_key(Some(budget))?, (1, amount)),
+        (row.rollup_key(row.budget_id, zone)?, (-1, amount.checked_neg().ok_or(Refusal::Overflow)?)),
+        (row.rollup_key(Some(budget), zone)?, (1, amount)),
     ]);
     Ok(transactions::add_to_rollup(tx, row.import_no, &sums).await?)
 }

@@ -1,24 +1,20 @@
 //! How many transactions there are, and what they come to: per currency, never added up between currencies.
 //!
-//! Where a question is made of regions, budgets, statuses and currency alone, the rollup answers exactly, and the hours between a month of
-//! the organisation's zone and one of UTC are read from the rows. Any other question is counted up to [`COUNT_MOST`] rows, and to the end only
-//! where somebody asks for it.
+//! Where a question is made of regions, budgets, statuses, currency and whole months of issue alone, the rollup answers exactly: its months are
+//! those of the organisation's zone, as the days of a list are. Any other question is counted up to [`COUNT_MOST`] rows, and to the end only where
+//! somebody asks for it.
 
 use uuid::Uuid;
 
 use super::db::{Reader, Sql};
 use super::failure::DbError;
-use super::transaction_query::{Asked, Piece};
+use super::transaction_query::Asked;
 use super::transactions::seen;
 use crate::domain::list_query::{DateField, Filter, Period, Value};
 use crate::domain::time::Day;
 
 /// Rows that are counted without being asked.
 pub const COUNT_MOST: i64 = 10_000;
-/// One day.
-const DAY: i64 = 86_400_000_000;
-/// The most that an end may lie away from a month's end in UTC: more than any zone does.
-const EDGE_MOST: i64 = 2 * DAY;
 
 /// Count and sum of one currency.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -53,7 +49,10 @@ pub async fn totals(reader: &mut impl Reader, asked: &Asked<'_>, exact: bool) ->
         return Ok(Totals::default());
     }
     if let Some(months) = rollup_months(asked) {
-        return from_rollup(reader, asked, months).await;
+        let mut sums: Vec<Sum> = reader.all(rolled_up(asked, months)).await?;
+        // A key whose rows have all gone elsewhere stays, with nothing in it.
+        sums.retain(|sum| sum.count != 0);
+        return Ok(Totals { sums, capped: false });
     }
     let conditions = asked.conditions();
     let mut sql = asked.begin(&conditions, reader.engine());
@@ -71,11 +70,11 @@ pub async fn totals(reader: &mut impl Reader, asked: &Asked<'_>, exact: bool) ->
     Ok(Totals { capped, ..totals })
 }
 
-/// Whole months, as the moments they begin and end at in UTC, and the ends asked for.
+/// Whole months: the first day of the first, and the first day after the last.
 #[derive(Clone, Copy, Debug)]
 struct Months {
-    from: Option<(i64, i64)>,
-    until: Option<(i64, i64)>,
+    from: Option<Day>,
+    until: Option<Day>,
 }
 
 /// The months that the rollup can answer for; `None` where it cannot.
@@ -93,48 +92,10 @@ fn rollup_months(asked: &Asked<'_>) -> Option<Months> {
     if query.date_field() != DateField::Issued {
         return None;
     }
-    // The nearest month's beginning in UTC to each end; the hours between are read from the rows.
-    let near = |at: i64| {
-        let month = Day((at + EDGE_MOST).div_euclid(DAY)).month_start();
-        let begins = month.0 * DAY;
-        ((at - begins).abs() <= EDGE_MOST).then_some((at, begins))
-    };
-    let (from, until) = query.period.moments(&asked.calendar);
-    let months = Months {
-        from: match from {
-            Some(at) => Some(near(at.0)?),
-            None => None,
-        },
-        until: match until {
-            Some(at) => Some(near(at.0)?),
-            None => None,
-        },
-    };
-    Some(months)
-}
-
-async fn from_rollup(reader: &mut impl Reader, asked: &Asked<'_>, months: Months) -> Result<Totals, DbError> {
-    let mut sums: Vec<Sum> = reader.all(rolled_up(asked, months)).await?;
-    // An end before its month's beginning adds rows at the front and takes them away at the back; after it the other way round.
-    let edges = [(months.from, 1), (months.until, -1)];
-    for ((at, begins), sign) in edges.into_iter().filter_map(|(edge, sign)| edge.map(|edge| (edge, sign))) {
-        let (low, high, sign) = if at < begins { (at, begins, sign) } else { (begins, at, -sign) };
-        if low == high {
-            continue;
-        }
-        for part in reader.all::<Sum>(between(asked, low, high)).await? {
-            match sums.iter_mut().find(|sum| sum.currency == part.currency) {
-                Some(sum) => {
-                    sum.count += sign * part.count;
-                    sum.amount = sum.amount.saturating_add(sign.saturating_mul(part.amount));
-                }
-                None => sums.push(Sum { count: sign * part.count, amount: sign.saturating_mul(part.amount), ..part }),
-            }
-        }
-    }
-    sums.retain(|sum| sum.count != 0);
-    sums.sort_by(|a, b| a.currency.cmp(&b.currency));
-    Ok(Totals { sums, capped: false })
+    let (first, last) = query.period.days(&asked.calendar);
+    let months = Months { from: first, until: last.map(|day| Day(day.0 + 1)) };
+    let whole = |day: Option<Day>| day.is_none_or(|day| day == day.month_start());
+    (whole(months.from) && whole(months.until)).then_some(months)
 }
 
 fn rolled_up(asked: &Asked<'_>, months: Months) -> Sql {
@@ -144,8 +105,8 @@ fn rolled_up(asked: &Asked<'_>, months: Months) -> Sql {
     );
     sql.push_list(asked.regions.iter().copied()).push(")");
     for (comparison, edge) in [(" AND t.month >= ", months.from), (" AND t.month < ", months.until)] {
-        if let Some((_, begins)) = edge {
-            sql.push(comparison).push_bind(begins / DAY);
+        if let Some(day) = edge {
+            sql.push(comparison).push_bind(day);
         }
     }
     for (filter, values) in &asked.query.filters {
@@ -166,18 +127,5 @@ fn rolled_up(asked: &Asked<'_>, months: Months) -> Sql {
     }
     seen(&mut sql, "t", &asked.hidden);
     sql.push(" GROUP BY t.currency_code ORDER BY t.currency_code");
-    sql
-}
-
-/// The rows issued from one moment to before another, whatever the period of the question says.
-fn between(asked: &Asked<'_>, low: i64, high: i64) -> Sql {
-    let query = crate::domain::list_query::ListQuery { period: Period::Any, ..asked.query.clone() };
-    let conditions: Piece = Asked { query: &query, ..asked.clone() }.conditions();
-    let mut sql = conditions.begin();
-    sql.push("SELECT t.currency_code AS currency, CAST(count(*) AS BIGINT) AS count, CAST(sum(t.amount_issued) AS BIGINT) AS amount");
-    asked.from(&mut sql, false);
-    asked.anywhere(&mut sql, &conditions);
-    sql.push(" AND t.issued_at >= ").push_bind(low).push(" AND t.issued_at < ").push_bind(high);
-    sql.push(" GROUP BY t.currency_code");
     sql
 }

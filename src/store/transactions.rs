@@ -12,7 +12,7 @@ use super::failure::DbError;
 use super::writer::WriteTx;
 use crate::domain::id::{BudgetId, RecipientId, RegionId, SourceId, TransactionId};
 use crate::domain::import::draft::{Draft, Text};
-use crate::domain::time::Day;
+use crate::domain::time::{Day, Instant};
 
 /// One row to be inserted.
 pub struct NewTransaction<'a> {
@@ -133,9 +133,20 @@ pub async fn insert(tx: &mut WriteTx<'_>, rows: &[NewTransaction<'_>]) -> Result
 }
 
 /// The accounting date of a row: its own, else the UTC day it was issued on.
-pub fn effective_date(draft: &Draft<'_>, now: crate::domain::time::Instant) -> Day {
+pub fn effective_date(draft: &Draft<'_>, now: Instant) -> Day {
     let issued = draft.issued_at.or(draft.created_at).unwrap_or(now);
     draft.effective_date.unwrap_or(Day(issued.0.div_euclid(86_400_000_000)))
+}
+
+/// The month that a transaction is counted in: that of the organisation's zone (`settings::zone`), in which lists begin their days as well, so
+/// that a month's figure is the sum of the list it leads to. It is computed when the row is written; the zone stays once there are rows.
+pub fn month_of(issued: Instant, zone: chrono_tz::Tz) -> Day {
+    issued.day(zone).month_start()
+}
+
+/// Whether there is any transaction at all, seen or not.
+pub async fn any(reader: &mut impl Reader) -> Result<bool, DbError> {
+    Ok(reader.one::<(i64,)>(Sql::new("SELECT no FROM reward_transaction LIMIT 1")).await?.is_some())
 }
 
 /// What a rollup row counts together.
@@ -145,7 +156,7 @@ pub struct RollupKey {
     pub region: RegionId,
     /// The budget; `None` for what is assigned to none.
     pub budget: Option<BudgetId>,
-    /// The first day of the month, UTC, of `issued_at`.
+    /// The first day of the month of `issued_at`, see [`month_of`].
     pub month: Day,
     /// The code of the currency.
     pub currency: &'static str,
@@ -158,13 +169,13 @@ pub struct RollupKey {
 }
 
 impl RollupKey {
-    /// The key of a row.
-    pub fn of(draft: &Draft<'_>, now: crate::domain::time::Instant) -> Self {
+    /// The key of a row, in the organisation's zone.
+    pub fn of(draft: &Draft<'_>, now: Instant, zone: chrono_tz::Tz) -> Self {
         let issued = draft.issued_at.or(draft.created_at).unwrap_or(now);
         Self {
             region: draft.region,
             budget: draft.budget,
-            month: Day(issued.0.div_euclid(86_400_000_000)).month_start(),
+            month: month_of(issued, zone),
             currency: draft.currency.code(),
             order_status: draft.order_status.code(),
             delivery_status: draft.delivery_status.code(),

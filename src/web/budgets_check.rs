@@ -173,6 +173,20 @@ pub async fn changes(read: &mut Read, who: &Signed, seen: &[Seen]) -> Result<Vec
     Ok(changes)
 }
 
+/// A period as a table has room for it: whole months without their days, `Jan – Dec 2026`.
+pub fn period_short(start: Day, end: Day) -> String {
+    let (first, last) = (start.date(), end.date());
+    let month = |date: chrono::NaiveDate| date.format("%b %Y").to_string();
+    if start != start.month_start() || Day(end.0 + 1) != Day(end.0 + 1).month_start() {
+        return period_words(start, end);
+    }
+    match (first.format("%Y").to_string() == last.format("%Y").to_string(), month(first) == month(last)) {
+        (_, true) => month(first),
+        (true, false) => format!("{} \u{2013} {}", first.format("%b"), month(last)),
+        (false, false) => format!("{} \u{2013} {}", month(first), month(last)),
+    }
+}
+
 /// A period as people read it.
 pub fn period_words(start: Day, end: Day) -> String {
     format!("{} to {}", start.words(), end.words())

@@ -17,7 +17,7 @@ use super::guard::{Allowed, ReadBudgets, Signed};
 use super::page::Shell;
 use super::postings::end_words;
 use crate::domain::access::{Permission, Scope};
-use crate::domain::budget::{Account, Budget, BudgetStatus, PostingKind};
+use crate::domain::budget::{Budget, BudgetStatus, PostingKind};
 use crate::domain::id::{BudgetId, UserId};
 use crate::domain::money;
 use crate::domain::refusal::Refusal;
@@ -89,6 +89,8 @@ struct DetailPage {
     from: String,
     to: String,
     filtered: bool,
+    statement_file: String,
+    burn_down_file: String,
     bad_dates: &'static str,
     available_note: String,
     older: String,
@@ -134,7 +136,7 @@ async fn made(req: &HttpRequest, portal: &Portal, who: &Allowed<ReadBudgets>, id
         Some(previous) => budgets::names(&mut read, &scope, &[previous]).await?.remove(&previous).map(|name| (previous, name)),
         None => None,
     };
-    let line = line(&row, &region.name, today)?;
+    let line = line(&row, &budget, &region.name, today);
     Ok(DetailPage {
         shell: Shell::new(req, portal, who, row.name.clone()),
         crumbs: vec![("/budgets".to_owned(), "Budgets".to_owned())],
@@ -150,6 +152,8 @@ async fn made(req: &HttpRequest, portal: &Portal, who: &Allowed<ReadBudgets>, id
             0 => "Any".to_owned(),
             count => format!("{count} chosen"),
         },
+        statement_file: file(who, &statement.kept.iter().fold(format!("statement&budget={id}"), |all, part| format!("{all}&{part}"))),
+        burn_down_file: file(who, &format!("burn_down&budget={id}")),
         filtered: !state.kind.is_empty() || !state.from.is_empty() || !state.to.is_empty(),
         bad_dates: if statement.bad_dates { "Enter days like 2026-11-22" } else { "" },
         older: statement.older,
@@ -168,18 +172,29 @@ async fn made(req: &HttpRequest, portal: &Portal, who: &Allowed<ReadBudgets>, id
 struct Statement {
     rows: Vec<PostingRow>,
     wanted: postings::Wanted,
+    /// The filters as parts of a query.
+    kept: Vec<String>,
     bad_dates: bool,
     older: String,
     newer: String,
 }
 
+/// Where a file of this is asked for; empty for somebody who takes none away.
+fn file(who: &Signed, list: &str) -> String {
+    if who.access.has(Permission::ExportsCreate) { format!("/exports/new?list={list}") } else { String::new() }
+}
+
+/// What the store is asked for, as the statement's filters say.
+pub fn wanted(kinds: &[String], from: &str, to: &str) -> postings::Wanted {
+    postings::Wanted {
+        kinds: kinds.iter().filter_map(|code| PostingKind::parse(code)).collect(),
+        from: Day::parse(from.trim()),
+        to: Day::parse(to.trim()),
+    }
+}
+
 async fn statement(read: &mut Read, state: &State, id: BudgetId) -> Result<Statement, WebError> {
-    let day = |text: &str| Day::parse(text.trim());
-    let wanted = postings::Wanted {
-        kinds: state.kind.iter().filter_map(|code| PostingKind::parse(code)).collect(),
-        from: day(&state.from),
-        to: day(&state.to),
-    };
+    let wanted = wanted(&state.kind, &state.from, &state.to);
     let from = match (state.older.parse(), state.newer.parse()) {
         (Ok(no), _) => postings::From::Older(no),
         (_, Ok(no)) => postings::From::Newer(no),
@@ -192,21 +207,22 @@ async fn statement(read: &mut Read, state: &State, id: BudgetId) -> Result<State
         rows.remove(0);
     }
     rows.truncate(STATEMENT_ROWS);
-    let kept = |name: &str, no: Option<i64>| {
-        let mut parts: Vec<String> = wanted.kinds.iter().map(|kind| format!("kind={}", kind.code())).collect();
-        for (name, text) in [("from", &state.from), ("to", &state.to)].into_iter().filter(|(_, text)| !text.is_empty()) {
-            parts.push(format!("{name}={}", super::form::encoded(text)));
-        }
-        no.map(|no| format!("/budgets/{id}?{}#statement", [parts, vec![format!("{name}={no}")]].concat().join("&"))).unwrap_or_default()
+    let mut kept: Vec<String> = wanted.kinds.iter().map(|kind| format!("kind={}", kind.code())).collect();
+    for (name, text) in [("from", &state.from), ("to", &state.to)].into_iter().filter(|(_, text)| !text.is_empty()) {
+        kept.push(format!("{name}={}", super::form::encoded(text)));
+    }
+    let beside = |name: &str, no: Option<i64>| {
+        let parts = [kept.clone(), vec![format!("{name}={}", no.unwrap_or_default())]].concat();
+        no.map(|_| format!("/budgets/{id}?{}#statement", parts.join("&"))).unwrap_or_default()
     };
     let has_older = if newer_side { true } else { more };
     let has_newer = if newer_side { more } else { from != postings::From::Start };
     let (older, newer) = (
-        kept("older", rows.last().map(|row| row.no).filter(|_| has_older)),
-        kept("newer", rows.first().map(|row| row.no).filter(|_| has_newer)),
+        beside("older", rows.last().map(|row| row.no).filter(|_| has_older)),
+        beside("newer", rows.first().map(|row| row.no).filter(|_| has_newer)),
     );
-    let bad = |text: &str| !text.trim().is_empty() && day(text).is_none();
-    Ok(Statement { bad_dates: bad(&state.from) || bad(&state.to), rows, wanted, older, newer })
+    let bad = |text: &str| !text.trim().is_empty() && Day::parse(text.trim()).is_none();
+    Ok(Statement { bad_dates: bad(&state.from) || bad(&state.to), rows, wanted, kept, older, newer })
 }
 
 async fn entries(read: &mut Read, scope: &Scope, budget: &Budget, rows: &[PostingRow]) -> Result<Vec<Entry>, WebError> {
@@ -220,8 +236,7 @@ fn entry(scope: &Scope, budget: &Budget, row: &PostingRow, budgets: &HashMap<Bud
     let movement = row.movement()?;
     let here = |id: Option<BudgetId>| id == Some(budget.id);
     let (out, into) = (here(row.source_budget_id), here(row.destination_budget_id));
-    let available = |side: bool, account: Account| side && account == Account::Available;
-    let effect = i64::from(available(into, movement.destination.account)) - i64::from(available(out, movement.source.account));
+    let effect = movement.effect_on(budget.id);
     let (other, other_href) = match (out, into) {
         (true, true) => (String::new(), String::new()),
         (true, false) => {

@@ -82,6 +82,8 @@ struct StepPage {
     key: String,
     version: i64,
     errors: Errors,
+    /// Why there is nothing to press; empty where there is.
+    blocked: String,
 }
 
 impl Typed {
@@ -351,7 +353,7 @@ async fn step(
     refused: Option<Refusal>,
 ) -> Result<HttpResponse, WebError> {
     let row = found(&mut portal.store.read().await?, who, id).await?;
-    let refused = refused.or_else(|| actions::allowed(&row, to).err());
+    // Whoever only asks is told why it cannot be done; an error is what was sent all the same.
     let status = refused.as_ref().map_or(StatusCode::OK, status_of);
     let page = step_page((req, portal, who), &row, to, refused.as_ref())?;
     page.shell.answer(status, &page)
@@ -391,5 +393,6 @@ fn step_page(
         text,
         button,
         errors,
+        blocked: actions::allowed(row, to).err().map(|refusal| refusal.to_string()).unwrap_or_default(),
     })
 }

@@ -133,6 +133,22 @@ impl Seen {
     }
 }
 
+/// The fields of all money forms as they stand on the page, from above.
+const FORM_ORDER: &[&str] = &[
+    "direction",
+    "to",
+    "name",
+    "period_start",
+    "period_end",
+    "amount",
+    "reason_code",
+    "rate",
+    "rate_date",
+    "rate_source",
+    "note",
+    "effective_date",
+];
+
 impl Fields {
     /// From the query of an address.
     pub fn of_query(query: &str) -> Result<Self, WebError> {
@@ -194,7 +210,7 @@ impl Fields {
         let ask = self.ask(action, place, amount, &mut errors);
         match ask {
             Some(ask) if errors.is_empty() => Ok(Order { ask, effective, note: note.to_owned() }),
-            _ => Err(errors),
+            _ => Err(errors.in_order(FORM_ORDER)),
         }
     }
 

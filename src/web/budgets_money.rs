@@ -17,7 +17,7 @@ use super::page::{Shell, see_other};
 use crate::actions::budgets_move::{COMMAND, carry_out};
 use crate::actions::budgets_plan::{self, Order, Plan, plan, reversible};
 use crate::domain::access::{Permission, Scope};
-use crate::domain::budget::runway;
+use crate::domain::budget_attention::lasts_to;
 use crate::domain::id::{BudgetId, PostingId};
 use crate::domain::money;
 use crate::domain::refusal::Refusal;
@@ -271,7 +271,7 @@ impl Visit<'_> {
             available: money::grouped(budget.figures.available(), budget.currency),
             reserved: money::grouped(budget.figures.reserved, budget.currency),
             period: format!("{} to {}", budget.period_start.words(), budget.period_end.words()),
-            runway: runway(&budget, today).map(Day::words).unwrap_or_default(),
+            runway: lasts_to(&budget, today).map(Day::words).unwrap_or_default(),
             reasons_hint: if reasons.is_empty() { "There are no reasons yet: an administrator adds them in the settings" } else { "" },
             reasons,
             targets: self.targets(read).await?,
@@ -299,12 +299,15 @@ impl Visit<'_> {
                 let names: std::collections::HashMap<_, _> =
                     regions::list(read, &scope).await?.into_iter().map(|region| (region.id, region.name)).collect();
                 let wanted = budgets::Wanted { statuses: vec![crate::domain::budget::BudgetStatus::Active], ..budgets::Wanted::default() };
-                let rows = budgets::page(read, &scope, &wanted, (budgets::Column::Region, false), budgets::From::Start, 1_000).await?;
+                let rows = budgets::matching(read, &scope, &wanted).await?;
+                let region = |row: &ledger::BudgetRow| names.get(&row.region_id).map(String::as_str).unwrap_or_default();
+                let mut rows: Vec<&ledger::BudgetRow> = rows.iter().filter(|row| row.id != here.id).collect();
+                rows.sort_by_key(|row| region(row).to_lowercase());
                 let words = |row: &ledger::BudgetRow| {
-                    let region = names.get(&row.region_id).map(String::as_str).unwrap_or_default();
+                    let region = region(row);
                     format!("{region}: {}, {} to {} ({})", row.name, row.period_start.words(), row.period_end.words(), row.currency)
                 };
-                Ok(rows.iter().filter(|row| row.id != here.id).map(|row| (row.id.to_string(), words(row))).collect())
+                Ok(rows.into_iter().take(1_000).map(|row| (row.id.to_string(), words(row))).collect())
             }
             Action::CarryOver => {
                 let mut targets = vec![("new".to_owned(), "A new budget, made now".to_owned())];

@@ -54,11 +54,7 @@ pub fn roles() -> Vec<Choice> {
     Role::ALL.iter().map(|role| (role.code().to_owned(), role.label().to_owned())).collect()
 }
 
-/// The organisation's time zone.
-pub async fn zone(reader: &mut impl Reader) -> Result<chrono_tz::Tz, DbError> {
-    let name = settings::get(reader, settings::TIME_ZONE).await?.unwrap_or_default();
-    Ok(name.parse().unwrap_or(chrono_tz::UTC))
-}
+pub use crate::store::settings::zone;
 
 /// Reads an id from a path or a form: a wrong form is the same as no such region.
 pub fn region(text: &str) -> Result<RegionId, crate::domain::refusal::Refusal> {

@@ -4,15 +4,17 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, ContentDisposition, DispositionParam, DispositionType};
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
+use bytes::Bytes;
+use futures_util::Stream;
 use serde::Deserialize;
 
-use super::Portal;
 use super::error::WebError;
 use super::form::{Errors, Posted};
 use super::guard::{Allowed, CreateExports};
 use super::page::{Shell, see_other};
 use super::transactions::thousands;
 use super::transactions_known::Known;
+use super::{Portal, exports_budgets};
 use crate::actions::exports::{self, Names, Taking};
 use crate::domain::access::{Permission, Scope};
 use crate::domain::id::{ExportId, RegionId};
@@ -20,6 +22,7 @@ use crate::domain::list_query::{Calendar, Column, ListQuery, Parsed};
 use crate::domain::refusal::Refusal;
 use crate::domain::time::Instant;
 use crate::store::exports::{ExportRow, NewExport};
+use crate::store::failure::DbError;
 use crate::store::transaction_totals::COUNT_MOST;
 use crate::store::{exports as kept, transaction_list, transaction_query};
 
@@ -53,30 +56,58 @@ struct NewPage {
     crumbs: Vec<(String, String)>,
     notices: Vec<String>,
     errors: Errors,
-    words: String,
-    rows: String,
-    query: String,
+    about: Shown,
     key: String,
     columns: &'static str,
     format: &'static str,
-    back: String,
-    column_options: Vec<(&'static str, &'static str, String)>,
     format_options: Vec<(&'static str, &'static str, &'static str)>,
+}
+
+/// What is about to be taken away.
+pub struct Shown {
+    /// The word for it in the store.
+    pub what: &'static str,
+    /// The page's title.
+    pub title: String,
+    /// What it is.
+    pub label: &'static str,
+    /// The question in words.
+    pub words: String,
+    /// How many rows.
+    pub rows: String,
+    /// The question.
+    pub query: String,
+    /// The page it was asked on.
+    pub back: String,
+    /// Sets of columns to choose from: (code, label, hint); none where there is one.
+    pub columns: Vec<(&'static str, &'static str, String)>,
+}
+
+fn transactions() -> String {
+    exports::TRANSACTIONS.to_owned()
 }
 
 /// What the form sends.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Wanted {
-    key: String,
-    query: String,
-    columns: String,
-    format: String,
+    pub key: String,
+    #[serde(default = "transactions")]
+    pub what: String,
+    pub query: String,
+    #[serde(default)]
+    pub columns: String,
+    pub format: String,
 }
 
 /// The rows a person may take away: where she may both see transactions and export.
 fn reach(who: &Allowed<CreateExports>) -> Scope {
-    let (reads, exports) = (who.scope(Permission::TransactionsRead), who.reach());
+    both(who, Permission::TransactionsRead)
+}
+
+/// Where she may both see and export.
+pub fn both(who: &Allowed<CreateExports>, seeing: Permission) -> Scope {
+    let (reads, exports) = (who.scope(seeing), who.reach());
     let both = reads.regions().filter(|region| exports.covers(*region));
     Scope::of(both, reads.is_whole() && exports.is_whole())
 }
@@ -121,10 +152,15 @@ fn size(bytes: i64) -> String {
     }
 }
 
-/// `GET /exports/new?…`: the question of a list in the address; which columns, which kind of file.
+/// `GET /exports/new?…`: the question of a list in the address; which columns, which kind of file. `list=` in front names another list than that
+/// of transactions.
 pub async fn new(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<CreateExports>) -> Result<HttpResponse, WebError> {
-    let parsed = ListQuery::parse(req.query_string());
     let key = portal.store.random.token(16);
+    if let Some(list) = req.query_string().strip_prefix("list=") {
+        let list = list.split_once('&').unwrap_or((list, ""));
+        return exports_budgets::new(&req, &portal, &who, list, key, Errors::none()).await;
+    }
+    let parsed = ListQuery::parse(req.query_string());
     show(&req, &portal, &who, parsed.query, parsed.notices, key, ("view", "excel"), Errors::none()).await
 }
 
@@ -158,19 +194,39 @@ async fn show(
     drop(read);
     let rows = if totals.capped { format!("More than {}", thousands(COUNT_MOST)) } else { thousands(totals.count()) };
     let view: Vec<&str> = query.columns().iter().map(|column| column.label()).collect();
-    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
-    let page = NewPage {
-        shell: Shell::new(req, portal, who, "Export transactions").with_errors(!errors.is_empty()),
-        crumbs: vec![("/exports".to_owned(), "Exports".to_owned())],
-        notices,
+    let about = Shown {
+        what: exports::TRANSACTIONS,
+        title: "Export transactions".to_owned(),
+        label: "Transactions",
         words: query.words(&|filter, id| known.name(filter, id)),
         rows,
         back: query.href("/transactions", ""),
         query: query.text(),
+        columns: column_options(view.join(", ")),
+    };
+    shown(req, portal, who, about, key, notices, (columns, format), errors)
+}
+
+#[expect(clippy::too_many_arguments, reason = "what the form holds, for its first showing and for one with what is wrong in it")]
+pub fn shown(
+    req: &HttpRequest,
+    portal: &Portal,
+    who: &Allowed<CreateExports>,
+    about: Shown,
+    key: String,
+    notices: Vec<String>,
+    (columns, format): (&'static str, &'static str),
+    errors: Errors,
+) -> Result<HttpResponse, WebError> {
+    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let page = NewPage {
+        shell: Shell::new(req, portal, who, about.title.clone()).with_errors(!errors.is_empty()),
+        crumbs: vec![("/exports".to_owned(), "Exports".to_owned())],
+        notices,
+        about,
         key,
         columns,
         format,
-        column_options: column_options(view.join(", ")),
         format_options: FORMATS.to_vec(),
         errors,
     };
@@ -184,6 +240,9 @@ pub async fn create(
     who: Allowed<CreateExports>,
     Posted(sent): Posted<Wanted>,
 ) -> Result<HttpResponse, WebError> {
+    if sent.what != exports::TRANSACTIONS {
+        return exports_budgets::create(&req, &portal, &who, sent).await;
+    }
     let Parsed { query, notices, .. } = ListQuery::parse(&sent.query);
     let mut errors = Errors::none();
     // A filter that is left out would make it more than what was asked for.
@@ -212,7 +271,7 @@ pub async fn create(
     let regions = transaction_query::regions_of(&scope, &query);
     let region: Option<RegionId> = if let [only] = regions.as_slice() { Some(*only) } else { None };
     let words = query.words(&|filter, id| known.name(filter, id));
-    let new = NewExport { what: "transactions".to_owned(), query: query.text(), words, format: sent.format };
+    let new = NewExport { what: sent.what, query: query.text(), words, format: sent.format };
     let id = exports::create(&portal.store, who.actor.clone(), &sent.key, new, region).await?;
     Ok(see_other(&portal, &format!("/exports/{id}/file"), None))
 }
@@ -239,6 +298,10 @@ pub async fn file(
     let scope = reach(&who);
     let mut read = portal.store.read().await?;
     let row = kept::find(&mut read, who.person.id, id).await?.ok_or(Refusal::NotFound)?;
+    if row.what != exports::TRANSACTIONS {
+        drop(read);
+        return exports_budgets::file(&portal, &who, row).await;
+    }
     let preset = exports::preset(&row.format).ok_or(Refusal::NotFound)?;
     let query = ListQuery::parse(&row.query).query;
     let known = Known::read(&mut read, &scope).await?;
@@ -248,14 +311,18 @@ pub async fn file(
     let plan = kept::plan(&asked, query.columns(), portal.store.engine());
     drop(read);
     let names = Names { known: known.names.clone(), base_digits: known.base_digits };
-    let name = DispositionParam::Filename(file_name(&query, &calendar, portal.store.now()));
+    let name = file_name(&query, &calendar, portal.store.now());
     let taking = Taking { actor: who.actor.clone(), id, query, words: row.words, format: row.format };
-    let body = exports::download(&portal.store, taking, plan, preset, names);
-    Ok(HttpResponse::Ok()
+    Ok(attachment(name, exports::download(&portal.store, taking, plan, preset, names)))
+}
+
+/// A file of this name, while it is made.
+pub fn attachment(name: String, body: impl Stream<Item = Result<Bytes, DbError>> + 'static) -> HttpResponse {
+    HttpResponse::Ok()
         .content_type("text/csv; charset=utf-8")
-        .insert_header(ContentDisposition { disposition: DispositionType::Attachment, parameters: vec![name] })
+        .insert_header(ContentDisposition { disposition: DispositionType::Attachment, parameters: vec![DispositionParam::Filename(name)] })
         .insert_header((header::CACHE_CONTROL, "no-store"))
-        .streaming(body))
+        .streaming(body)
 }
 
 #[cfg(test)]

@@ -127,6 +127,13 @@ impl Errors {
         value.map_err(|fault| self.add(field, fault.to_string())).ok()
     }
 
+    /// In the order in which the form has its fields, which is the order of reading; what has no place among them stands last.
+    #[must_use]
+    pub fn in_order(mut self, fields: &[&str]) -> Self {
+        self.0.sort_by_key(|error| fields.iter().position(|field| *field == error.field).unwrap_or(fields.len()));
+        self
+    }
+
     /// Whether nothing is wrong.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -201,10 +201,11 @@ fn with_page(response: ServiceResponse<BoxBody>, portal: &Portal, request_id: &s
             answer.headers_mut().insert(name, value.clone());
         }
     }
-    if status == StatusCode::METHOD_NOT_ALLOWED && !answer.headers().contains_key(header::ALLOW) {
-        // A page is read, or a form is sent: what was asked is not the one that this address takes.
-        let other = if [Method::GET, Method::HEAD].contains(response.request().method()) { "POST" } else { "GET, HEAD" };
-        answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static(other));
+    if let Some(allowed) = answer.headers().get(header::ALLOW).and_then(|value| value.to_str().ok())
+        && let Ok(value) = HeaderValue::from_str(&allowed.replace("GET", "GET, HEAD"))
+    {
+        // HEAD is answered wherever GET is, and no route knows of it.
+        answer.headers_mut().insert(header::ALLOW, value);
     }
     let (request, _) = response.into_parts();
     ServiceResponse::new(request, answer)

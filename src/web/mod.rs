@@ -11,12 +11,14 @@ mod budgets_detail;
 mod budgets_edit;
 mod budgets_fields;
 mod budgets_groups;
+mod budgets_list;
 mod budgets_money;
 pub mod chart;
 mod choices;
 mod csrf;
 pub mod error;
 mod exports;
+mod exports_budgets;
 mod exports_detail;
 mod form;
 mod frame;
@@ -62,6 +64,7 @@ use actix_session::config::{BrowserSession, CookieContentSecurity};
 use actix_web::cookie::{Key, SameSite};
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::web::{self, ServiceConfig, get, post, resource, scope};
+use actix_web::{Resource, Route};
 
 use crate::actions::imports::Limits;
 use crate::actions::passwords::Passwords;
@@ -225,19 +228,35 @@ pub fn routes(config: &mut ServiceConfig, portal: &Portal) {
             .wrap(sessions)
             .wrap(from_fn(frame::around))
             .wrap(Compress::default())
-            .configure(open)
-            .configure(organisation)
-            .configure(records)
-            .configure(files)
-            .configure(money)
+            .configure(|config| open(&mut Table(config)))
+            .configure(|config| organisation(&mut Table(config)))
+            .configure(|config| records(&mut Table(config)))
+            .configure(|config| files(&mut Table(config)))
+            .configure(|config| money(&mut Table(config)))
             // Last: whatever fits none of them.
             .default_service(web::to(frame::nothing_here)),
     );
 }
 
+/// The table while it is written. Every address is a resource that knows its methods, so that a 405 says which they are.
+struct Table<'c>(&'c mut ServiceConfig);
+
+impl Table<'_> {
+    /// An address that is asked in one way.
+    fn route(&mut self, path: &str, route: Route) -> &mut Self {
+        self.service(resource(path).route(route))
+    }
+
+    /// An address that is asked in several.
+    fn service(&mut self, service: Resource) -> &mut Self {
+        self.0.service(service);
+        self
+    }
+}
+
 /// What is open to everybody: signing in, the first set-up, health, assets.
-fn open(config: &mut ServiceConfig) {
-    config
+fn open(table: &mut Table<'_>) {
+    table
         .route("/a/{hash}/{file}", get().to(assets::serve))
         .route("/signed-out.css", get().to(assets::signed_out))
         .route("/healthz", get().to(health::alive))
@@ -256,8 +275,8 @@ fn open(config: &mut ServiceConfig) {
 }
 
 /// Overview, audit, people, regions, settings.
-fn organisation(config: &mut ServiceConfig) {
-    config
+fn organisation(table: &mut Table<'_>) {
+    table
         .route("/", get().to(overview::page))
         .route("/setup-tasks/dismissal", post().to(settings_organisation::dismiss_tasks))
         // Audit.
@@ -306,8 +325,8 @@ fn organisation(config: &mut ServiceConfig) {
 }
 
 /// Search, exports and transactions.
-fn records(config: &mut ServiceConfig) {
-    config
+fn records(table: &mut Table<'_>) {
+    table
         .route("/search", get().to(search::search))
         .service(resource("/exports").route(get().to(exports::list)).route(post().to(exports::create)))
         .route("/exports/new", get().to(exports::new))
@@ -324,8 +343,8 @@ fn records(config: &mut ServiceConfig) {
 }
 
 /// Imports.
-fn files(config: &mut ServiceConfig) {
-    config
+fn files(table: &mut Table<'_>) {
+    table
         .service(resource("/imports").route(get().to(imports::list)).route(post().to(imports::upload)))
         .route("/imports/new", get().to(imports::new))
         .route("/imports/mappings", get().to(imports_mappings::list))
@@ -342,8 +361,8 @@ fn files(config: &mut ServiceConfig) {
 }
 
 /// Budgets and postings.
-fn money(config: &mut ServiceConfig) {
-    config
+fn money(table: &mut Table<'_>) {
+    table
         .service(resource("/budgets").route(get().to(budgets::list)).route(post().to(budgets_edit::create)))
         .route("/budgets/new", get().to(budgets_edit::new))
         .route("/budgets/{id}", get().to(budgets_detail::page))

@@ -1,6 +1,6 @@
 //! The overview: what needs attention in her scope, the figures per currency, rewards by month. Every figure leads to the list behind it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -12,14 +12,15 @@ use super::chart::{BarChart, BarSpec, Point};
 use super::error::WebError;
 use super::guard::{Allowed, SignedIn};
 use super::page::Shell;
-use crate::domain::access::Permission;
-use crate::domain::budget::{Figures, runway};
+use crate::domain::access::{Permission, Scope};
+use crate::domain::budget::{Budget, BudgetStatus, Figures};
+use crate::domain::budget_attention::{Attention as Why, lasts_to};
 use crate::domain::currency::Currency;
+use crate::domain::id::RegionId;
 use crate::domain::money;
-use crate::domain::time::Day;
+use crate::domain::time::{Day, Instant};
 use crate::store::db::Read;
-use crate::store::ledger::BudgetRow;
-use crate::store::{overview, settings, transactions};
+use crate::store::{overview, regions, settings, transactions};
 
 /// Months in the chart, this one included.
 const MONTHS: i32 = 12;
@@ -100,9 +101,9 @@ pub async fn page(
     query: web::Query<Shown>,
 ) -> Result<HttpResponse, WebError> {
     let mut read = portal.store.read().await?;
-    let today = portal.store.now().day(chrono_tz::UTC);
+    let today = portal.store.now().day(settings::zone(&mut read).await?);
     let (budget_scope, transaction_scope) = (who.scope(Permission::BudgetsRead), who.scope(Permission::TransactionsRead));
-    let budgets = overview::open_budgets(&mut read, &budget_scope).await?;
+    let budgets = open_budgets(&mut read, &budget_scope, portal.store.now()).await?;
     let hidden = transactions::hidden_imports(&mut read).await?;
     let loose = overview::loose_ends(&mut read, &transaction_scope, &hidden).await?;
     let waiting = if who.access.has(Permission::ImportsRun) { overview::waiting_imports(&mut read, who.person.id).await? } else { 0 };
@@ -112,11 +113,11 @@ pub async fn page(
     let (tabs, shown) = currencies(&money, &months, &query.currency);
     let page = OverviewPage {
         shell: Shell::new(&req, &portal, &who, "Overview"),
-        attention: attention(&budgets, loose, waiting, today),
+        attention: attention(&budgets, loose, waiting),
         chart: shown.filter(|_| !months.is_empty()).map(|currency| bars(&months, currency, from)),
         shown: shown.map(|currency| currency.code().to_owned()).unwrap_or_default(),
         money,
-        close: closest(&budgets, today),
+        close: closest(&budgets),
         tabs,
         tasks: tasks(&mut read, &who).await?,
         sees_budgets: !budget_scope.is_empty(),
@@ -144,34 +145,49 @@ fn group(n: i64) -> String {
     out
 }
 
-fn attention(budgets: &[BudgetRow], (failed, unassigned): (i64, i64), waiting: i64, today: Day) -> Vec<Attention> {
+/// The budgets that are not closed, each on this day in its region.
+async fn open_budgets(read: &mut Read, scope: &Scope, now: Instant) -> Result<Vec<(Budget, Day)>, WebError> {
+    let days: HashMap<RegionId, Day> =
+        regions::tree(read, scope).await?.into_iter().map(|branch| (branch.region.id, now.day(branch.region.zone()))).collect();
+    let mut budgets = Vec::new();
+    for row in overview::open_budgets(read, scope).await? {
+        if let Some(today) = days.get(&row.region_id) {
+            budgets.push((row.budget()?, *today));
+        }
+    }
+    Ok(budgets)
+}
+
+fn attention(budgets: &[(Budget, Day)], (failed, unassigned): (i64, i64), waiting: i64) -> Vec<Attention> {
     let mut all = Vec::new();
     let mut add = |tone, badge, text: String, href: String, hint: String| all.push(Attention { tone, badge, text, href, hint });
-    let shown = |minor: i64, code: &str| {
-        Currency::parse(code).map_or_else(String::new, |currency| format!("{} {code}", money::grouped(minor, currency)))
-    };
-    let overspent: Vec<&BudgetRow> = budgets.iter().filter(|budget| budget.figures().available() < 0).collect();
+    let why = |wanted: Why| budgets.iter().filter(move |(budget, today)| Why::of(budget, *today) == Some(wanted));
+    let mut overspent: Vec<&Budget> = why(Why::Overspent).map(|(budget, _)| budget).collect();
+    overspent.sort_by_key(|budget| budget.figures.available());
     for budget in overspent.iter().take(NAMED) {
-        let hint = format!("{} below zero", shown(budget.figures().available().saturating_neg(), &budget.currency));
+        let hint =
+            format!("{} {} below zero", money::grouped(budget.figures.available().saturating_neg(), budget.currency), budget.currency);
         add("bad", "Overspent", budget.name.clone(), format!("/budgets/{}", budget.id), hint);
     }
     if overspent.len() > NAMED {
-        let more = overspent.len() - NAMED;
-        add("bad", "Overspent", format!("{more} more budgets"), "/budgets?status=active".to_owned(), "below zero".to_owned());
+        let text = format!("All {} overspent budgets", overspent.len());
+        add("bad", "Overspent", text, "/budgets?view=table&attention=overspent&sort=available".to_owned(), "below zero".to_owned());
     }
     if failed > 0 {
         let text = plural(failed, "delivery", "deliveries");
         add("bad", "Failed", text, "/transactions?delivery_status=failed".to_owned(), "the recipient has not got the reward".to_owned());
     }
-    let mut short: Vec<(Day, &BudgetRow)> = budgets.iter().filter_map(|budget| Some((ends_early(budget, today)?, budget))).collect();
+    let short = why(Why::RunningOut).filter_map(|(budget, today)| Some((lasts_to(budget, *today)?, budget)));
+    let mut short: Vec<(Day, &Budget)> = short.collect();
     short.sort_by_key(|(day, _)| *day);
     for (day, budget) in short.iter().take(NAMED) {
         let hint = format!("lasts to {} at today\u{2019}s rate, its period to {}", day.words(), budget.period_end.words());
         add("warn", "Running out", budget.name.clone(), format!("/budgets/{}", budget.id), hint);
     }
     if short.len() > NAMED {
-        let more = plural((short.len() - NAMED) as i64, "more budget", "more budgets");
-        add("warn", "Running out", more, "/budgets?status=active".to_owned(), "before the period ends".to_owned());
+        let text = format!("All {} budgets that are running out", short.len());
+        let href = "/budgets?view=table&attention=running_out&sort=runway".to_owned();
+        add("warn", "Running out", text, href, "before the period ends".to_owned());
     }
     if unassigned > 0 {
         let text = plural(unassigned, "transaction", "transactions");
@@ -180,27 +196,20 @@ fn attention(budgets: &[BudgetRow], (failed, unassigned): (i64, i64), waiting: i
     if waiting > 0 {
         add("info", "Waiting", plural(waiting, "import", "imports"), "/imports".to_owned(), "wait for you to go on".to_owned());
     }
-    let drafts = budgets.iter().filter(|budget| budget.status == "draft").count() as i64;
+    let drafts = budgets.iter().filter(|(budget, _)| budget.status == BudgetStatus::Draft).count() as i64;
     if drafts > 0 {
         add("info", "Draft", plural(drafts, "budget", "budgets"), "/budgets?status=draft".to_owned(), "not active yet".to_owned());
     }
     all
 }
 
-/// The day an active budget lasts to, where that is before its period ends.
-fn ends_early(budget: &BudgetRow, today: Day) -> Option<Day> {
-    let in_use = budget.status == "active" && (budget.period_start..=budget.period_end).contains(&today);
-    let day = runway(&budget.budget().ok().filter(|_| in_use)?, today)?;
-    (day < budget.period_end).then_some(day)
-}
-
-fn figures(budgets: &[BudgetRow]) -> Vec<Money> {
+fn figures(budgets: &[(Budget, Day)]) -> Vec<Money> {
     let mut by_currency: BTreeMap<&str, (Figures, usize)> = BTreeMap::new();
-    for budget in budgets.iter().filter(|budget| budget.status == "active") {
-        let (sum, count) = by_currency.entry(&budget.currency).or_default();
-        sum.allocated = sum.allocated.saturating_add(budget.figures().total().unwrap_or_default());
-        sum.reserved = sum.reserved.saturating_add(budget.reserved);
-        sum.spent = sum.spent.saturating_add(budget.spent);
+    for (budget, _) in budgets.iter().filter(|(budget, _)| budget.status == BudgetStatus::Active) {
+        let (sum, count) = by_currency.entry(budget.currency.code()).or_default();
+        sum.allocated = sum.allocated.saturating_add(budget.figures.total().unwrap_or_default());
+        sum.reserved = sum.reserved.saturating_add(budget.figures.reserved);
+        sum.spent = sum.spent.saturating_add(budget.figures.spent);
         *count += 1;
     }
     let shown = |(code, (figures, budgets)): (&str, (Figures, usize))| {
@@ -231,31 +240,29 @@ fn tone(available: i64, permille: i64) -> &'static str {
     }
 }
 
-fn closest(budgets: &[BudgetRow], today: Day) -> Vec<Close> {
-    let mut active: Vec<(i64, &BudgetRow)> = budgets
+fn closest(budgets: &[(Budget, Day)]) -> Vec<Close> {
+    let mut active: Vec<(i64, &Budget, Day)> = budgets
         .iter()
-        .filter(|budget| budget.status == "active")
-        .filter_map(|budget| Some((budget.figures().utilisation_permille()?, budget)))
+        .filter(|(budget, _)| budget.status == BudgetStatus::Active)
+        .filter_map(|(budget, today)| Some((budget.figures.utilisation_permille()?, budget, *today)))
         .collect();
-    active.sort_by_key(|(permille, _)| std::cmp::Reverse(*permille));
-    let shown = |(permille, row): (i64, &BudgetRow)| {
-        let currency = Currency::parse(&row.currency)?;
-        let figures = row.figures();
-        let lasts = row.budget().ok().and_then(|budget| runway(&budget, today));
-        Some(Close {
-            id: row.id.to_string(),
-            name: row.name.clone(),
-            currency: row.currency.clone(),
+    active.sort_by_key(|(permille, ..)| std::cmp::Reverse(*permille));
+    let shown = |(permille, budget, today): (i64, &Budget, Day)| {
+        let (figures, currency) = (budget.figures, budget.currency);
+        Close {
+            id: budget.id.to_string(),
+            name: budget.name.clone(),
+            currency: currency.code().to_owned(),
             spent: money::grouped(figures.spent, currency),
             total: money::grouped(figures.total().unwrap_or_default(), currency),
             available: money::grouped(figures.available(), currency),
-            percent: format!("{}.{} %", permille / 10, permille % 10),
+            percent: format!("{}.{} %", permille / 10, (permille % 10).abs()),
             permille: permille.clamp(0, 1000),
             tone: tone(figures.available(), permille),
-            lasts: lasts.map(Day::words).unwrap_or_default(),
-        })
+            lasts: lasts_to(budget, today).map(Day::words).unwrap_or_default(),
+        }
     };
-    active.into_iter().take(6).filter_map(shown).collect()
+    active.into_iter().take(6).map(shown).collect()
 }
 
 type Months = [(String, Day, i64, i64)];

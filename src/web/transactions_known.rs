@@ -94,8 +94,7 @@ impl Known {
 
     async fn fresh(reader: &mut impl Reader, mark: Mark) -> Result<Self, DbError> {
         let root = regions::root(reader).await?;
-        let zone = settings::get(reader, settings::TIME_ZONE).await?.and_then(|zone| zone.parse().ok());
-        let zone = zone.or(root.as_ref().map(regions::Region::zone)).unwrap_or(chrono_tz::UTC);
+        let zone = settings::zone(reader).await?;
         let fiscal_start_month = root.as_ref().and_then(|root| u32::try_from(root.fiscal_start_month).ok()).unwrap_or(1);
         let base_digits = root.as_ref().and_then(regions::Region::currency).map_or(2, Currency::digits);
         let tree = regions::tree(reader, &mark.scope).await?;

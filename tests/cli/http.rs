@@ -46,6 +46,8 @@ fn every_refusal_is_a_page_with_all_headers() {
         ("POST /readyz", "content-length: 0\r\n", "405"),
         ("BREW /sign-in", "", "405"),
         ("GET /sign-out", "", "405"),
+        ("DELETE /sign-out", "", "405"),
+        ("POST /a/0000000000000000/app.css", "content-length: 0\r\n", "405"),
         ("POST /sign-in", json, "415"),
         ("GET /", "", "303"),
         ("GET /healthz", "", "200"),
@@ -62,6 +64,12 @@ fn every_refusal_is_a_page_with_all_headers() {
             assert!(answer.contains("<h1"), "{line}: {answer}");
         }
         assert_eq!(*status == "405", head.contains("\r\nallow: "), "{line}: {head}");
+        let allowed = match line.split_once(' ') {
+            Some((_, "/sign-out")) => "allow: post\r\n",
+            Some((_, "/sign-in")) => "allow: get, head, post\r\n",
+            _ => "allow: get, head\r\n",
+        };
+        assert!(*status != "405" || format!("{head}\r\n").contains(allowed), "{line}: {head}");
         assert!(!head.contains("\r\nserver: "), "{line}: {head}");
     }
 }

@@ -2,6 +2,7 @@
 
 mod backups;
 mod commands;
+mod demo;
 mod gone;
 mod http;
 mod imports;

@@ -150,7 +150,7 @@ on_both_engines! {
         rows.push(Reward { currency: "BHD", amount: 12_345, ..reward("BHD-1") });
         load(&company, rows.clone(), true).await;
         let north = scope(&company, &["North"]);
-        // A month of Berlin begins an hour or two before a month of UTC: the rollup and the rows between have to agree with the rows alone.
+        // The rollup's months are Berlin's, as the days of the list are: both have to agree with the rows alone.
         for text in ["", "month=2026-10", "period=this_month", "delivery_status=failed", "currency=EUR", "from=2026-10-15", "amount_min=0"] {
             let totals = totals(&company, &north, text).await;
             let query = ListQuery::parse(text).query;

@@ -12,7 +12,7 @@ use counterfoil::domain::transaction::{Channel, DeliveryStatus, OrderStatus, Red
 use counterfoil::store::recipients::{self, Recipient};
 use counterfoil::store::transactions::{self, NewTransaction, RollupKey};
 use counterfoil::store::writer::Intent;
-use counterfoil::store::{imports, ledger};
+use counterfoil::store::{imports, ledger, settings};
 
 use super::app::{Company, NOW};
 
@@ -126,9 +126,9 @@ pub async fn load(company: &Company, rewards: Vec<Reward>, done: bool) -> (Impor
                 .collect();
             recipients::insert(tx, &new).await?;
             let (mut rows, mut sums, mut ids) = (Vec::new(), BTreeMap::new(), Vec::new());
-            let now = tx.now;
+            let (now, zone) = (tx.now, settings::zone(tx).await?);
             for (draft, name) in &drafts {
-                let sum: &mut (i64, i64) = sums.entry(RollupKey::of(draft, now)).or_default();
+                let sum: &mut (i64, i64) = sums.entry(RollupKey::of(draft, now, zone)).or_default();
                 *sum = (sum.0 + 1, sum.1 + draft.amount_issued);
                 let id = TransactionId(tx.new_id());
                 ids.push(id);

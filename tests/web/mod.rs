@@ -2,8 +2,10 @@
 
 mod admin;
 pub mod budgets;
+mod budgets_list;
 mod files;
 pub mod imports;
+mod months;
 mod refusals;
 mod setup;
 mod sign_in;

@@ -31,6 +31,11 @@ const SEED: u64 = 20_261_122;
 /// How many months of rewards there are, this one included.
 const MONTHS: i32 = 12;
 
+/// The mark of a database whose demo is being made.
+const FILLING: &str = "filling";
+/// The mark of one whose demo is whole.
+const WHOLE: &str = "1";
+
 /// A budget of the demo while it is made.
 #[derive(Clone, Debug)]
 struct Pot {
@@ -46,6 +51,7 @@ struct World {
     clock: Clock,
     random: Random,
     today: Day,
+    now: Instant,
     regions: BTreeMap<&'static str, Region>,
     people: BTreeMap<&'static str, UserId>,
     pots: Vec<Pot>,
@@ -61,15 +67,25 @@ pub async fn fill(url: &str, now: Instant, transactions: u64, progress: impl Fn(
     if is_foreign(url).await? {
         return Err(foreign());
     }
-    let store = Store::open(&Options::of(url), clock.clone(), Random::seeded(SEED), Arc::new(Metrics::new())).await?;
+    let open = async || Store::open(&Options::of(url), clock.clone(), Random::seeded(SEED), Arc::new(Metrics::new())).await;
+    let mut store = open().await?;
     let mut read = store.read().await?;
-    let is_demo = settings::get(&mut read, settings::DEMO).await?.is_some();
+    let mark = settings::get(&mut read, settings::DEMO).await?;
     let is_empty = people::count(&mut read).await? == 0 && regions::root(&mut read).await?.is_none();
     drop(read);
-    if is_demo {
-        store.close().await;
-        return Ok(());
+    match mark.as_deref() {
+        None => {}
+        Some(FILLING) => {
+            store.close().await;
+            discard(url)?;
+            store = open().await?;
+        }
+        Some(_) => {
+            store.close().await;
+            return Ok(());
+        }
     }
+    let is_empty = is_empty || mark.is_some();
     if !is_empty {
         store.close().await;
         return Err(foreign());
@@ -78,12 +94,28 @@ pub async fn fill(url: &str, now: Instant, transactions: u64, progress: impl Fn(
     let source = SourceId(crate::clock::uuid_v7(clock.now(), &store.random));
     let random = Random::seeded(SEED + 1);
     let (regions, people, pots) = Default::default();
-    let mut world = World { store, clock, random, today, regions, people, pots, source, transactions };
+    let mut world = World { store, clock, random, today, now, regions, people, pots, source, transactions };
     world.company().await?;
     world.open_budgets(start).await?;
     rewards::pay(&world, start, now, progress).await?;
     world.finish(now).await?;
     world.store.close().await;
+    Ok(())
+}
+
+/// Takes a demo away that was interrupted while it was made. Only a file of our own can be taken away without more ado.
+fn discard(url: &str) -> Result<(), Failure> {
+    let Some(file) = url.strip_prefix("sqlite:") else {
+        let words = "A demo was interrupted while it was made in this database: empty the database and start again";
+        return Err(Refusal::State(words.to_owned()).into());
+    };
+    let file = file.trim_start_matches("//");
+    for end in ["", "-wal", "-shm"] {
+        match std::fs::remove_file(format!("{file}{end}")) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(Failure::Io(error)),
+            _ => {}
+        }
+    }
     Ok(())
 }
 
@@ -166,8 +198,8 @@ impl World {
 
     async fn open(&mut self, region: &Region, programme: &'static str, from: Day, monthly: i64, start: Day) -> Result<(), Failure> {
         let to = Day(from.add_months(12).0 - 1);
-        // Allocated shortly before the period begins, or before the demo's first month when that is later.
-        self.at(Day(from.0.max(start.0 - 30) - 3));
+        // Allocated before the demo's first month, those of later periods too: time is not to run ahead of the first files.
+        self.at(Day(from.0.clamp(start.0 - 30, start.0) - 3));
         let currency = region.currency().ok_or(DbError::Broken("a region of the demo has no currency".to_owned()))?;
         let year = &to.iso()[2..4];
         let name = format!("{} {} FY{year}", region.name, programme.to_lowercase());
@@ -204,15 +236,22 @@ impl World {
         Ok(())
     }
 
-    /// Moves the clock forward to the morning of a day; never back.
+    /// Moves the clock forward to a minute of a day's working hours, another one each day; never back, and never past the present moment.
     fn at(&self, day: Day) {
-        let wanted = day.start(chrono_tz::UTC).plus_seconds(9 * 3600).0;
+        let minute = 7 * 60 + (day.0 * 7_919).rem_euclid(9 * 60);
+        let wanted = day.start(chrono_tz::UTC).plus_seconds(minute * 60 + (day.0 * 31).rem_euclid(60));
+        self.until(wanted.min(self.now.plus_seconds(-600)));
+    }
+
+    /// Moves the clock forward to a moment; never back, and never past the present one.
+    fn until(&self, moment: Instant) {
+        let wanted = moment.0.min(self.now.0 - 60_000_000);
         if wanted > self.clock.now() {
             self.clock.set(wanted);
         }
     }
 
-    /// Last year's budgets are closed, and the database is marked as the demo's.
+    /// Last year's budgets are closed, and the demo is whole.
     async fn finish(&self, now: Instant) -> Result<(), Failure> {
         self.clock.set(now.0);
         for pot in self.pots.iter().filter(|pot| pot.budget.period_end < self.today) {
@@ -228,7 +267,7 @@ impl World {
         }
         self.step("", |tx| {
             Box::pin(async move {
-                settings::set(tx, settings::DEMO, "1").await?;
+                settings::set(tx, settings::DEMO, WHOLE).await?;
                 settings::set(tx, settings::SETUP_DONE, "1").await?;
                 Ok(())
             })
@@ -238,6 +277,8 @@ impl World {
 }
 
 async fn organisation(tx: &mut WriteTx<'_>, source: SourceId) -> Result<(), Failure> {
+    // The first thing that is written: what comes of an interruption is known for a demo.
+    settings::set(tx, settings::DEMO, FILLING).await?;
     settings::set(tx, settings::ORGANISATION, company::ORGANISATION).await?;
     settings::set(tx, settings::TIME_ZONE, "Europe/Amsterdam").await?;
     for currency in company::PLACES.iter().filter_map(|place| Currency::parse(place.2)) {

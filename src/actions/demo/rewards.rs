@@ -17,6 +17,7 @@ use crate::store::failure::Failure;
 use crate::store::imports;
 use crate::store::ledger::{self, Details};
 use crate::store::recipients::{self, Recipient};
+use crate::store::settings;
 use crate::store::transactions::{self, NewTransaction, RollupKey};
 use crate::store::writer::WriteTx;
 
@@ -34,8 +35,9 @@ pub async fn pay(world: &World, start: Day, now: Instant, progress: impl Fn(u64)
         let first = start.add_months(month);
         let last = Day((first.add_months(1).0 - 1).min(world.today.0));
         let wanted = world.transactions * (month as u64 + 1) / super::MONTHS as u64 - made;
+        // The file of a month comes when the month is over, this month's a few minutes ago; it holds what was issued before.
+        world.at(Day(last.0 + 1));
         let lines = (0..wanted).map(|at| line(world, &recipients, first, last, made + at, now)).collect::<Result<Vec<Line>, Failure>>()?;
-        world.at(last);
         load(world, first, lines, &progress, made).await?;
         made += wanted;
         requests(world, last).await?;
@@ -121,8 +123,9 @@ fn line(
     let day = Day(first.0 + world.random.below(span) as i64);
     let opens = day.start(chrono_tz::UTC);
     // Today has only come this far.
-    let seconds = ((now.0 - opens.0) / 1_000_000 - 60).clamp(1, 86_000);
-    let issued = Instant(opens.plus_seconds(world.random.below(seconds.unsigned_abs()) as i64).0.min(now.0 - 60_000_000));
+    let uploaded = world.clock.now();
+    let seconds = ((uploaded - opens.0) / 1_000_000 - 60).clamp(1, 86_000);
+    let issued = Instant(opens.plus_seconds(world.random.below(seconds.unsigned_abs()) as i64).0.min(uploaded - 60_000_000));
     let pot = pot_of(world, region, programme, day).filter(|_| dice(world) >= 15);
     let currency = at.currency().ok_or(Refusal::NotFound)?;
     let amount = amount_of(world, *hundred, currency);
@@ -292,6 +295,7 @@ async fn load(world: &World, first: Day, lines: Vec<Line>, progress: &impl Fn(u6
     let regions: std::collections::BTreeSet<RegionId> = lines.iter().map(|(draft, _)| draft.region).collect();
     let (count, regions) = (lines.len() as i64, regions.into_iter().collect::<Vec<_>>());
     let day = Day(first.add_months(1).0 - 1).min(world.today);
+    world.until(Instant(world.clock.now()).plus_seconds(20 + lines.len() as i64 / 400));
     world
         .step("Samuel Adeyemi", move |tx| {
             let (spent, regions) = (spent.clone(), regions.clone());
@@ -301,11 +305,11 @@ async fn load(world: &World, first: Day, lines: Vec<Line>, progress: &impl Fn(u6
 }
 
 async fn chunk(tx: &mut WriteTx<'_>, lines: &[Line], no: i64, source: SourceId) -> Result<(), Failure> {
-    let now = tx.now;
+    let (now, zone) = (tx.now, settings::zone(tx).await?);
     let mut sums: BTreeMap<RollupKey, (i64, i64)> = BTreeMap::new();
     let mut rows = Vec::with_capacity(lines.len());
     for (draft, recipient) in lines {
-        let sum = sums.entry(RollupKey::of(draft, now)).or_default();
+        let sum = sums.entry(RollupKey::of(draft, now, zone)).or_default();
         *sum = (sum.0 + 1, sum.1 + draft.amount_issued);
         let id = TransactionId(tx.new_id());
         let (row_key, content_hash) = (draft.row_key(0).into_bytes(), draft.content_hash().to_vec());

@@ -22,7 +22,7 @@ use crate::domain::budget::{Account, End, Movement, Nature, PostingKind};
 use crate::domain::id::{BudgetId, ImportId, RecipientId};
 use crate::domain::import::Draft;
 use crate::domain::refusal::Refusal;
-use crate::domain::time::Day;
+use crate::domain::time::{Day, Instant};
 use crate::domain::transaction::{DeliveryStatus, OrderStatus, RedemptionStatus};
 use crate::store::Store;
 use crate::store::db::Arg;
@@ -31,8 +31,9 @@ use crate::store::import_rows;
 use crate::store::imports::{self, Change};
 use crate::store::ledger::{self, Details};
 use crate::store::recipients;
+use crate::store::settings;
 use crate::store::transaction_detail::{self, TransactionRow};
-use crate::store::transactions::RollupKey;
+use crate::store::transactions::{RollupKey, month_of};
 use crate::store::writer::{Intent, WriteTx};
 
 /// Changed rows in one command: each is several statements.
@@ -113,8 +114,9 @@ async fn one(tx: &mut WriteTx<'_>, plan: &Plan, changed: &Changed, import: Impor
     }
     let budget = budget_after(row, draft, &plan.mapping);
     let made = money(tx, row, draft, budget, import).await?;
-    let was = (row.rollup_key(row.budget_id)?, row.amount_issued);
-    let is = (key_after(row, draft, budget, &sets)?, draft.amount_issued);
+    let zone = settings::zone(tx).await?;
+    let was = (row.rollup_key(row.budget_id, zone)?, row.amount_issued);
+    let is = (key_after(row, draft, budget, &sets, zone)?, draft.amount_issued);
     let columns: Vec<(&'static str, Arg)> = sets.iter().map(|set| (set.column, set.is.clone())).collect();
     import_rows::update(tx, row, &columns, changed.line.hash, was, is).await?;
     record(tx, changed, &sets, &made, json!({ "import": import.to_string(), "line": changed.line.line, "recipient_renamed": renamed }));
@@ -225,12 +227,18 @@ async fn money(
 }
 
 /// Where the row's count and sum stand afterwards.
-fn key_after(row: &TransactionRow, draft: &Draft<'_>, budget: Option<BudgetId>, sets: &[Set]) -> Result<RollupKey, Failure> {
-    let mut key = row.rollup_key(budget)?;
+fn key_after(
+    row: &TransactionRow,
+    draft: &Draft<'_>,
+    budget: Option<BudgetId>,
+    sets: &[Set],
+    zone: chrono_tz::Tz,
+) -> Result<RollupKey, Failure> {
+    let mut key = row.rollup_key(budget, zone)?;
     (key.region, key.currency) = (draft.region, draft.currency.code());
     for set in sets {
         match (set.column, &set.is) {
-            ("issued_at", Arg::Int(Some(at))) => key.month = Day(at.div_euclid(86_400_000_000)).month_start(),
+            ("issued_at", Arg::Int(Some(at))) => key.month = month_of(Instant(*at), zone),
             ("order_status", Arg::Text(Some(code))) => {
                 key.order_status = OrderStatus::parse(code).map_or(key.order_status, OrderStatus::code);
             }

@@ -27,6 +27,7 @@ use crate::store::import_rows;
 use crate::store::imports::{self, Change, NewImport, RefusedRow};
 use crate::store::ledger::{self, Details};
 use crate::store::recipients::{self, Named};
+use crate::store::settings;
 use crate::store::transactions::{self, NewTransaction, RollupKey};
 use crate::store::writer::{Intent, WriteTx};
 
@@ -206,7 +207,7 @@ async fn write(store: &Store, run: &mut Run, sorted: Sorted, remembered: &mut Re
 }
 
 async fn insert(tx: &mut WriteTx<'_>, part: &Batch, no: i64, source: SourceId) -> Result<Vec<RecipientId>, DbError> {
-    let now = tx.now;
+    let (now, zone) = (tx.now, settings::zone(tx).await?);
     let missing: Vec<Named> =
         part.named.iter().zip(&part.known).filter(|(_, known)| known.is_none()).map(|(named, _)| named.clone()).collect();
     let mut found = recipients::find_or_insert(tx, &missing).await?.into_iter();
@@ -214,7 +215,7 @@ async fn insert(tx: &mut WriteTx<'_>, part: &Batch, no: i64, source: SourceId) -
     let mut sums: BTreeMap<RollupKey, (i64, i64)> = BTreeMap::new();
     let mut rows = Vec::with_capacity(part.new.len());
     for (line, person) in part.new.iter().zip(&part.people) {
-        let sum = sums.entry(RollupKey::of(&line.draft, now)).or_default();
+        let sum = sums.entry(RollupKey::of(&line.draft, now, zone)).or_default();
         *sum = (sum.0 + 1, sum.1.saturating_add(line.draft.amount_issued));
         rows.push(NewTransaction {
             id: TransactionId(tx.new_id()),

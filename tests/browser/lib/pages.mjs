@@ -56,10 +56,11 @@ export const PAGES = [
 /** For whoever may do everything: the forms, and other states of the pages above. */
 export const MORE_PAGES = [
   { name: 'budgets-table', path: ACTIVE },
+  { name: 'budgets-attention', path: '/budgets?view=table&attention=overspent&attention=running_out&sort=-utilisation' },
   { name: 'budgets-none', path: '/budgets?q=nothing-is-called-so' },
   { name: 'budget-new', path: '/budgets/new' },
   { name: 'budget-edit', path: below(ACTIVE, '/budgets/bud_', '/edit') },
-  { name: 'budget-close', path: below(ACTIVE, '/budgets/bud_', '/closure/new'), status: [200, 422] },
+  { name: 'budget-close', path: below(ACTIVE, '/budgets/bud_', '/closure/new') },
   { name: 'allocation', path: below(ACTIVE, '/budgets/bud_', '/allocations/new') },
   { name: 'adjustment', path: below(ACTIVE, '/budgets/bud_', '/adjustments/new') },
   { name: 'adjustment-check', path: check('adjustments', UP) },
@@ -73,6 +74,7 @@ export const MORE_PAGES = [
   { name: 'transaction-assignment', path: below('/transactions', '/transactions/txn_', '/assignment') },
   { name: 'import-new', path: '/imports/new' },
   { name: 'export-new', path: '/exports/new' },
+  { name: 'export-budgets', path: '/exports/new?list=budgets&view=table' },
   { name: 'search', path: '/search?q=re' },
   { name: 'search-none', path: '/search?q=nothing-is-called-so' },
   { name: 'region-new', path: '/regions/new' },

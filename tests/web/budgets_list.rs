@@ -1,0 +1,216 @@
+//! The list of budgets over HTTP: every order and every page of it, what wants attention, and the files taken from it.
+
+use counterfoil::domain::access::Actor;
+use counterfoil::domain::budget::{Account, BudgetStatus, End, Movement, Nature, PostingKind};
+use counterfoil::domain::currency::Currency;
+use counterfoil::domain::id::BudgetId;
+use counterfoil::domain::time::Day;
+use counterfoil::store::ledger::{self, Details, NewBudget};
+use counterfoil::store::writer::Intent;
+
+use crate::support::app::{Answer, Client, Company, TestApp};
+use crate::support::database::{TestDb, on_both_engines};
+use crate::support::rewards::{Reward, load, reward};
+
+/// Budgets of 100.00 EUR in North for the whole year.
+const EXTRA: [&str; 8] = ["Extra 0", "Extra 1", "Extra 2", "Extra 3", "Extra 4", "Extra 5", "Extra 6", "=Extra, 7"];
+
+async fn add(company: &mut Company, names: &[&str]) {
+    let region = company.regions["North"];
+    for name in names {
+        let owned = (*name).to_owned();
+        let made = company.store.write(Intent::once(Actor::system("test"), "test.budget"), move |tx| {
+            let name = owned.clone();
+            Box::pin(async move {
+                let (id, currency) = (BudgetId(tx.new_id()), Currency::parse("EUR").unwrap());
+                let (from, to) = (Day::parse("2026-01-01").unwrap(), Day::parse("2026-12-31").unwrap());
+                let new = NewBudget { id, region, name, currency, from, to, owner: None, cost_centre: String::new(), previous: None };
+                ledger::insert_budget(tx, &new, BudgetStatus::Active).await?;
+                let budget = ledger::get(tx, id).await?;
+                let (kind, source, destination) =
+                    (PostingKind::Allocation, End::outside(Account::Funding), End::of(Account::Available, &budget));
+                let movement = Movement { kind, counted: kind, source, destination, amount: 10_000, currency };
+                ledger::post(tx, &movement, Nature::Request, &Details { effective: Some(from), ..Details::default() }).await?;
+                Ok(id)
+            })
+        });
+        company.budgets.insert((*name).to_owned(), made.await.unwrap());
+    }
+}
+
+/// Six of them overspent, each more than the one before; the seventh lasts to a day before its period ends.
+async fn spend(company: &Company) {
+    let spent = [10_100, 10_200, 10_300, 10_400, 10_500, 10_600, 9_500];
+    let rows = EXTRA.iter().zip(spent).enumerate();
+    let rows = rows.map(|(i, (name, amount))| Reward { budget: Some(name), amount, ..reward(&format!("RW-{i}")) });
+    load(company, rows.collect(), true).await;
+}
+
+/// The names of the budgets of a page, from above.
+fn names(page: &Answer) -> Vec<String> {
+    let rows = page.body.split("<th scope=\"row\"").skip(1).filter_map(|row| row.split_once("<a href=\"/budgets/bud_"));
+    rows.map(|(_, rest)| rest.split_once('>').unwrap().1.split_once('<').unwrap().0.to_owned()).collect()
+}
+
+/// Where the link with these words leads.
+fn link(page: &Answer, words: &str) -> String {
+    let (before, _) = page.body.split_once(&format!(">{words}<")).unwrap_or_else(|| panic!("{words} is not there: {}", page.body));
+    before
+        .rsplit_once("<a ")
+        .unwrap()
+        .1
+        .split_once("href=\"")
+        .unwrap()
+        .1
+        .split_once('"')
+        .unwrap()
+        .0
+        .replace("&amp;", "&")
+        .replace("&#38;", "&")
+}
+
+/// From a list's own link to the file.
+async fn taken(client: &Client, query: &str, format: &str) -> Answer {
+    let page = client.get(&format!("/exports/new?{query}")).await;
+    assert_eq!(page.status, 200, "{query}: {}", page.body);
+    let kept = ["csrf", "key", "what", "query"].map(|name| (name, page.field(name)));
+    let mut form: Vec<(&str, &str)> = kept.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    form.push(("format", format));
+    let made = client.post("/exports", &form).await;
+    assert_eq!(made.status, 303, "{}", made.body);
+    client.get(made.location()).await
+}
+
+on_both_engines! {
+    async fn every_column_sorts_and_its_state_is_in_the_address(db: TestDb) {
+        let mut app = TestApp::start(db).await;
+        add(&mut app.company, &EXTRA).await;
+        spend(&app.company).await;
+        let nora = app.signed_in("Nora North").await;
+        let list = async |sort: &str| names(&nora.get(&format!("/budgets?view=table&currency=EUR&sort={sort}")).await);
+        assert_eq!(list("-utilisation").await[..7], ["Extra 5", "Extra 4", "Extra 3", "Extra 2", "Extra 1", "Extra 0", "Extra 6"]);
+        assert_eq!(list("utilisation").await.last().unwrap(), "Extra 5");
+        // Those that run out on no day stand last in both directions.
+        for sort in ["runway", "-runway"] {
+            assert_eq!(list(sort).await[0], "Extra 6", "{sort}");
+        }
+        assert_eq!(list("available").await[..2], ["Extra 5", "Extra 4"]);
+        assert_eq!(list("-name").await[..2], ["North two", "North one"]);
+        for sort in ["name", "region", "period", "allocated", "adjusted", "reserved", "spent", "available", "currency", "utilisation", "runway", "status"] {
+            let page = nora.get(&format!("/budgets?view=table&sort={sort}")).await;
+            assert_eq!(names(&page).len(), 11, "{sort}");
+            assert_eq!(page.body.matches("aria-sort=\"ascending\"").count(), 1, "{sort}");
+            assert_eq!(page.body.matches("aria-sort=").count(), 12, "{sort}");
+            let again = page.body.contains(&format!("sort=-{sort}\"")) || page.body.contains(&format!("sort=-{sort}&"));
+            assert!(again, "the head of {sort} turns the order round");
+        }
+        app.finish().await;
+    }
+
+    async fn pages_hold_every_budget_once_in_both_directions(db: TestDb) {
+        let mut app = TestApp::start(db).await;
+        let many: Vec<String> = (0..120).map(|i| format!("Many {:03}", (i * 37) % 120)).collect();
+        add(&mut app.company, &many.iter().map(String::as_str).collect::<Vec<_>>()).await;
+        let nora = app.signed_in("Nora North").await;
+        for sort in ["name", "-utilisation", "status", "-runway"] {
+            let mut page = nora.get(&format!("/budgets?view=table&q=many&sort={sort}")).await;
+            let mut forwards = names(&page);
+            assert!(page.body.contains("1\u{2013}50 of 120"));
+            while page.body.contains(">Next<") {
+                page = nora.get(&link(&page, "Next")).await;
+                forwards.extend(names(&page));
+            }
+            let mut backwards = vec![names(&page)];
+            while page.body.contains(">Previous<") {
+                page = nora.get(&link(&page, "Previous")).await;
+                backwards.push(names(&page));
+            }
+            backwards.reverse();
+            let mut sorted = forwards.clone();
+            sorted.sort();
+            assert_eq!(sorted, { let mut all = many.clone(); all.sort(); all }, "{sort}");
+            assert_eq!(forwards, backwards.concat(), "{sort}");
+        }
+        let gone = nora.get(&format!("/budgets?view=table&q=many&after={}", app.company.budgets["South one"])).await;
+        assert_eq!(names(&gone).len(), 50, "another region's budget is no place in this list");
+        app.finish().await;
+    }
+
+    async fn the_overview_leads_to_exactly_those_that_want_attention(db: TestDb) {
+        let mut app = TestApp::start(db).await;
+        add(&mut app.company, &EXTRA).await;
+        spend(&app.company).await;
+        let finn = app.signed_in("Finn Finance").await;
+        let overview = finn.get("/").await;
+        let list = finn.get(&link(&overview, "All 6 overspent budgets")).await;
+        assert_eq!(names(&list), ["Extra 5", "Extra 4", "Extra 3", "Extra 2", "Extra 1", "Extra 0"]);
+        assert!(list.body.contains("Attention: Overspent"), "the filter is shown as a chip");
+        assert!(overview.body.contains("Extra 6") && overview.body.contains("lasts to"), "{}", overview.body);
+        assert_eq!(names(&finn.get("/budgets?view=table&attention=running_out").await), ["Extra 6"]);
+        assert_eq!(names(&finn.get("/budgets?view=table&attention=running_out&attention=overspent&sort=name").await).len(), 7);
+        assert_eq!(names(&finn.get("/budgets?attention=running_out").await), ["Extra 6"], "in the tree as well");
+        let sara = app.signed_in("Sara South").await;
+        assert!(names(&sara.get("/budgets?attention=overspent").await).is_empty());
+        app.finish().await;
+    }
+
+    async fn the_list_is_taken_away_as_it_is_seen(db: TestDb) {
+        let mut app = TestApp::start(db).await;
+        add(&mut app.company, &EXTRA).await;
+        spend(&app.company).await;
+        let nora = app.signed_in("Nora North").await;
+        let page = nora.get("/budgets?view=table&q=extra&sort=-name").await;
+        let address = link(&page, "Export CSV").replace("/exports/new?", "");
+        let file = taken(&nora, &address, "excel").await;
+        assert_eq!(file.status, 200);
+        let named = file.headers["content-disposition"].to_str().unwrap();
+        assert!(named.contains("attachment") && named.contains("filename=\"budgets_20261122T1200Z.csv\""), "{named}");
+        let lines: Vec<&str> = file.body.trim_start_matches('\u{feff}').lines().collect();
+        assert_eq!(lines.len(), 9);
+        assert!(lines[0].starts_with("Budget,Region,First day,Last day,Allocated,"), "{}", lines[0]);
+        let first: Vec<&str> = lines[1].split(',').collect();
+        assert_eq!(first[..9], ["Extra 6", "North", "2026-01-01", "2026-12-31", "100.00", "0.00", "0.00", "0.00", "95.00"]);
+        assert_eq!(first[9..12], ["5.00", "EUR", "95.0"]);
+        assert!(lines[2].contains(",-6.00,EUR,106.0,,Active,"), "a number below zero stays one: {}", lines[2]);
+        assert!(lines[8].starts_with("\"'=Extra, 7\",North,"), "what a spreadsheet would run is guarded: {}", lines[8]);
+        let machine = taken(&nora, "list=budgets", "machine").await;
+        assert!(machine.body.starts_with("budget,region,period_start,") && !machine.body.contains("South one"));
+        let list = nora.get("/exports").await;
+        assert!(list.body.contains("Budgets: Name holds: extra; by budget, last first") && list.body.contains("Finished"), "{}", list.body);
+        // Noted in the trail, and nobody else's.
+        let trail = app.signed_in("Ada Admin").await.get("/audit?action=export").await;
+        assert!(trail.body.contains("Nora North"), "{}", trail.body);
+        let bad = nora.get("/exports/new?list=secrets").await;
+        assert_eq!(bad.status, 404);
+        assert_eq!(nora.get("/exports/new?list=budgets&nonsense=1").await.status, 400);
+        app.finish().await;
+    }
+
+    async fn a_statement_and_a_burn_down_are_taken_away(db: TestDb) {
+        let mut app = TestApp::start(db).await;
+        add(&mut app.company, &EXTRA).await;
+        spend(&app.company).await;
+        let nora = app.signed_in("Nora North").await;
+        let id = app.company.budgets["Extra 5"].to_string();
+        let page = nora.get(&format!("/budgets/{id}?kind=spend")).await;
+        assert!(page.body.contains(&format!("/exports/new?list=burn_down&#38;budget={id}")) || page.body.contains(&format!("list=burn_down&amp;budget={id}")));
+        let statement = format!("list=statement&budget={id}");
+        let file = taken(&nora, &statement, "excel").await;
+        let lines: Vec<&str> = file.body.trim_start_matches('\u{feff}').lines().collect();
+        assert_eq!(lines.len(), 3, "{}", file.body);
+        assert!(lines[1].contains(",Spend,Extra 5,\"Extra 5, spent\",-106.00,-6.00,EUR,"), "{}", lines[1]);
+        assert!(lines[2].contains(",Allocation,Funding,Extra 5,100.00,100.00,EUR,"), "{}", lines[2]);
+        let some = taken(&nora, &format!("{statement}&kind=allocation"), "machine").await;
+        assert_eq!(some.body.lines().count(), 2);
+        let months = taken(&nora, &format!("list=burn_down&budget={id}"), "machine").await;
+        let lines: Vec<&str> = months.body.lines().collect();
+        assert_eq!((lines.len(), lines[0]), (13, "first_day,last_day,available,plan,forecast,currency"));
+        assert!(lines[1].starts_with("2026-01-01,2026-01-31,100.00,"), "{}", lines[1]);
+        assert!(lines[11].starts_with("2026-11-01,2026-11-30,-6.00,"), "{}", lines[11]);
+        let sara = app.signed_in("Sara South").await;
+        for list in ["statement", "burn_down"] {
+            assert_eq!(sara.get(&format!("/exports/new?list={list}&budget={id}")).await.status, 404, "{list}");
+        }
+        app.finish().await;
+    }
+}
