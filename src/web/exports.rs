@@ -246,9 +246,7 @@ pub async fn create(
     let Parsed { query, notices, .. } = ListQuery::parse(&sent.query);
     let mut errors = Errors::none();
     // A filter that is left out would make it more than what was asked for.
-    for notice in &notices {
-        errors.add("query", notice.clone());
-    }
+    notices.iter().for_each(|notice| errors.add("query", notice.clone()));
     let all = match sent.columns.as_str() {
         "view" => false,
         "all" => true,

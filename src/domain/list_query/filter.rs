@@ -8,7 +8,6 @@ use uuid::Uuid;
 use crate::domain::access::codes;
 use crate::domain::currency::Currency;
 use crate::domain::id::{BudgetId, ImportId, RecipientId, RegionId, SourceId};
-use crate::domain::text::is_hidden;
 use crate::domain::transaction::{ApprovalStatus, Channel, DeliveryStatus, OrderStatus, ReconStatus, RedemptionStatus};
 
 codes! {
@@ -172,7 +171,7 @@ impl Filter {
             }
             Shape::Word => self.words().into_iter().find(|(code, _)| *code == text).map(|(code, _)| Value::Word(code)),
             Shape::Text => {
-                let fits = !text.is_empty() && text.chars().count() <= TEXT_MOST && !text.chars().any(is_hidden);
+                let fits = !text.is_empty() && text.chars().count() <= TEXT_MOST && !text.chars().any(char::is_control);
                 fits.then(|| Value::Text(text.to_owned()))
             }
         }
