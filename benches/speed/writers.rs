@@ -9,7 +9,9 @@ use counterfoil::actions::budgets_move;
 use counterfoil::actions::budgets_plan::{Ask, Order};
 use counterfoil::domain::access::{Actor, Scope, Who};
 use counterfoil::domain::id::BudgetId;
-use counterfoil::store::{Store, people, regions};
+use counterfoil::domain::refusal::Refusal;
+use counterfoil::store::failure::Failure;
+use counterfoil::store::{Store, ledger, people, regions};
 
 /// Who adjusts: a finance controller of everything.
 const PERSON: &str = "samuel.adeyemi@halden.example";
@@ -18,6 +20,7 @@ const PERSON: &str = "samuel.adeyemi@halden.example";
 pub struct Writers {
     store: Store,
     actor: Actor,
+    everywhere: Scope,
     budgets: Vec<BudgetId>,
     turn: AtomicUsize,
 }
@@ -37,19 +40,27 @@ impl Writers {
         drop(read);
         ensure!(!open.is_empty(), "no budget is open");
         let actor = Actor { who: Who::Person(person.id), request_id: "bench".to_owned(), peer: "127.0.0.1".to_owned() };
-        Ok(Self { store, actor, budgets: open, turn: AtomicUsize::new(0) })
+        Ok(Self { store, actor, everywhere, budgets: open, turn: AtomicUsize::new(0) })
     }
 
     /// Adds one minor unit to the next budget; the seconds it took to be committed.
     pub async fn adjust(&self) -> Result<f64> {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         let budget = *self.budgets.get(turn % self.budgets.len()).context("no budget")?;
-        let ask = Ask::Adjust { budget, up: true, amount: 1, reason_code: "correction".to_owned() };
-        let order = Order { ask, effective: None, note: "a rounding difference".to_owned() };
-        let key = self.store.random.token(16);
         let begun = Instant::now();
-        budgets_move::carry_out(&self.store, self.actor.clone(), &key, order, Vec::new()).await?;
-        Ok(begun.elapsed().as_secs_f64())
+        loop {
+            // As a person does: she looks, decides, and looks again when somebody was quicker.
+            let known = ledger::find(&mut self.store.read().await?, &self.everywhere, budget).await?;
+            let version = known.context("the budget is gone")?.version;
+            let ask = Ask::Adjust { budget, up: true, amount: 1, reason_code: "correction".to_owned() };
+            let order = Order { ask, effective: None, note: "a rounding difference".to_owned() };
+            let key = self.store.random.token(16);
+            match budgets_move::carry_out(&self.store, self.actor.clone(), &key, order, vec![(budget, version)]).await {
+                Ok(_) => return Ok(begun.elapsed().as_secs_f64()),
+                Err(Failure::Refused(Refusal::Stale)) => {}
+                Err(failure) => return Err(failure.into()),
+            }
+        }
     }
 
     /// So many clients at once for a while; adjustments a second.

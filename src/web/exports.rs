@@ -246,7 +246,9 @@ pub async fn create(
     let Parsed { query, notices, .. } = ListQuery::parse(&sent.query);
     let mut errors = Errors::none();
     // A filter that is left out would make it more than what was asked for.
-    notices.iter().for_each(|notice| errors.add("query", notice.clone()));
+    for notice in &notices {
+        errors.add("query", notice.clone());
+    }
     let all = match sent.columns.as_str() {
         "view" => false,
         "all" => true,
@@ -266,8 +268,7 @@ pub async fn create(
     let mut read = portal.store.read().await?;
     let known = Known::read(&mut read, &scope).await?;
     drop(read);
-    let regions = transaction_query::regions_of(&scope, &query);
-    let region: Option<RegionId> = if let [only] = regions.as_slice() { Some(*only) } else { None };
+    let region = <[RegionId; 1]>::try_from(transaction_query::regions_of(&scope, &query)).ok().map(|[only]| only);
     let words = query.words(&|filter, id| known.name(filter, id));
     let new = NewExport { what: sent.what, query: query.text(), words, format: sent.format };
     let id = exports::create(&portal.store, who.actor.clone(), &sent.key, new, region).await?;

@@ -4,3 +4,4 @@ mod budget_burn_down;
 mod budget_ledger;
 mod import;
 mod list_query;
+mod roles;
