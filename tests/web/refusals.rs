@@ -147,7 +147,7 @@ on_both_engines! {
         let changes = [("name", "Open"), ("period_start", "2026-01-01"), ("period_end", "2026-12-31"), ("owner", ""), ("cost_centre", "")];
         refused(&app, &finn, &format!("{two}/versions"), &with(&step(&edit), &changes), 422, words).await;
         refused(&app, &finn, &format!("{two}/activation"), &with(&step(&closure), &[("key", "key-activation-01")]), 422, words).await;
-        refused(&app, &finn, &format!("{two}/closure"), &with(&step(&closure), &[("key", "key-closure-again")]), 409, "closed already").await;
+        refused(&app, &finn, &format!("{two}/closure"), &with(&step(&closure), &[("key", "key-closure-again")]), 422, words).await;
         app.finish().await;
     }
 
