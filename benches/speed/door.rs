@@ -44,7 +44,7 @@ pub async fn run(bench: &Bench) -> Result<Vec<Line>> {
 }
 
 async fn rate(url: &str, batch_most: usize) -> Result<f64> {
-    let writers = Arc::new(Writers::over(data::open(url, batch_most).await?).await?);
+    let writers = Arc::new(Writers::over(data::open(url, batch_most).await?).await?.with_budgets(CLIENTS).await?);
     writers.rate(CLIENTS, Duration::from_millis(500)).await?;
     let rate = writers.rate(CLIENTS, TIME).await?;
     writers.close().await;

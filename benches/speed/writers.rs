@@ -5,12 +5,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use counterfoil::actions::budgets::{self, Attributes, NewBudget};
 use counterfoil::actions::budgets_move;
 use counterfoil::actions::budgets_plan::{Ask, Order};
 use counterfoil::domain::access::{Actor, Scope, Who};
-use counterfoil::domain::id::BudgetId;
 use counterfoil::domain::refusal::Refusal;
 use counterfoil::store::failure::Failure;
+use counterfoil::store::ledger::BudgetRow;
 use counterfoil::store::{Store, ledger, people, regions};
 
 /// Who adjusts: a finance controller of everything.
@@ -21,7 +22,7 @@ pub struct Writers {
     store: Store,
     actor: Actor,
     everywhere: Scope,
-    budgets: Vec<BudgetId>,
+    budgets: Vec<BudgetRow>,
     turn: AtomicUsize,
 }
 
@@ -35,7 +36,7 @@ impl Writers {
         let mut open = Vec::new();
         for region in regions::list(&mut read, &everywhere).await? {
             let rows = regions::budgets_of(&mut read, &everywhere, region.id).await?;
-            open.extend(rows.into_iter().filter(|row| row.status == "active").map(|row| row.id));
+            open.extend(rows.into_iter().filter(|row| row.status == "active"));
         }
         drop(read);
         ensure!(!open.is_empty(), "no budget is open");
@@ -43,10 +44,24 @@ impl Writers {
         Ok(Self { store, actor, everywhere, budgets: open, turn: AtomicUsize::new(0) })
     }
 
+    /// Opens more budgets until there are so many: people who work at once work on different ones.
+    pub async fn with_budgets(mut self, most: usize) -> Result<Self> {
+        for n in self.budgets.len()..most {
+            let model = self.budgets.first().context("no budget")?.clone();
+            let (period_start, period_end, cost_centre) = (model.period_start, model.period_end, model.cost_centre.clone());
+            let attributes = Attributes { name: format!("Bench {n}"), period_start, period_end, owner: None, cost_centre };
+            let currency = model.budget()?.currency;
+            let new = NewBudget { region: model.region_id, currency, attributes, draft: false, allocation: None };
+            let id = budgets::create(&self.store, self.actor.clone(), &self.store.random.token(16), new).await?;
+            self.budgets.push(BudgetRow { id, ..model });
+        }
+        Ok(self)
+    }
+
     /// Adds one minor unit to the next budget; the seconds it took to be committed.
     pub async fn adjust(&self) -> Result<f64> {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        let budget = *self.budgets.get(turn % self.budgets.len()).context("no budget")?;
+        let budget = self.budgets.get(turn % self.budgets.len()).context("no budget")?.id;
         let begun = Instant::now();
         loop {
             // As a person does: she looks, decides, and looks again when somebody was quicker.

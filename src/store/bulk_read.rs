@@ -1,28 +1,24 @@
 //! Reading very many rows natively, for exports: no row is kept, and what a person downloads slowly is read slowly.
 //!
-//! SQLite is read by a connection of its own on a blocking thread, without the detour of the async driver (five times as fast); PostgreSQL by
-//! the driver's own stream. Rows come in parts that are each in order: SQLite's parts are put together here, PostgreSQL's by the server.
+//! SQLite is read on threads of its own, without the detour of the async driver (five times as fast, see `bulk_file.rs`); PostgreSQL by the
+//! driver's own stream. Rows come in parts that are each in order: SQLite's parts are put together by us, PostgreSQL's by the server.
 
-use std::collections::BinaryHeap;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::TryStreamExt;
-use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator;
-use rusqlite::types::{Value, ValueRef};
-use rusqlite::{Connection, OpenFlags, params_from_iter};
 use sqlx::postgres::{PgPool, PgRow};
 use sqlx::{Row as _, ValueRef as _};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use super::db::{Arg, Sql};
+use super::bulk_file;
+use super::db::Sql;
 use super::db_pools::Pools;
 use super::failure::DbError;
 
 /// Bytes in one piece of a file.
-const PIECE: usize = 64 * 1024;
+pub(super) const PIECE: usize = 64 * 1024;
 /// Pieces that wait for the reader of the file.
 const WAITING: usize = 4;
 /// How long nobody may take a piece before the export ends: a snapshot that is held for ever stops the database from tidying up.
@@ -73,7 +69,7 @@ pub fn stream<S: Sink>(pools: &Pools, plan: Plan, sink: S) -> Pieces {
             let runtime = tokio::runtime::Handle::current();
             tokio::task::spawn_blocking(move || {
                 let out = Out { pieces, runtime };
-                if let Err(Stop::Failed(error)) = from_file(&file, plan, sink, &out) {
+                if let Err(Stop::Failed(error)) = bulk_file::read(&file, plan, sink, &out) {
                     let _ = out.runtime.block_on(out.pieces.send(Err(error)));
                 }
             });
@@ -91,7 +87,7 @@ pub fn stream<S: Sink>(pools: &Pools, plan: Plan, sink: S) -> Pieces {
 }
 
 /// Why reading ends before the last row.
-enum Stop {
+pub(super) enum Stop {
     /// Nobody takes the pieces any more.
     Gone,
     /// The database said no.
@@ -115,13 +111,15 @@ impl From<sqlx::Error> for Stop {
     }
 }
 
-struct Out {
+/// Where the pieces go.
+pub(super) struct Out {
     pieces: mpsc::Sender<Result<Bytes, DbError>>,
     runtime: tokio::runtime::Handle,
 }
 
 impl Out {
-    fn send(&self, piece: Vec<u8>) -> Result<(), Stop> {
+    /// Hands over a piece; waits for its reader, but not for ever.
+    pub(super) fn send(&self, piece: Vec<u8>) -> Result<(), Stop> {
         match self.pieces.try_send(Ok(piece.into())) {
             Ok(()) => Ok(()),
             Err(mpsc::error::TrySendError::Closed(_)) => Err(Stop::Gone),
@@ -131,95 +129,6 @@ impl Out {
             }
         }
     }
-}
-
-/// A connection that can only read, with a small cache of its own.
-fn open(file: &Path) -> Result<Connection, rusqlite::Error> {
-    let connection = Connection::open_with_flags(PathBuf::from(file), OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    connection.busy_timeout(Duration::from_secs(10))?;
-    connection.execute_batch("PRAGMA query_only = ON; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -4096; BEGIN")?;
-    Ok(connection)
-}
-
-fn value(arg: Arg) -> Value {
-    match arg {
-        Arg::Int(Some(value)) => Value::Integer(value),
-        Arg::Text(Some(value)) => Value::Text(value.into_owned()),
-        Arg::Id(Some(value)) => Value::Blob(value.as_bytes().to_vec()),
-        Arg::Bytes(Some(value)) => Value::Blob(value),
-        Arg::Int(None) | Arg::Text(None) | Arg::Id(None) | Arg::Bytes(None) => Value::Null,
-    }
-}
-
-struct FileRow<'r, 's>(&'r rusqlite::Row<'s>);
-
-impl Fields for FileRow<'_, '_> {
-    fn int(&self, at: usize) -> Option<i64> {
-        match self.0.get_ref(at) {
-            Ok(ValueRef::Integer(value)) => Some(value),
-            _ => None,
-        }
-    }
-
-    fn text(&self, at: usize) -> Option<&str> {
-        match self.0.get_ref(at) {
-            Ok(ValueRef::Text(bytes)) => std::str::from_utf8(bytes).ok(),
-            _ => None,
-        }
-    }
-
-    fn id(&self, at: usize) -> Option<Uuid> {
-        match self.0.get_ref(at) {
-            Ok(ValueRef::Blob(bytes)) => Uuid::from_slice(bytes).ok(),
-            _ => None,
-        }
-    }
-}
-
-/// A place in the order; the largest comes out of the heap first.
-type Key = (i64, i64);
-
-fn key(row: &impl Fields, descending: bool) -> Key {
-    let (key, no) = (row.int(0).unwrap_or_default(), row.int(1).unwrap_or_default());
-    // Turning every bit round turns the order round, without the one number that has no negative.
-    if descending { (key, no) } else { (!key, !no) }
-}
-
-fn from_file<S: Sink>(file: &Path, plan: Plan, mut sink: S, out: &Out) -> Result<(), Stop> {
-    let connection = open(file)?;
-    let mut statements = Vec::with_capacity(plan.parts.len());
-    for part in &plan.parts {
-        // The driver numbers `$n` by where it first stands; `?n` means what it says on both sides.
-        statements.push(connection.prepare(&part.text().replace('$', "?"))?);
-    }
-    let mut parts = Vec::with_capacity(statements.len());
-    for (statement, part) in statements.iter_mut().zip(plan.parts) {
-        parts.push(statement.query(params_from_iter(part.args().iter().cloned().map(value)))?);
-    }
-    let mut waiting: BinaryHeap<(Key, usize)> = BinaryHeap::with_capacity(parts.len());
-    for (at, rows) in parts.iter_mut().enumerate() {
-        rows.advance()?;
-        waiting.extend(rows.get().map(|row| (key(&FileRow(row), plan.descending), at)));
-    }
-    while let Some((_, at)) = waiting.pop() {
-        let Some(rows) = parts.get_mut(at) else { break };
-        // As long as this part leads, no other has to be asked.
-        while let Some(row) = rows.get() {
-            let here = key(&FileRow(row), plan.descending);
-            if waiting.peek().is_some_and(|(next, _)| *next > here) {
-                waiting.push((here, at));
-                break;
-            }
-            sink.row(&FileRow(row));
-            if sink.waiting() >= PIECE {
-                out.send(sink.take())?;
-            }
-            rows.advance()?;
-        }
-    }
-    out.send(sink.take())?;
-    sink.end();
-    Ok(())
 }
 
 struct ServerRow<'r>(&'r PgRow);

@@ -3,7 +3,7 @@
 //! A page begins after (or ends before) a row that is named by its id: the cursor is looked up in scope, so that an id from elsewhere tells
 //! nothing and leads to the first page.
 
-use super::cells::{Cell, Cells};
+use super::cells::{self, Cell, Cells};
 use super::db::{Engine, Reader, Sql};
 use super::failure::DbError;
 use super::regions;
@@ -13,7 +13,7 @@ use super::transactions::hidden_imports;
 use crate::domain::access::Scope;
 use crate::domain::currency::Currency;
 use crate::domain::id::TransactionId;
-use crate::domain::list_query::{AmountField, Calendar, Column, ListQuery};
+use crate::domain::list_query::{AmountField, Calendar, Column, Kind, ListQuery};
 
 /// Rows on one page.
 pub const PAGE: usize = 50;
@@ -59,14 +59,14 @@ pub struct Page {
 /// Makes a question ready to be asked: narrows the regions, looks up what is hidden, decides how a search is best done.
 pub async fn ask<'q>(reader: &mut impl Reader, scope: &Scope, query: &'q ListQuery, calendar: Calendar) -> Result<Asked<'q>, DbError> {
     let terms = Term::all(&query.q);
-    let indexed_no = transaction_search::worth_using(reader, &terms).await?;
+    let held = transaction_search::held(reader, &terms).await?;
     let hidden = hidden_imports(reader).await?;
     let mut base_digits = 2;
     if query.amount_field() == AmountField::Base {
         let root = regions::root(reader).await?;
         base_digits = root.and_then(|root| root.currency()).map_or(2, Currency::digits);
     }
-    Ok(Asked { query, regions: regions_of(scope, query), calendar, hidden, base_digits, terms, indexed_no })
+    Ok(Asked { query, regions: regions_of(scope, query), calendar, hidden, base_digits, terms, held })
 }
 
 /// One page of what was asked.
@@ -81,12 +81,12 @@ pub async fn page(reader: &mut impl Reader, asked: &Asked<'_>, place: Place) -> 
     let backwards = matches!(place, Place::Before(_));
     let walk = Walk { asked, cursor, descending: asked.query.sort.descending != backwards };
     let conditions = asked.conditions();
-    let mut rows = Vec::new();
+    let (mut rows, ids) = (Vec::new(), walk.ids());
     if asked.is_narrow() {
-        rows.extend(reader.all::<Cells>(walk.narrow(&conditions, reader.engine())).await?);
+        rows.extend(cells::rows(reader, walk.narrow(&conditions, reader.engine()), &ids).await?);
     } else {
         for parts in asked.parts().chunks(PARTS_MOST) {
-            rows.extend(reader.all::<Cells>(walk.along(&conditions, parts, reader.engine())).await?);
+            rows.extend(cells::rows(reader, walk.along(&conditions, parts, reader.engine()), &ids).await?);
         }
     }
     Ok(walk.page(rows, place))
@@ -143,6 +143,12 @@ impl Walk<'_> {
     fn head(&self, sql: &mut Sql, key: &str) {
         sql.push("SELECT ").push(key).push(", t.no, t.id, t.currency_code");
         push_columns(sql, self.asked.query.columns());
+    }
+
+    /// Which columns hold ids, of those that [`Walk::head`] asks for.
+    fn ids(&self) -> Vec<bool> {
+        let holds = |column: &Column| matches!(column.kind(), Kind::Id(_) | Kind::RegionName | Kind::BudgetName | Kind::SourceName);
+        [false, false, true, false].into_iter().chain(self.asked.query.columns().iter().map(holds)).collect()
     }
 
     fn shows_recipients(&self) -> bool {

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use uuid::Uuid;
 
 use super::db::{Arg, Engine, Sql};
-use super::transaction_search::Term;
+use super::transaction_search::{Held, Term};
 use super::transactions::seen;
 use crate::domain::access::Scope;
 use crate::domain::currency::Currency;
@@ -31,8 +31,8 @@ pub struct Asked<'a> {
     pub base_digits: u32,
     /// What is searched for.
     pub terms: Vec<Term>,
-    /// The last row that the search index knows; 0 where it is not to be used.
-    pub indexed_no: i64,
+    /// What the search index holds for it; `None` where that is not to be used.
+    pub held: Option<Held>,
 }
 
 /// A piece of a statement with numbered values, which may stand in it several times.
@@ -95,7 +95,7 @@ const NARROW: [Filter; 4] = [Filter::ExternalId, Filter::Order, Filter::Batch, F
 impl Asked<'_> {
     /// Whether the rows are found by an index of their own and then sorted.
     pub fn is_narrow(&self) -> bool {
-        self.narrow_filter().is_some() || self.indexed_no > 0
+        self.narrow_filter().is_some() || self.held.is_some()
     }
 
     fn narrow_filter(&self) -> Option<Filter> {
@@ -204,9 +204,9 @@ impl Asked<'_> {
             sql.push("WITH hit (no) AS MATERIALIZED (SELECT t.no FROM reward_transaction t WHERE ").push(column(filter)).push(" IN (");
             push_values(&mut sql, self.query.values(filter));
             sql.push(")) ");
-        } else if self.indexed_no > 0 {
+        } else if let Some(held) = &self.held {
             sql.push("WITH hit (no) AS MATERIALIZED (");
-            Term::hits(&self.terms, &mut sql, engine, self.indexed_no);
+            Term::hits(&self.terms, &mut sql, engine, held);
             sql.push(") ");
         }
         sql

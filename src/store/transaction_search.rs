@@ -4,6 +4,7 @@
 //! with the real columns, so that a row that changed since then is judged as it is now. Recipients are found whatever the case of their letters
 //! (`recipient.folded`), and so are the vendor's ids, which are ASCII: SQLite's `lower()` knows no other letters.
 
+use super::cells;
 use super::db::{Engine, Reader, Sql};
 use super::failure::DbError;
 use super::writer::WriteTx;
@@ -53,11 +54,17 @@ impl Term {
         sql.push(" AND lower(").push(column).push(") LIKE ").push_bind(self.pattern()).push(" ESCAPE '\\'");
     }
 
-    /// Appends the statement that finds the numbers of rows in which every word occurs: by the index up to `indexed`, by reading after it.
-    pub fn hits(terms: &[Self], sql: &mut Sql, engine: Engine, indexed: i64) {
-        Self::indexed(terms, sql, engine);
+    /// Appends the statement that gives the numbers of rows in which every word occurs: what the index held, and what is read after it.
+    pub fn hits(terms: &[Self], sql: &mut Sql, engine: Engine, held: &Held) {
+        let numbers: Vec<String> = held.rows.iter().map(i64::to_string).collect();
+        sql.push(match engine {
+            Engine::Sqlite => "SELECT value FROM json_each(",
+            Engine::Postgres => "SELECT CAST(value AS BIGINT) FROM json_array_elements_text(CAST(",
+        });
+        sql.push_bind(format!("[{}]", numbers.join(",")));
+        sql.push(if engine == Engine::Sqlite { ")" } else { " AS JSON))" });
         sql.push(" UNION ALL SELECT t.no FROM reward_transaction t LEFT JOIN recipient r ON r.id = t.recipient_id WHERE t.no > ");
-        sql.push_bind(indexed);
+        sql.push_bind(held.up_to);
         for term in terms {
             term.like(sql);
         }
@@ -86,20 +93,30 @@ pub async fn indexed_no(reader: &mut impl Reader) -> Result<i64, DbError> {
     Ok(row.map_or(0, |row| row.0))
 }
 
-/// How far the index is to be used for these words: [`indexed_no`], or 0 where walking the list finds them sooner.
-pub async fn worth_using(reader: &mut impl Reader, terms: &[Term]) -> Result<i64, DbError> {
+/// What the index holds for some words.
+#[derive(Clone, Debug)]
+pub struct Held {
+    /// The numbers of the rows, at most [`HITS_MOST`]; rows of every region, to be judged like any other.
+    pub rows: Vec<i64>,
+    /// The last row that the index knows.
+    pub up_to: i64,
+}
+
+/// What the index holds for these words: asked once, for the page and for the count. `None` where walking the list finds them sooner.
+pub async fn held(reader: &mut impl Reader, terms: &[Term]) -> Result<Option<Held>, DbError> {
     if !terms.iter().any(Term::is_indexable) {
-        return Ok(0);
+        return Ok(None);
     }
-    let indexed = indexed_no(reader).await?;
-    if indexed == 0 {
-        return Ok(0);
+    let up_to = indexed_no(reader).await?;
+    if up_to == 0 {
+        return Ok(None);
     }
-    let mut sql = Sql::new("SELECT CAST(count(*) AS BIGINT) FROM (");
+    let mut sql = Sql::default();
     Term::indexed(terms, &mut sql, reader.engine());
-    sql.push(" LIMIT ").push_number(HITS_MOST + 1).push(") found");
-    let hits: i64 = reader.one::<(i64,)>(sql).await?.map_or(0, |row| row.0);
-    Ok(if hits > HITS_MOST { 0 } else { indexed })
+    sql.push(" LIMIT ").push_number(HITS_MOST + 1);
+    let found = cells::rows(reader, sql, &[false]).await?;
+    let rows: Vec<i64> = found.iter().filter_map(|row| row.0.first()?.int()).collect();
+    Ok((rows.len() as i64 <= HITS_MOST).then_some(Held { rows, up_to }))
 }
 
 /// Whether rows wait to be indexed.

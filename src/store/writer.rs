@@ -339,7 +339,10 @@ async fn run_job(job: &mut dyn Job, tx: &mut WriteTx<'_>, savepoints: bool) -> R
     if failed {
         tx.events.truncate(events);
         tx.answers.truncate(answers);
-        tx.access.clear();
+        if tx.dirty {
+            // It may have seen what is taken back.
+            tx.access.clear();
+        }
     }
     let wrote = std::mem::replace(&mut tx.dirty, dirty);
     if savepoints {

@@ -27,23 +27,65 @@ pub fn takes_gzip(req: &HttpRequest) -> bool {
     })
 }
 
-/// The text as one gzip member.
-pub fn gzip(text: &str) -> io::Result<Vec<u8>> {
+/// A piece of pages, packed once: blocks that end at a byte and refer to nothing before them, and to which nothing behind them refers, so they stand
+/// anywhere in a stream (RFC 1951, 3.2.4).
+#[derive(Debug)]
+pub struct Packed {
+    text: String,
+    blocks: Vec<u8>,
+}
+
+impl Packed {
+    /// Packs a text.
+    pub fn new(text: String) -> io::Result<Self> {
+        let mut blocks = Vec::new();
+        COMPRESSOR.with_borrow_mut(|compressor| {
+            compressor.reset();
+            deflate(compressor, &text, FlushCompress::Full, &mut blocks)
+        })?;
+        Ok(Self { text, blocks })
+    }
+
+    /// What was packed.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+}
+
+/// Packs a text to its end; `flush` says how it ends.
+fn deflate(compressor: &mut Compress, text: &str, flush: FlushCompress, out: &mut Vec<u8>) -> io::Result<()> {
+    let mut rest = text.as_bytes();
+    loop {
+        out.reserve(rest.len() / 4 + 1024);
+        let before = compressor.total_in();
+        let status = compressor.compress_vec(rest, out, flush).map_err(io::Error::other)?;
+        let taken = usize::try_from(compressor.total_in() - before).unwrap_or(usize::MAX);
+        rest = rest.get(taken..).unwrap_or_default();
+        // A flush is done when there was room to spare behind it; the end says so itself.
+        let flushed = !matches!(flush, FlushCompress::Finish) && rest.is_empty() && out.len() < out.capacity();
+        if status == Status::StreamEnd || flushed {
+            return Ok(());
+        }
+    }
+}
+
+/// The text as one gzip member; a piece of it may be packed already.
+pub fn gzip(text: &str, piece: Option<&Packed>) -> io::Result<Vec<u8>> {
     let mut out = Vec::with_capacity(text.len() / 4 + 1024);
     out.extend_from_slice(&HEAD);
+    let parts = piece.and_then(|piece| {
+        // A search for all of it would read all of it first.
+        let (before, rest) = text.split_at_checked(text.find(piece.text.split_inclusive('>').next().unwrap_or_default())?)?;
+        Some((before, piece, rest.strip_prefix(piece.text())?))
+    });
     COMPRESSOR.with_borrow_mut(|compressor| {
         compressor.reset();
-        let mut rest = text.as_bytes();
-        loop {
-            let before = compressor.total_in();
-            let status = compressor.compress_vec(rest, &mut out, FlushCompress::Finish).map_err(io::Error::other)?;
-            let taken = usize::try_from(compressor.total_in() - before).unwrap_or(usize::MAX);
-            rest = rest.get(taken..).unwrap_or_default();
-            if status == Status::StreamEnd {
-                return Ok::<(), io::Error>(());
-            }
-            out.reserve(text.len() / 4 + 1024);
-        }
+        let Some((before, piece, behind)) = parts else {
+            return deflate(compressor, text, FlushCompress::Finish, &mut out);
+        };
+        deflate(compressor, before, FlushCompress::Full, &mut out)?;
+        out.extend_from_slice(&piece.blocks);
+        deflate(compressor, behind, FlushCompress::Finish, &mut out)
     })?;
     let mut crc = Crc::new();
     crc.update(text.as_bytes());
@@ -66,8 +108,24 @@ mod tests {
         let noise: String = (0..40_000u64).map(|n| format!("{:x}", n.wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect();
         for text in ["", "a", "<p>été</p>", &noise, "again"] {
             let mut back = String::new();
-            GzDecoder::new(gzip(text).unwrap().as_slice()).read_to_string(&mut back).unwrap();
+            GzDecoder::new(gzip(text, None).unwrap().as_slice()).read_to_string(&mut back).unwrap();
             assert!(back == text, "{} bytes", text.len());
+        }
+    }
+
+    #[test]
+    fn a_packed_piece_stands_anywhere_in_a_page() {
+        let noise: String = (0..9_000u64).map(|n| format!("{:x} ", n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (n % 60))).collect();
+        for words in ["", "<p>été</p>", &noise, &"the same again ".repeat(5_000)] {
+            let piece = Packed::new(words.to_owned()).unwrap();
+            for (before, behind) in [("", ""), ("", "behind"), ("before", ""), (&*noise, &*noise), (words, words)] {
+                let (page, mut back) = ([before, words, behind].concat(), String::new());
+                let packed = gzip(&page, Some(&piece)).unwrap();
+                GzDecoder::new(packed.as_slice()).read_to_string(&mut back).unwrap();
+                assert!(back == page, "{} bytes", page.len());
+            }
+            let elsewhere = gzip("nothing of it", Some(&Packed::new("not there".to_owned()).unwrap())).unwrap();
+            assert_eq!(elsewhere, gzip("nothing of it", None).unwrap());
         }
     }
 

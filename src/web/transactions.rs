@@ -1,5 +1,6 @@
 //! The list of transactions.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use actix_web::http::StatusCode;
@@ -10,7 +11,7 @@ use super::Portal;
 use super::error::WebError;
 use super::guard::{ReadTransactions, Reading};
 use super::page::Shell;
-use super::transactions_filter::{ColumnChooser, FilterBar};
+use super::transactions_filter::{Bar, ColumnChooser};
 use super::transactions_known::Known;
 use crate::domain::access::Permission;
 use crate::domain::currency::Currency;
@@ -36,9 +37,9 @@ pub struct Head {
 
 /// One value in the table.
 #[derive(Default)]
-pub struct Shown {
+pub struct Shown<'p> {
     /// The words.
-    pub text: String,
+    pub text: Cow<'p, str>,
     /// Where it leads; empty for nowhere.
     pub href: String,
     /// The tone of a status; `None` for what is no status.
@@ -61,16 +62,16 @@ pub struct SumLine {
 
 #[derive(Template)]
 #[template(path = "transactions/list.html")]
-struct ListPage {
+struct ListPage<'p> {
     shell: Shell,
     notices: Vec<String>,
-    bar: FilterBar,
+    bar: &'p Bar,
     chooser: ColumnChooser,
     chips: Vec<Chip>,
     clear: String,
     export: String,
     heads: Vec<Head>,
-    rows: Vec<Vec<Shown>>,
+    rows: Vec<Vec<Shown<'p>>>,
     sums: Vec<SumLine>,
     /// (columns before the amount, columns after the currency) where sums stand under their column.
     foot: Option<(usize, usize)>,
@@ -111,7 +112,7 @@ pub fn tone(code: &str) -> &'static str {
 }
 
 /// A status in words.
-pub fn status_label(column: Column, code: &str) -> String {
+pub fn status_label(column: Column, code: &str) -> Cow<'_, str> {
     use crate::domain::list_query::Filter;
     let filter = match column {
         Column::OrderStatus => Filter::OrderStatus,
@@ -120,23 +121,23 @@ pub fn status_label(column: Column, code: &str) -> String {
         Column::ReconStatus => Filter::ReconStatus,
         Column::ApprovalStatus => Filter::ApprovalStatus,
         Column::Channel => Filter::Channel,
-        _ => return code.to_owned(),
+        _ => return code.into(),
     };
-    filter.words().into_iter().find(|(known, _)| *known == code).map_or(code, |(_, label)| label).to_owned()
+    filter.word_label(code).unwrap_or(code).into()
 }
 
 /// One value in words.
-fn shown(column: Column, cell: &Cell, line: &Line, currency: Option<Currency>, known: &Known) -> Shown {
-    let text = |text: String| Shown { text, ..Shown::default() };
-    let number = |text: String| Shown { text, class: "num", ..Shown::default() };
-    let name = || text(cell.id().and_then(|id| known.names.get(&id)).cloned().unwrap_or_default());
+fn shown<'p>(column: Column, cell: &'p Cell, line: &'p Line, currency: Option<Currency>, known: &'p Known) -> Shown<'p> {
+    let text = |text: Cow<'p, str>| Shown { text, ..Shown::default() };
+    let own = || Cow::Borrowed(cell.text().unwrap_or_default());
+    let number = |text: String| Shown { text: text.into(), class: "num", ..Shown::default() };
     match column.kind() {
         Kind::Text if column == Column::ExternalId => {
-            let text = cell.text().map_or_else(|| line.id.short(), str::to_owned);
+            let text = cell.text().map_or_else(|| line.id.short().into(), Cow::Borrowed);
             Shown { text, href: format!("/transactions/{}", line.id), ..Shown::default() }
         }
-        Kind::Text => text(cell.text().unwrap_or_default().to_owned()),
-        Kind::Code if matches!(column, Column::Currency) => text(cell.text().unwrap_or_default().to_owned()),
+        Kind::Text => text(own()),
+        Kind::Code if matches!(column, Column::Currency) => text(own()),
         Kind::Code => {
             let code = cell.text().unwrap_or_default();
             let tone = (column != Column::Channel).then(|| tone(code));
@@ -153,16 +154,20 @@ fn shown(column: Column, cell: &Cell, line: &Line, currency: Option<Currency>, k
         }
         Kind::Integer => number(cell.int().map(|number| number.to_string()).unwrap_or_default()),
         Kind::Instant => match cell.int().map(Instant) {
-            Some(at) => Shown { text: at.local(known.zone()), datetime: at.iso(), ..Shown::default() },
+            Some(at) => Shown { text: at.local(known.zone()).into(), datetime: at.iso(), ..Shown::default() },
             None => Shown::default(),
         },
-        Kind::Day => text(cell.int().map(|day| Day(day).iso()).unwrap_or_default()),
+        Kind::Day => text(cell.int().map(|day| Day(day).iso()).unwrap_or_default().into()),
         Kind::Id("txn") => {
             let id = cell.id().map(|id| TransactionId(id).to_string()).unwrap_or_default();
-            Shown { href: format!("/transactions/{id}"), text: id, ..Shown::default() }
+            Shown { href: format!("/transactions/{id}"), text: id.into(), ..Shown::default() }
         }
-        Kind::Id(prefix) => text(cell.id().map(|id| format!("{prefix}_{}", crate::domain::id::encode(id.as_u128()))).unwrap_or_default()),
-        Kind::RegionName | Kind::BudgetName | Kind::SourceName => name(),
+        Kind::Id(prefix) => {
+            text(cell.id().map(|id| format!("{prefix}_{}", crate::domain::id::encode(id.as_u128()))).unwrap_or_default().into())
+        }
+        Kind::RegionName | Kind::BudgetName | Kind::SourceName => {
+            text(cell.id().and_then(|id| known.names.get(&id)).map_or("", String::as_str).into())
+        }
     }
 }
 
@@ -226,10 +231,10 @@ fn count_words(lines: usize, totals: &Totals) -> String {
     }
 }
 
-fn list_page(shell: Shell, parsed: Parsed, known: &Known, page: &Page, totals: &Totals, may: (bool, bool)) -> ListPage {
-    let query = &parsed.query;
+fn list_page<'p>(shell: Shell, parsed: &Parsed, found: &'p Found, may: (bool, bool)) -> ListPage<'p> {
+    let (query, Found { known, page, totals, bar }) = (&parsed.query, found);
     let columns = query.columns();
-    let row = |line: &Line| {
+    let row = |line: &'p Line| {
         let currency = Currency::parse(&line.currency);
         columns.iter().zip(&line.cells).map(|(column, cell)| shown(*column, cell, line, currency, known)).collect()
     };
@@ -237,7 +242,7 @@ fn list_page(shell: Shell, parsed: Parsed, known: &Known, page: &Page, totals: &
         |key: &str, id: Option<TransactionId>| id.map(|id| query.href("/transactions", &format!("{key}={id}"))).unwrap_or_default();
     let name = |filter, id| known.name(filter, id);
     ListPage {
-        bar: FilterBar::new(query, known),
+        bar,
         chooser: ColumnChooser::new(query),
         chips: query.chips(&name),
         clear: query.cleared().href("/transactions", ""),
@@ -258,6 +263,14 @@ fn list_page(shell: Shell, parsed: Parsed, known: &Known, page: &Page, totals: &
     }
 }
 
+/// What a page is made of.
+struct Found {
+    known: Arc<Known>,
+    page: Page,
+    totals: Arc<Totals>,
+    bar: Bar,
+}
+
 /// `GET /transactions`.
 pub async fn list(req: HttpRequest, portal: web::Data<Portal>, reading: Reading<ReadTransactions>) -> Result<HttpResponse, WebError> {
     let Reading { who, mut read } = reading;
@@ -271,6 +284,7 @@ pub async fn list(req: HttpRequest, portal: web::Data<Portal>, reading: Reading<
     let may = (who.access.has(Permission::ExportsCreate), who.access.has(Permission::ImportsRun));
     let shell = Shell::new(&req, &portal, &who, "Transactions");
     drop(asked);
-    let page = list_page(shell, parsed, &known, &page, &totals, may);
-    page.shell.answer(StatusCode::OK, &page)
+    let found = Found { bar: Bar::of(&parsed.query, &known)?, known, page, totals };
+    let page = list_page(shell, &parsed, &found, may);
+    page.shell.answer_with(StatusCode::OK, &page, Some(&found.bar.0))
 }

@@ -103,7 +103,7 @@ impl Seen {
 
     fn axes(&self) -> Vec<Axis> {
         let row = &self.row;
-        let axis = |label, column, code: &str| Axis { label, tone: tone(code), text: status_label(column, code) };
+        let axis = |label, column, code: &str| Axis { label, tone: tone(code), text: status_label(column, code).into_owned() };
         vec![
             axis("Order", Column::OrderStatus, &row.order_status),
             axis("Delivery", Column::DeliveryStatus, &row.delivery_status),

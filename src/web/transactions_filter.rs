@@ -1,5 +1,12 @@
 //! The filter bar of the list of transactions, as its template needs it.
 
+use std::fmt;
+use std::sync::Arc;
+
+use askama::Template;
+
+use super::error::WebError;
+use super::pack::Packed;
 use super::transactions_known::Known;
 use crate::domain::list_query::{AmountField, Column, DateField, Filter, ListQuery, Period, Preset, Value};
 use crate::domain::time::Day;
@@ -26,7 +33,33 @@ pub struct Typed {
     pub values: Vec<String>,
 }
 
+/// The bar as it stands in a page: half of it, and the same for everybody who asks the same in the same regions, so it is made once.
+pub struct Bar(pub Arc<Packed>);
+
+impl fmt::Display for Bar {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.0.text())
+    }
+}
+
+// It comes from a template.
+impl askama::filters::HtmlSafe for Bar {}
+
+impl Bar {
+    /// For a question.
+    pub fn of(query: &ListQuery, known: &Known) -> Result<Self, WebError> {
+        let key = query.text();
+        if let Some(kept) = known.bars.get(&key) {
+            return Ok(Self(kept));
+        }
+        let made = Packed::new(FilterBar::new(query, known).render()?).map_err(|error| WebError::Ours(error.to_string()))?;
+        Ok(Self(known.bars.keep(key, made)))
+    }
+}
+
 /// The whole bar.
+#[derive(Template)]
+#[template(path = "transactions/filter.html")]
 pub struct FilterBar {
     /// The search.
     pub q: String,
@@ -62,6 +95,8 @@ pub struct FilterBar {
     pub hidden: Vec<(&'static str, String)>,
     /// Whether something of the folded part is in use.
     pub more_open: bool,
+    /// The list without filters; empty where none is in use.
+    pub clear: String,
 }
 
 fn words(options: &[(String, String, bool)]) -> String {
@@ -156,6 +191,7 @@ impl FilterBar {
             amount_max: number(query.amount_max),
             hidden: hidden(query),
             more_open,
+            clear: if query.is_filtered() { query.cleared().href("/transactions", "") } else { String::new() },
         }
     }
 }

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use uuid::Uuid;
 
+use super::pack::Packed;
 use crate::domain::access::Scope;
 use crate::domain::currency::Currency;
 use crate::domain::id::{BudgetId, RegionId};
@@ -51,7 +52,30 @@ pub struct Known {
     pub base_digits: u32,
     zone: chrono_tz::Tz,
     fiscal_start_month: u32,
+    /// Filter bars that were made with it.
+    pub bars: Bars,
     mark: Mark,
+}
+
+/// Pieces of pages by what was asked; the oldest goes first.
+#[derive(Debug, Default)]
+pub struct Bars(Mutex<Vec<(String, Arc<Packed>)>>);
+
+impl Bars {
+    /// The one for this question, where it is kept.
+    pub fn get(&self, key: &str) -> Option<Arc<Packed>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().find(|kept| kept.0 == key).map(|kept| kept.1.clone())
+    }
+
+    /// Keeps one.
+    pub fn keep(&self, key: String, made: Packed) -> Arc<Packed> {
+        let (made, mut all) = (Arc::new(made), self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        if all.len() >= BARS_MOST {
+            all.remove(0);
+        }
+        all.push((key, made.clone()));
+        made
+    }
 }
 
 /// Which log, which event, which scope.
@@ -62,6 +86,8 @@ struct Mark {
     scope: Scope,
 }
 
+/// Filter bars kept for one scope: about 30 kB each.
+const BARS_MOST: usize = 8;
 /// Scopes and questions that are remembered; the oldest goes first.
 const MOST: usize = 64;
 static KNOWN: Mutex<Vec<Arc<Known>>> = Mutex::new(Vec::new());
@@ -108,7 +134,7 @@ impl Known {
         let currencies = settings::currencies(reader).await?;
         let names = regions.iter().map(|row| (row.0.0, row.1.clone()));
         let names = names.chain(budgets.iter().map(|budget| (budget.id.0, budget.name.clone()))).chain(sources.iter().cloned()).collect();
-        Ok(Self { regions, budgets, sources, currencies, names, base_digits, zone, fiscal_start_month, mark })
+        Ok(Self { regions, budgets, sources, currencies, names, base_digits, zone, fiscal_start_month, bars: Bars::default(), mark })
     }
 
     /// Today in the organisation's zone.

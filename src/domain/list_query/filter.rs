@@ -160,6 +160,22 @@ impl Filter {
         }
     }
 
+    /// The label of one of [`Filter::words`].
+    pub fn word_label(self, code: &str) -> Option<&'static str> {
+        fn of<T: Copy>(all: &[T], code: &str, names: fn(T) -> (&'static str, &'static str)) -> Option<&'static str> {
+            all.iter().map(|value| names(*value)).find(|(known, _)| *known == code).map(|(_, label)| label)
+        }
+        match self {
+            Self::Channel => of(Channel::all(), code, |v| (v.code(), v.label())),
+            Self::OrderStatus => of(OrderStatus::all(), code, |v| (v.code(), v.label())),
+            Self::DeliveryStatus => of(DeliveryStatus::all(), code, |v| (v.code(), v.label())),
+            Self::RedemptionStatus => of(RedemptionStatus::all(), code, |v| (v.code(), v.label())),
+            Self::ReconStatus => of(ReconStatus::all(), code, |v| (v.code(), v.label())),
+            Self::ApprovalStatus => of(ApprovalStatus::all(), code, |v| (v.code(), v.label())),
+            _ => self.words().into_iter().find(|(known, _)| *known == code).map(|(_, label)| label),
+        }
+    }
+
     /// Reads one value; `None` for one that the filter does not know.
     pub fn value(self, text: &str) -> Option<Value> {
         let text = text.trim();
@@ -193,7 +209,7 @@ impl Filter {
         match value {
             Value::Nothing => "none".to_owned(),
             Value::Id(id) => name(self, *id).unwrap_or_else(|| self.text(value)),
-            Value::Word(word) => self.words().into_iter().find(|(code, _)| code == word).map_or(*word, |(_, label)| label).to_owned(),
+            Value::Word(word) => self.word_label(word).unwrap_or(word).to_owned(),
             Value::Text(text) => text.clone(),
         }
     }
