@@ -77,8 +77,6 @@ fn state_words(row: &ImportRow) -> (&'static str, &'static str) {
         "checking" => ("Being checked", "info"),
         "checked" => ("Checked", "info"),
         "committing" => ("Being written", "info"),
-        "done" if row.finished_at.is_none() => ("Imported, changes being written", "info"),
-        "done" if !row.failure.is_empty() => ("Imported in part", "warn"),
         "done" => ("Imported", "ok"),
         "failed" => ("Failed", "bad"),
         _ => ("Withdrawn", ""),
