@@ -14,6 +14,7 @@ use super::writer::WriteTx;
 use crate::domain::id::{BudgetId, RecipientId, RegionId, SourceId, TransactionId};
 use crate::domain::import::draft::{Draft, Text};
 use crate::domain::time::{Day, Instant};
+use crate::domain::transaction::{ApprovalStatus, ReconStatus};
 
 /// One row to be inserted.
 pub struct NewTransaction<'a> {
@@ -31,6 +32,17 @@ pub struct NewTransaction<'a> {
     pub import_no: i64,
     /// Everything else.
     pub draft: &'a Draft<'a>,
+    /// How it stands where it is not new; of all the rows that are inserted at once, or of none.
+    pub standing: Option<Standing>,
+}
+
+/// How a transaction stands that somebody has looked at already: no file says so.
+#[derive(Clone, Copy, Debug)]
+pub struct Standing {
+    /// Against the general ledger.
+    pub recon: ReconStatus,
+    /// With whoever approves it.
+    pub approval: ApprovalStatus,
 }
 
 const COLUMNS: &[&str] = &[
@@ -75,6 +87,16 @@ const COLUMNS: &[&str] = &[
     "reason_code",
     "note",
 ];
+const COLUMNS_AND_STANDING: &[&str] = &{
+    let mut all = [""; COLUMNS.len() + 2];
+    let mut at = 0;
+    while at < COLUMNS.len() {
+        all[at] = COLUMNS[at];
+        at += 1;
+    }
+    [all[at], all[at + 1]] = ["recon_status", "approval_status"];
+    all
+};
 
 fn text(value: &Text<'_>) -> Arg {
     Arg::from(value.as_ref().map(ToString::to_string))
@@ -130,7 +152,15 @@ pub async fn insert(tx: &mut WriteTx<'_>, rows: &[NewTransaction<'_>]) -> Result
             text(&draft.note),
         ]
     });
-    tx.insert_many("reward_transaction", COLUMNS, values.collect()).await
+    if rows.iter().all(|row| row.standing.is_none()) {
+        return tx.insert_many("reward_transaction", COLUMNS, values.collect()).await;
+    }
+    let stand = rows.iter().map(|row| row.standing.map(|standing| [standing.recon.code().into(), standing.approval.code().into()]));
+    let values = values.zip(stand).map(|(mut values, stand)| {
+        values.extend(stand.unwrap_or([ReconStatus::Expected.code().into(), ApprovalStatus::NotRequired.code().into()]));
+        values
+    });
+    tx.insert_many("reward_transaction", COLUMNS_AND_STANDING, values.collect()).await
 }
 
 /// The accounting date of a row: its own, else the UTC day it was issued on.

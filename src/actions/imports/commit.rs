@@ -229,6 +229,7 @@ async fn insert(tx: &mut WriteTx<'_>, part: &Batch, no: i64, source: SourceId) -
             content_hash: line.hash.to_vec(),
             import_no: no,
             draft: &line.draft,
+            standing: None,
         });
     }
     transactions::insert(tx, &rows).await?;
