@@ -21,7 +21,7 @@ use super::{asked, checked, committed, meanings, number, rollup_holds, row, smal
 use crate::support::app::Company;
 use crate::support::database::{TestDb, on_both_engines};
 
-const ROWS: usize = 3_000;
+const ROWS: usize = 1_500;
 const NORA: &str = "Nora North";
 
 /// Every row with this amount of euros, for people whose e-mail address says who they are and who are called this.
