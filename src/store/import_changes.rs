@@ -5,7 +5,7 @@
 //! written over its row ([`place`]), in small commands again, which nobody sees: id and number of the row stay. While a row has a copy nobody
 //! else changes it ([`is_waiting`]).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::db::{Arg, Reader, Sql};
 use super::failure::DbError;
@@ -232,6 +232,13 @@ pub async fn postings(reader: &mut impl Reader, import: ImportId) -> Result<BTre
     );
     let rows: Vec<(PostingId, BudgetId, Day, String)> = reader.all(sql.bind(import)).await?;
     Ok(rows.into_iter().map(|(id, budget, day, kind)| ((budget, day.month_start(), kind == "refund"), id)).collect())
+}
+
+/// Those of these transactions that have postings of their own.
+pub async fn with_postings(reader: &mut impl Reader, ids: &[TransactionId]) -> Result<HashSet<TransactionId>, DbError> {
+    let mut sql = Sql::new("SELECT DISTINCT transaction_id FROM posting WHERE transaction_id IN (");
+    sql.push_list(ids.iter().copied()).push(")");
+    Ok(reader.all::<(TransactionId,)>(sql).await?.into_iter().map(|row| row.0).collect())
 }
 
 /// Forgets changes of an import that is taken back, at most `most` of them; whether there were any. Their copies are gone already.

@@ -1,7 +1,7 @@
 //! Changes of rows that were there before, while the file is written: each becomes a copy that nobody sees until the import is done, and what it
 //! gives back to budgets and costs them goes into the postings of the import.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -102,6 +102,7 @@ async fn batch(tx: &mut WriteTx<'_>, plan: &Plan, part: &[Changed], no: i64) -> 
     let rows = import_rows::stored(tx, &plan.scope, &ids).await?;
     let rows: HashMap<TransactionId, TransactionRow> = rows.into_iter().map(|row| (row.id, row)).collect();
     let people = people(tx, part, no).await?;
+    let mut given = Given { own: import_changes::with_postings(tx, &ids).await?, shared: HashMap::new() };
     let zone = settings::zone(tx).await?;
     let (mut staged, mut all_moved) = (Vec::with_capacity(part.len()), Vec::new());
     let mut sums: BTreeMap<RollupKey, (i64, i64)> = BTreeMap::new();
@@ -116,7 +117,7 @@ async fn batch(tx: &mut WriteTx<'_>, plan: &Plan, part: &[Changed], no: i64) -> 
             sets.extend(diff::recipient(row.recipient_id, person.map(|person| person.0)));
         }
         let budget = budget_after(row, draft, &plan.mapping);
-        let (gave, paid) = money(tx, row, draft, budget).await?;
+        let (gave, paid) = money(tx, row, draft, budget, &mut given).await?;
         all_moved.extend(gave.into_iter().chain(paid));
         let was = (row.rollup_key(row.budget_id, zone)?, -1, row.amount_issued.checked_neg());
         for (key, count, amount) in [was, (key_after(row, draft, budget, &sets, zone)?, 1, Some(draft.amount_issued))] {
@@ -191,19 +192,43 @@ fn along(kept: &Recipient, region: RegionId) -> Option<Named> {
     Some(Named { region, key, name, email, employee_number })
 }
 
+/// Which rows stand in a figure of their budget. Most stand in the postings of an import, and one answer is good for all of that import's.
+struct Given {
+    /// Those with postings of their own.
+    own: HashSet<TransactionId>,
+    /// Import, budget, whether money came back: whether there is such a posting.
+    shared: HashMap<(i64, BudgetId, bool), bool>,
+}
+
+impl Given {
+    async fn has(&mut self, tx: &mut WriteTx<'_>, row: &TransactionRow, budget: BudgetId) -> Result<bool, Failure> {
+        let key = (row.counted_import_no.unwrap_or(row.import_no), budget, row.amount_issued < 0);
+        let known = self.shared.get(&key).filter(|_| !self.own.contains(&row.id));
+        if let Some(known) = known {
+            return Ok(*known);
+        }
+        let found = transaction_detail::counted_by(tx, row, budget).await?.is_some();
+        if !self.own.contains(&row.id) {
+            self.shared.insert(key, found);
+        }
+        Ok(found)
+    }
+}
+
 /// What the old budget gets back, where it was counted with it, and what the new one pays. Both are facts.
 async fn money(
     tx: &mut WriteTx<'_>,
     row: &TransactionRow,
     draft: &Draft<'_>,
     budget: Option<BudgetId>,
+    given: &mut Given,
 ) -> Result<(Option<Moved>, Option<Moved>), Failure> {
     if (row.budget_id, row.amount_issued) == (budget, draft.amount_issued) {
         return Ok((None, None));
     }
     let mut gave = None;
     if let Some(old) = row.budget_id.filter(|_| row.amount_issued != 0)
-        && transaction_detail::counted_by(tx, row, old).await?.is_some()
+        && given.has(tx, row, old).await?
     {
         gave = Some((old, row.effective_date, row.amount_issued.checked_neg().ok_or(Refusal::Overflow)?));
     }
