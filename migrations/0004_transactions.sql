@@ -44,7 +44,7 @@ CREATE TABLE import_run (
     finished_at {int}
 ){strict};
 CREATE INDEX import_run_by_person ON import_run (person_id, no);
-CREATE INDEX import_run_unfinished ON import_run (state) WHERE state IN ('uploading', 'mapping', 'checking', 'checked', 'committing');
+CREATE INDEX import_run_unfinished ON import_run (no) WHERE finished_at IS NULL;
 
 -- The regions an import touched: who may see the import's page is decided by them.
 CREATE TABLE import_region (
@@ -81,10 +81,12 @@ CREATE TABLE mapping (
 ){strict};
 CREATE UNIQUE INDEX mapping_name ON mapping (source_id, lower(name));
 
--- `import_no` is the import that created the row, 0 for none; a row is seen once its import is done (store/transactions.rs).
+-- `import_no` is the import that created the row, 0 for none; a row is seen once its import is done (store/transactions.rs). What an import changes
+-- of a row that was there before is first a copy under its own number, with the row's id: see import_change. `counted_import_no` is the import in
+-- whose postings the row's money stands, where a later file has changed it.
 CREATE TABLE reward_transaction (
     no {serial},
-    id {id} NOT NULL UNIQUE,
+    id {id} NOT NULL,
     region_id {id} NOT NULL REFERENCES region (id),
     budget_id {id},
     recipient_id {id},
@@ -92,6 +94,7 @@ CREATE TABLE reward_transaction (
     row_key {bytes} NOT NULL,
     content_hash {bytes} NOT NULL,
     import_no {int} NOT NULL DEFAULT 0,
+    counted_import_no {int},
     external_id TEXT,
     order_id TEXT,
     batch_id TEXT,
@@ -132,7 +135,8 @@ CREATE TABLE reward_transaction (
 ){strict};
 -- A row is one within its region: nobody learns from a file what stands in another. The region comes last, so that rows that come in by
 -- ascending ids are still written side by side.
-CREATE UNIQUE INDEX reward_transaction_row ON reward_transaction (source_id, row_key, region_id);
+CREATE UNIQUE INDEX reward_transaction_id ON reward_transaction (id, import_no);
+CREATE UNIQUE INDEX reward_transaction_row ON reward_transaction (source_id, row_key, region_id, import_no);
 CREATE INDEX reward_transaction_by_date ON reward_transaction (region_id, issued_at, no);
 CREATE INDEX reward_transaction_by_amount ON reward_transaction (region_id, amount_issued, no);
 CREATE INDEX reward_transaction_by_budget ON reward_transaction (budget_id, issued_at, no) WHERE budget_id IS NOT NULL;
@@ -142,6 +146,28 @@ CREATE INDEX reward_transaction_by_batch ON reward_transaction (batch_id) WHERE 
 CREATE INDEX reward_transaction_by_external ON reward_transaction (external_id) WHERE external_id IS NOT NULL;
 CREATE INDEX reward_transaction_failed ON reward_transaction (region_id, issued_at, no) WHERE delivery_status = 'failed';
 CREATE INDEX reward_transaction_unassigned ON reward_transaction (region_id, issued_at, no) WHERE budget_id IS NULL;
+
+-- What an import changes of rows that were there before (store/import_changes.rs). While the import is not done, `old_no` is seen and its copy is
+-- not; when it is done it is the other way round, for all of them at once; then, a few at a time, each copy is written over its row and goes.
+CREATE TABLE import_change (
+    old_no {int} NOT NULL PRIMARY KEY,
+    import_no {int} NOT NULL,
+    id {id} NOT NULL,
+    -- What the trail will say of it.
+    event TEXT NOT NULL
+){strict};
+CREATE INDEX import_change_by_import ON import_change (import_no, old_no);
+
+-- What an import calls people from then on.
+CREATE TABLE import_rename (
+    import_no {int} NOT NULL,
+    recipient_id {id} NOT NULL REFERENCES recipient (id),
+    name TEXT NOT NULL,
+    email TEXT NOT NULL,
+    employee_number TEXT NOT NULL,
+    folded TEXT NOT NULL,
+    PRIMARY KEY (import_no, recipient_id)
+){strict};
 
 -- Sums kept in the same transaction as the write. `import_no` as above: an import's rows are added once, hidden, and seen when it is done.
 -- `budget_key` is the budget's id, or sixteen zero bytes for none: a primary key has no NULL.

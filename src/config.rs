@@ -45,6 +45,8 @@ pub struct Config {
     pub workers: usize,
     /// Connections open at once.
     pub max_connections: usize,
+    /// Connections that one address may hold.
+    pub max_connections_per_peer: usize,
     /// How long a body may stand still.
     pub request_body_timeout_seconds: u64,
     /// Minutes without a request that end a session.
@@ -165,6 +167,7 @@ impl Reader {
         let allow_plain_http = self.read("allow_plain_http", values::switch);
         let workers = self.read("workers", values::workers);
         let max_connections = self.number("max_connections", 16, 25_000);
+        let max_connections_per_peer = self.number("max_connections_per_peer", 1, 25_000);
         let request_body_timeout_seconds = self.number("request_body_timeout_seconds", 1, 600);
         let session_idle_minutes = self.number("session_idle_minutes", 1, 30);
         let session_absolute_hours = self.number("session_absolute_hours", 1, 24);
@@ -204,6 +207,7 @@ impl Reader {
             allow_plain_http: allow_plain_http?,
             workers: workers?,
             max_connections: max_connections?,
+            max_connections_per_peer: max_connections_per_peer?,
             request_body_timeout_seconds: request_body_timeout_seconds?,
             session_idle_minutes: session_idle_minutes?,
             session_absolute_hours: session_absolute_hours?,

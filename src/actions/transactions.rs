@@ -11,6 +11,7 @@ use crate::domain::refusal::Refusal;
 use crate::store::Store;
 use crate::store::db::Reader;
 use crate::store::failure::Failure;
+use crate::store::import_changes;
 use crate::store::ledger::{self, Details};
 use crate::store::transaction_detail::{self, TransactionRow};
 use crate::store::writer::Intent;
@@ -120,6 +121,9 @@ pub async fn assign(store: &Store, actor: Actor, key: &str, wanted: Assignment) 
             Box::pin(async move {
                 let row = transaction_detail::get(tx, wanted.transaction).await?;
                 tx.require(Permission::TransactionsAssign, Permission::TransactionsRead, row.region_id)?;
+                if import_changes::is_waiting(tx, row.id).await? {
+                    return Err(Refusal::State("An import is changing this transaction. Try again when it is done".to_owned()).into());
+                }
                 if row.version != wanted.version {
                     return Err(Refusal::Stale.into());
                 }

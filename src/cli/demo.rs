@@ -61,7 +61,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         let site = Site {
             url,
             read_connections: 8,
-            running: Running { listen, workers: 2, max_connections: 1024 },
+            running: Running { listen, workers: 2, max_connections: 1024, max_connections_per_peer: 1024 },
             lives: Lives { idle: 15 * 60, absolute: 12 * 3600 },
             limits: Limits::default(),
             key: None,

@@ -22,6 +22,9 @@ use crate::telemetry::{self, Format};
 use crate::web::server::{Bound, Running};
 use crate::web::{Lives, Portal};
 
+/// SIGXFSZ, which has this number on Linux, macOS and the BSDs alike (signal(7)).
+const FILE_SIZE_EXCEEDED: i32 = 25;
+
 /// Arguments of `serve`.
 #[derive(ClapArgs)]
 #[command(after_help = "Examples:\n  counterfoil serve --database sqlite:/var/lib/counterfoil/rewards.db\n  \
@@ -69,7 +72,12 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     let site = Site {
         url: config.database.url(),
         read_connections: config.read_connections,
-        running: Running { listen: config.listen, workers: config.workers, max_connections: config.max_connections },
+        running: Running {
+            listen: config.listen,
+            workers: config.workers,
+            max_connections: config.max_connections,
+            max_connections_per_peer: config.max_connections_per_peer,
+        },
         lives: Lives { idle: i64::from(config.session_idle_minutes) * 60, absolute: i64::from(config.session_absolute_hours) * 3600 },
         limits: Limits {
             max_bytes: config.upload_max_bytes,
@@ -167,6 +175,11 @@ pub fn block_on<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T,
         .enable_all()
         .build()
         .map_err(|error| CliError::new(Exit::Failed, format!("cannot start: {error}")))?;
+    let _guard = runtime.enter();
+    // A limit of file sizes would end the process in the middle of a write. With a signal taken, the write fails instead and is answered with 507;
+    // once taken, a signal stays taken for as long as the process lives.
+    let taken = signal(SignalKind::from_raw(FILE_SIZE_EXCEEDED));
+    drop(taken.map_err(|error| CliError::new(Exit::Failed, format!("cannot wait for signals: {error}")))?);
     runtime.block_on(work)
 }
 

@@ -57,7 +57,7 @@ pub struct Create {
     /// The role to give: regional-partner, regional-administrator, finance-controller, auditor or administrator
     #[arg(long, value_parser = role)]
     pub role: Role,
-    /// The region, by name or id, in whose subtree the role holds; all regions if left out
+    /// The region, by name, id or path ("Europe / Germany"), in whose subtree the role holds; all regions if left out
     #[arg(long)]
     pub region: Option<String>,
     /// Take the password from this file (- is standard input) instead of printing a link
@@ -186,20 +186,22 @@ async fn region_of(args: &Create, store: &Store) -> Result<RegionId, CliError> {
     let Some(wanted) = args.region.as_deref().map(str::trim) else { return Ok(root.id) };
     let all = everywhere(&mut read, root.id).await.map_err(Failure::from)?;
     let regions = regions::list(&mut read, &all).await.map_err(Failure::from)?;
+    let labels = regions::labels(&regions);
+    let label = |region: &Region| labels.get(&region.id).map_or("", String::as_str);
     let same = |name: &str| name.to_lowercase() == wanted.to_lowercase();
-    let found: Vec<_> = regions.iter().filter(|region| same(&region.name) || RegionId::parse(wanted) == Some(region.id)).collect();
+    let called = |region: &&Region| same(&region.name) || same(label(region)) || RegionId::parse(wanted) == Some(region.id);
+    let found: Vec<&Region> = regions.iter().filter(called).collect();
     match found.as_slice() {
         [one] => Ok(one.id),
         [] => {
-            let names: Vec<&str> = regions.iter().map(|region| region.name.as_str()).take(40).collect();
+            let names: Vec<&str> = regions.iter().map(label).take(40).collect();
             Err(CliError::new(Exit::Refused, format!("there is no region {wanted:?}"))
                 .hint(format!("the regions are {}", names.join(", "))))
         }
         several => {
-            let parent = |region: &Region| regions.iter().find(|above| Some(above.id) == region.parent_id).map_or("", |above| &above.name);
-            let each: Vec<String> = several.iter().map(|region| format!("{} below {}", region.id, parent(region))).collect();
+            let each: Vec<String> = several.iter().map(|region| format!("{:?} ({})", label(region), region.id)).collect();
             let said = format!("{} regions are called {wanted:?}", several.len());
-            Err(CliError::new(Exit::Refused, said).hint(format!("name it by its id: {}", each.join(", "))))
+            Err(CliError::new(Exit::Refused, said).hint(format!("name it by where it stands, or by its id: {}", each.join(", "))))
         }
     }
 }

@@ -81,6 +81,7 @@ pub static SETTINGS: &[Setting] = &[
     switch("allow_plain_http", "Lets the portal answer other machines without TLS in front; only for a network that is itself encrypted."),
     text("workers", "auto", "Threads that answer requests, 1 to 256; auto is one a core."),
     number("max_connections", "512", "Connections open at once, 16 to 25,000; more wait. Each needs an open file."),
+    number("max_connections_per_peer", "128", "Connections one address may hold, 1 to 25,000; a trusted proxy as many as there are."),
     number("request_body_timeout_seconds", "30", "How long a request's body may stand still, 1 to 600 seconds."),
     number("session_idle_minutes", "15", "Minutes without a request after which a person is signed out, 1 to 30."),
     number("session_absolute_hours", "12", "Hours after which a person signs in again whatever happens, 1 to 24."),

@@ -26,9 +26,38 @@ pub fn line(field: &'static str, what: &str, text: &str, most: usize) -> Result<
     Ok(text.to_owned())
 }
 
+/// Bytes as people read them: `512 bytes`, `64 kB`, `536 MB`. Rounded down.
+pub fn size(bytes: u64) -> String {
+    match bytes {
+        1 => "1 byte".to_owned(),
+        ..=9_999 => format!("{} bytes", thousands(bytes)),
+        10_000..=9_999_999 => format!("{} kB", thousands(bytes / 1000)),
+        _ => format!("{} MB", thousands(bytes / 1_000_000)),
+    }
+}
+
+fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + 4);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_size_is_never_nothing_that_is_something() {
+        let sizes = [0, 1, 999, 4_194, 65_536, 1_048_575, 9_999_999, 536_870_912, 17_179_869_184].map(size);
+        let words = ["0 bytes", "1 byte", "999 bytes", "4,194 bytes", "65 kB", "1,048 kB", "9,999 kB", "536 MB", "17,179 MB"];
+        assert_eq!(sizes, words);
+    }
 
     #[test]
     fn a_line_is_what_it_looks_like() {

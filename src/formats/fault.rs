@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use crate::domain::text::size;
+
 /// A fault that ends the reading of a file. Lines are counted from 1 as an editor shows them; the header is line 1 in most files.
 #[derive(Debug, Error)]
 pub enum FileFault {
@@ -12,7 +14,7 @@ pub enum FileFault {
     #[error("The file has no header line. The first line must name the columns.")]
     NoHeader,
     /// More bytes than allowed.
-    #[error("The file is larger than {} MB. Split it, or ask the administrator to raise the limit.", .0 / 1_000_000)]
+    #[error("The file is larger than {}. Split it, or ask the administrator to raise the limit.", size(*.0))]
     TooLarge(u64),
     /// More rows than allowed.
     #[error("Line {line}: the file has more than {max} rows. Split it into smaller files.")]

@@ -11,6 +11,7 @@ use zip::ZipArchive;
 
 use super::fault::FileFault;
 use super::limits::Limits;
+use crate::domain::text;
 
 const CHUNK: usize = 64 << 10;
 /// How much of the end of a chunk is looked at again with the next one: longer than anything searched for.
@@ -63,13 +64,13 @@ fn check_part(part: &mut impl Read, name: &str, packed: u64, before: u64, limits
         let got = part.read(buf.get_mut(kept..kept + CHUNK).unwrap_or_default()).map_err(|fault| FileFault::Damaged(fault.to_string()))?;
         size += got as u64;
         if before + size > limits.max_inflated {
-            return Err(FileFault::Bomb(format!("more than {} MB", limits.max_inflated / 1_000_000)));
+            return Err(FileFault::Bomb(format!("more than {}", text::size(limits.max_inflated))));
         }
         if size > RATIO_FROM && size / packed > limits.max_ratio {
             return Err(FileFault::Bomb(format!("one part is more than {} times its packed size", limits.max_ratio)));
         }
         if shared && size > limits.max_shared_bytes {
-            return Err(FileFault::Bomb(format!("its texts are more than {} MB", limits.max_shared_bytes / 1_000_000)));
+            return Err(FileFault::Bomb(format!("its texts are more than {}", text::size(limits.max_shared_bytes))));
         }
         let filled = kept + got;
         if markup {

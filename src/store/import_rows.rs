@@ -1,13 +1,10 @@
-//! The rows of an import in the store: what is known already, what changes, and what is taken back when an import does not finish.
+//! The rows of an import in the store: what is known already, and what is taken back when an import does not finish.
 
-use std::collections::BTreeMap;
-
-use super::db::{Arg, Reader, Sql};
-use super::failure::{DbError, Failure};
+use super::db::{Reader, Sql};
+use super::failure::DbError;
 use super::transaction_detail::{COLUMNS, TransactionRow};
-use super::transactions::{self, RollupKey};
 use super::writer::WriteTx;
-use super::{recipients, transaction_search};
+use super::{import_changes, recipients, transaction_search};
 use crate::domain::access::Scope;
 use crate::domain::id::{RecipientId, RegionId, SourceId, TransactionId};
 
@@ -67,39 +64,15 @@ pub async fn last_no(reader: &mut impl Reader) -> Result<i64, DbError> {
     Ok(row.map_or(0, |row| row.0))
 }
 
-/// Writes changed columns of a row that is still as it was read, and takes its count and sum from `was` to `is` in the rollup.
-pub async fn update(
-    tx: &mut WriteTx<'_>,
-    row: &TransactionRow,
-    set: &[(&'static str, Arg)],
-    content_hash: [u8; 16],
-    was: (RollupKey, i64),
-    is: (RollupKey, i64),
-) -> Result<(), Failure> {
-    let now = tx.now;
-    let mut sql = Sql::default();
-    sql.push("UPDATE reward_transaction SET version = version + 1, updated_at = ").push_bind(now);
-    sql.push(", content_hash = ").push_bind(content_hash);
-    for (column, value) in set {
-        sql.push(", ").push(column).push(" = ");
-        sql.push_arg(value.clone());
-    }
-    sql.push(" WHERE id = ").push_bind(row.id).push(" AND version = ").push_bind(row.version);
-    tx.exec_one(sql).await?;
-    if was != is {
-        for (sign, (key, amount)) in [(-1, was), (1, is)] {
-            transactions::add_to_rollup(tx, row.import_no, &BTreeMap::from([(key, (sign, sign * amount))])).await?;
-        }
-    }
-    Ok(transaction_search::changed(tx, &[row.no]).await?)
-}
-
 /// Takes back rows of an import that were never seen, from number `after` on, at most `most` of them; the number of the last one, `None`
 /// when nothing is left.
 pub async fn remove(tx: &mut WriteTx<'_>, import_no: i64, after: i64, most: i64) -> Result<Option<i64>, DbError> {
     let sql = Sql::new("SELECT no, recipient_id FROM reward_transaction WHERE no > $1 AND import_no = $2 ORDER BY no LIMIT $3");
     let rows: Vec<(i64, Option<RecipientId>)> = tx.all(sql.bind(after).bind(import_no).bind(most)).await?;
     let Some(last) = rows.last().map(|row| row.0) else {
+        if import_changes::forget(tx, import_no, most).await? {
+            return Ok(Some(after));
+        }
         tx.exec(Sql::new("DELETE FROM rollup WHERE import_no = $1").bind(import_no)).await?;
         // Numbers at the end may be given out again: the search index must not take them for indexed.
         let newest = last_no(tx).await?;

@@ -15,6 +15,7 @@ pub mod db_inspect;
 pub mod db_pools;
 pub mod exports;
 pub mod failure;
+pub mod import_changes;
 pub mod import_rows;
 pub mod import_sight;
 pub mod imports;

@@ -5,28 +5,33 @@ use uuid::Uuid;
 use super::db::{Reader, Sql};
 use super::failure::DbError;
 use super::ledger::{BUDGET_COLUMNS, BudgetRow};
-use super::transactions::seen;
+use super::transactions::{Hidden, counted};
 use crate::domain::access::Scope;
 use crate::domain::id::{BudgetId, UserId};
 use crate::domain::time::Day;
 
 /// How many transactions in scope have failed to be delivered, and how many belong to no budget.
-pub async fn loose_ends(reader: &mut impl Reader, scope: &Scope, hidden: &[i64]) -> Result<(i64, i64), DbError> {
+pub async fn loose_ends(reader: &mut impl Reader, scope: &Scope, hidden: &Hidden) -> Result<(i64, i64), DbError> {
     let mut sql = Sql::default();
     sql.push("SELECT CAST(coalesce(sum(CASE WHEN u.delivery_status = 'failed' THEN u.transactions ELSE 0 END), 0) AS BIGINT), ");
     sql.push("CAST(coalesce(sum(CASE WHEN u.budget_key = ").push_bind(Uuid::nil());
     sql.push(" THEN u.transactions ELSE 0 END), 0) AS BIGINT) FROM rollup u WHERE u.region_id IN (").push_list(scope.regions()).push(")");
-    seen(&mut sql, "u", hidden);
+    counted(&mut sql, "u", hidden);
     Ok(reader.one::<(i64, i64)>(sql).await?.unwrap_or_default())
 }
 
 /// Transactions by currency and month of issue, of the organisation's zone, from a month on: (currency, first day of the month, how many, minor units).
-pub async fn by_month(reader: &mut impl Reader, scope: &Scope, hidden: &[i64], from: Day) -> Result<Vec<(String, Day, i64, i64)>, DbError> {
+pub async fn by_month(
+    reader: &mut impl Reader,
+    scope: &Scope,
+    hidden: &Hidden,
+    from: Day,
+) -> Result<Vec<(String, Day, i64, i64)>, DbError> {
     let mut sql = Sql::new(
         "SELECT u.currency_code, u.month, CAST(sum(u.transactions) AS BIGINT), CAST(sum(u.amount) AS BIGINT) FROM rollup u WHERE u.region_id IN (",
     );
     sql.push_list(scope.regions()).push(") AND u.month >= ").push_bind(from);
-    seen(&mut sql, "u", hidden);
+    counted(&mut sql, "u", hidden);
     sql.push(" GROUP BY u.currency_code, u.month ORDER BY u.currency_code, u.month");
     reader.all(sql).await
 }

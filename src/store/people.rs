@@ -124,14 +124,18 @@ pub async fn set_status(tx: &mut WriteTx<'_>, id: UserId, status: &'static str) 
     tx.exec_one(Sql::new("UPDATE person SET status = $2, version = version + 1 WHERE id = $1").bind(id).bind(status)).await
 }
 
-/// Keeps a new password's hash, and makes the account active.
+/// Keeps a new password's hash, and makes the account active. Links to choose another that nobody has used end.
 pub async fn set_password(tx: &mut WriteTx<'_>, id: UserId, hash: &str) -> Result<(), Failure> {
     tx.access_changed();
     let sql = Sql::new(
         "UPDATE person SET password_hash = $2, version = version + 1, status = CASE WHEN status = 'invited' THEN 'active' ELSE status END \
          WHERE id = $1",
     );
-    tx.exec_one(sql.bind(id).bind(hash.to_owned())).await
+    tx.exec_one(sql.bind(id).bind(hash.to_owned())).await?;
+    let now = tx.now;
+    let sql = Sql::new("UPDATE one_time_link SET used_at = $2 WHERE person_id = $1 AND purpose = 'password' AND used_at IS NULL");
+    tx.exec(sql.bind(id).bind(now)).await?;
+    Ok(())
 }
 
 /// Keeps how she likes her pages.

@@ -39,7 +39,7 @@ pub fn match_key(name: &str, email: &str, employee_number: &str) -> Option<[u8; 
 }
 
 /// What is searched in: name, e-mail address and number in lower case, a line each. Folded here, because SQLite's `lower()` knows ASCII alone.
-fn folded(name: &str, email: &str, employee_number: &str) -> String {
+pub(super) fn folded(name: &str, email: &str, employee_number: &str) -> String {
     [name, email, employee_number].map(str::to_lowercase).join("\n")
 }
 
@@ -116,18 +116,13 @@ pub async fn find_or_insert(tx: &mut WriteTx<'_>, named: &[Named]) -> Result<Vec
     Ok(ids)
 }
 
-/// Writes what a newer file calls somebody; what it does not say stays. Whether anything changed.
-pub async fn rename(tx: &mut WriteTx<'_>, id: RecipientId, named: &Named) -> Result<bool, DbError> {
-    let Some(known) = of_ids(tx, &[id]).await?.pop() else { return Ok(false) };
+/// Somebody as a newer file calls her; what it does not say stays. `None` where nothing changes.
+pub fn renamed(known: &Recipient, named: &Named) -> Option<Recipient> {
     let said = |new: &str, old: &str| if new.is_empty() { old.to_owned() } else { new.to_owned() };
     let (name, email) = (said(&named.name, &known.name), said(&named.email, &known.email));
     let number = said(&named.employee_number, &known.employee_number);
-    if (&name, &email, &number) == (&known.name, &known.email, &known.employee_number) {
-        return Ok(false);
-    }
-    let sql = Sql::new("UPDATE recipient SET folded = $2, name = $3, email = $4, employee_number = $5 WHERE id = $1");
-    let sql = sql.bind(id).bind(folded(&name, &email, &number)).bind(name).bind(email).bind(number);
-    Ok(tx.exec(sql).await? > 0)
+    let changes = (&name, &email, &number) != (&known.name, &known.email, &known.employee_number);
+    changes.then_some(Recipient { id: known.id, region_id: known.region_id, name, email, employee_number: number })
 }
 
 /// Forgets those of these recipients who received nothing.

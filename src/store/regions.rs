@@ -1,5 +1,7 @@
 //! Regions: the tree that everything else hangs in.
 
+use std::collections::HashMap;
+
 use super::db::{Reader, Sql};
 use super::failure::{DbError, Failure};
 use super::ledger::{BUDGET_COLUMNS, BudgetRow};
@@ -82,6 +84,31 @@ pub async fn tree(reader: &mut impl Reader, scope: &Scope) -> Result<Vec<Branch>
         stack.extend(regions.iter().rev().filter(|child| child.parent_id == Some(region.id)).map(|child| (child, depth + 1)));
     }
     Ok(branches)
+}
+
+/// What each of these regions is called where they stand side by side: its name, and where others of them have the same name, those above it as
+/// far as they tell it apart, `Europe / Germany`. Only what is among them is named.
+pub fn labels<'r>(regions: impl IntoIterator<Item = &'r Region>) -> HashMap<RegionId, String> {
+    let known: HashMap<RegionId, &Region> = regions.into_iter().map(|region| (region.id, region)).collect();
+    // Its label so far, and what stands above that.
+    let mut labels: HashMap<RegionId, (String, Option<RegionId>)> =
+        known.values().map(|region| (region.id, (region.name.clone(), region.parent_id))).collect();
+    loop {
+        let mut same: HashMap<String, usize> = HashMap::with_capacity(labels.len());
+        for (label, _) in labels.values() {
+            *same.entry(label.to_lowercase()).or_default() += 1;
+        }
+        let mut longer = false;
+        for (label, above) in labels.values_mut() {
+            let shared = same.get(&label.to_lowercase()).is_some_and(|count| *count > 1);
+            if let Some(parent) = above.filter(|_| shared).and_then(|above| known.get(&above)) {
+                (*label, *above, longer) = (format!("{} / {label}", parent.name), parent.parent_id, true);
+            }
+        }
+        if !longer {
+            return labels.into_iter().map(|(id, (label, _))| (id, label)).collect();
+        }
+    }
 }
 
 /// One region in scope.
@@ -187,4 +214,46 @@ pub async fn in_use(reader: &mut impl Reader, id: RegionId) -> Result<(i64, i64)
 pub async fn ids_of_name(reader: &mut impl Reader, name: &str) -> Result<Vec<RegionId>, DbError> {
     let rows: Vec<(RegionId,)> = reader.all(Sql::new("SELECT id FROM region WHERE lower(name) = lower($1)").bind(name.to_owned())).await?;
     Ok(rows.into_iter().map(|row| row.0).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn region(number: u128, parent: Option<u128>, name: &str) -> Region {
+        let id = |number| RegionId(uuid::Uuid::from_u128(number));
+        Region {
+            id: id(number),
+            parent_id: parent.map(id),
+            name: name.to_owned(),
+            currency: "EUR".to_owned(),
+            time_zone: "UTC".to_owned(),
+            fiscal_start_month: 1,
+            cost_centre: String::new(),
+            status: "active".to_owned(),
+            version: 1,
+            created_at: Instant(0),
+        }
+    }
+
+    #[test]
+    fn only_a_name_that_comes_again_is_told_with_where_it_stands() {
+        let all = [
+            region(1, None, "World"),
+            region(2, Some(1), "Europe"),
+            region(3, Some(1), "Sales"),
+            region(4, Some(2), "Germany"),
+            region(5, Some(3), "germany"),
+            region(6, Some(4), "Team"),
+            region(7, Some(5), "Team"),
+            region(8, Some(2), "France"),
+        ];
+        let of = |labels: &HashMap<RegionId, String>, at: usize| labels[&all[at].id].clone();
+        let labels_of_all = labels(&all);
+        let words: Vec<String> = (0..8).map(|at| of(&labels_of_all, at)).collect();
+        let team = ["Europe / Germany / Team", "Sales / germany / Team"];
+        assert_eq!(words, ["World", "Europe", "Sales", "Europe / Germany", "Sales / germany", team[0], team[1], "France"]);
+        let one = labels([&all[3], &all[7]]);
+        assert_eq!(of(&one, 3), "Germany", "what she does not see is not named");
+    }
 }

@@ -26,6 +26,7 @@ pub struct TransactionRow {
     pub recipient_id: Option<RecipientId>,
     pub source_id: SourceId,
     pub import_no: i64,
+    pub counted_import_no: Option<i64>,
     pub external_id: Option<String>,
     pub order_id: Option<String>,
     pub batch_id: Option<String>,
@@ -63,7 +64,7 @@ pub struct TransactionRow {
     pub version: i64,
 }
 
-pub(super) const COLUMNS: &str = "t.no, t.id, t.region_id, t.budget_id, t.recipient_id, t.source_id, t.import_no, t.external_id, t.order_id, t.batch_id, \
+pub(super) const COLUMNS: &str = "t.no, t.id, t.region_id, t.budget_id, t.recipient_id, t.source_id, t.import_no, t.counted_import_no, t.external_id, t.order_id, t.batch_id, \
                        t.line_number, t.po_number, t.campaign, t.channel, t.cost_center, t.product, t.amount_issued, t.amount_charged, t.fee, \
                        t.discount, t.remaining_balance, t.currency_code, t.fx_rate, t.fx_date, t.base_amount, t.gl_account, t.order_status, \
                        t.delivery_status, t.redemption_status, t.recon_status, t.approval_status, t.created_at, t.issued_at, t.delivered_at, \
@@ -146,8 +147,8 @@ pub async fn postings(reader: &mut impl Reader, scope: &Scope, id: TransactionId
     reader.all(sql).await
 }
 
-/// The posting by which a transaction stands in a budget's figures: its own where it has been moved before, else the one of its import, of the
-/// same kind and nearest before or on its accounting date. `None` where it never was counted.
+/// The posting by which a transaction stands in a budget's figures: its own where it has been moved before, else the one of the import that wrote
+/// its money last, of the same kind and nearest before or on its accounting date. `None` where it never was counted.
 pub async fn counted_by(reader: &mut impl Reader, row: &TransactionRow, budget: BudgetId) -> Result<Option<PostingRow>, DbError> {
     let (kind, end) = if row.amount_issued < 0 { ("refund", "destination_budget_id") } else { ("spend", "source_budget_id") };
     let mut own = Sql::default();
@@ -155,10 +156,13 @@ pub async fn counted_by(reader: &mut impl Reader, row: &TransactionRow, budget: 
     own.push(" AND p.kind = ").push_bind(kind).push(" AND p.").push(end).push(" = ").push_bind(budget);
     own.push(" AND NOT EXISTS (SELECT 1 FROM posting back WHERE back.reverses_id = p.id AND back.transaction_id = p.transaction_id)");
     own.push(" ORDER BY p.no DESC LIMIT 1");
-    if let Some(posting) = reader.one(own).await? {
+    // What it had of its own before a later file changed it was given back then.
+    if row.counted_import_no.is_none()
+        && let Some(posting) = reader.one(own).await?
+    {
         return Ok(Some(posting));
     }
-    let Some((import, _)) = import_of(reader, row.import_no).await? else { return Ok(None) };
+    let Some((import, _)) = import_of(reader, row.counted_import_no.unwrap_or(row.import_no)).await? else { return Ok(None) };
     let mut shared = Sql::default();
     shared.push("SELECT ").push(POSTING_COLUMNS).push(" FROM posting p WHERE p.import_id = ").push_bind(import);
     shared.push(" AND p.transaction_id IS NULL AND p.kind = ").push_bind(kind).push(" AND p.").push(end).push(" = ").push_bind(budget);
@@ -175,8 +179,10 @@ pub async fn counted_by(reader: &mut impl Reader, row: &TransactionRow, budget: 
 /// Puts a transaction under a budget, and its count and sum with it.
 pub async fn set_budget(tx: &mut WriteTx<'_>, row: &TransactionRow, budget: BudgetId) -> Result<(), Failure> {
     let now = tx.now;
-    let sql =
-        Sql::new("UPDATE reward_transaction SET budget_id = $3, updated_at = $4, version = version + 1 WHERE id = $1 AND version = $2");
+    let sql = Sql::new(
+        "UPDATE reward_transaction SET budget_id = $3, updated_at = $4, version = version + 1, counted_import_no = NULL \
+         WHERE id = $1 AND version = $2",
+    );
     tx.exec_one(sql.bind(row.id).bind(row.version).bind(budget).bind(now)).await?;
     let (amount, zone) = (row.amount_issued, settings::zone(tx).await?);
     let sums = BTreeMap::from([

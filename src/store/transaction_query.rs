@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::db::{Arg, Engine, Sql};
 use super::transaction_search::{Held, Term};
-use super::transactions::seen;
+use super::transactions::{Hidden, seen};
 use crate::domain::access::Scope;
 use crate::domain::currency::Currency;
 use crate::domain::id::RegionId;
@@ -25,8 +25,8 @@ pub struct Asked<'a> {
     pub regions: Vec<RegionId>,
     /// Today, for periods that move with the calendar.
     pub calendar: Calendar,
-    /// The imports whose rows are not seen yet.
-    pub hidden: Vec<i64>,
+    /// What is not to be seen yet, or no more.
+    pub hidden: Hidden,
     /// Digits of the organisation's own currency.
     pub base_digits: u32,
     /// What is searched for.

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::db::{Reader, Sql};
 use super::failure::DbError;
 use super::transaction_query::Asked;
-use super::transactions::seen;
+use super::transactions::counted;
 use crate::domain::list_query::{DateField, Filter, Period, Value};
 use crate::domain::time::Day;
 
@@ -125,7 +125,7 @@ fn rolled_up(asked: &Asked<'_>, months: Months) -> Sql {
         let words = values.iter().filter_map(Value::word);
         sql.push(" AND ").push(column).push(" IN (").push_list(words).push(")");
     }
-    seen(&mut sql, "t", &asked.hidden);
+    counted(&mut sql, "t", &asked.hidden);
     sql.push(" GROUP BY t.currency_code ORDER BY t.currency_code");
     sql
 }

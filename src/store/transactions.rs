@@ -1,7 +1,8 @@
 //! Reward transactions in the store: how they come in, and when they are seen.
 //!
 //! An import writes its rows in many small commands, and they are seen at once when it is done: each row carries its import's number, and
-//! [`hidden_imports`] names the imports that are not done. Every query on `reward_transaction` and `rollup` goes through [`seen`].
+//! [`hidden_imports`] names the imports that are not done. Every query on `reward_transaction` goes through [`seen`], and every one on `rollup`
+//! through [`counted`].
 
 use std::collections::BTreeMap;
 
@@ -13,6 +14,7 @@ use super::writer::WriteTx;
 use crate::domain::id::{BudgetId, RecipientId, RegionId, SourceId, TransactionId};
 use crate::domain::import::draft::{Draft, Text};
 use crate::domain::time::{Day, Instant};
+use crate::domain::transaction::{ApprovalStatus, ReconStatus};
 
 /// One row to be inserted.
 pub struct NewTransaction<'a> {
@@ -30,6 +32,17 @@ pub struct NewTransaction<'a> {
     pub import_no: i64,
     /// Everything else.
     pub draft: &'a Draft<'a>,
+    /// How it stands where it is not new; of all the rows that are inserted at once, or of none.
+    pub standing: Option<Standing>,
+}
+
+/// How a transaction stands that somebody has looked at already: no file says so.
+#[derive(Clone, Copy, Debug)]
+pub struct Standing {
+    /// Against the general ledger.
+    pub recon: ReconStatus,
+    /// With whoever approves it.
+    pub approval: ApprovalStatus,
 }
 
 const COLUMNS: &[&str] = &[
@@ -74,6 +87,16 @@ const COLUMNS: &[&str] = &[
     "reason_code",
     "note",
 ];
+const COLUMNS_AND_STANDING: &[&str] = &{
+    let mut all = [""; COLUMNS.len() + 2];
+    let mut at = 0;
+    while at < COLUMNS.len() {
+        all[at] = COLUMNS[at];
+        at += 1;
+    }
+    [all[at], all[at + 1]] = ["recon_status", "approval_status"];
+    all
+};
 
 fn text(value: &Text<'_>) -> Arg {
     Arg::from(value.as_ref().map(ToString::to_string))
@@ -129,7 +152,15 @@ pub async fn insert(tx: &mut WriteTx<'_>, rows: &[NewTransaction<'_>]) -> Result
             text(&draft.note),
         ]
     });
-    tx.insert_many("reward_transaction", COLUMNS, values.collect()).await
+    if rows.iter().all(|row| row.standing.is_none()) {
+        return tx.insert_many("reward_transaction", COLUMNS, values.collect()).await;
+    }
+    let stand = rows.iter().map(|row| row.standing.map(|standing| [standing.recon.code().into(), standing.approval.code().into()]));
+    let values = values.zip(stand).map(|(mut values, stand)| {
+        values.extend(stand.unwrap_or([ReconStatus::Expected.code().into(), ApprovalStatus::NotRequired.code().into()]));
+        values
+    });
+    tx.insert_many("reward_transaction", COLUMNS_AND_STANDING, values.collect()).await
 }
 
 /// The accounting date of a row: its own, else the UTC day it was issued on.
@@ -219,22 +250,44 @@ pub async fn add_to_rollup(tx: &mut WriteTx<'_>, import_no: i64, sums: &BTreeMap
     Ok(())
 }
 
-/// The numbers of the imports whose rows are not to be seen: usually none.
-pub async fn hidden_imports(reader: &mut impl Reader) -> Result<Vec<i64>, DbError> {
-    let rows: Vec<(i64,)> = reader
-        .all(Sql::new(
-            "SELECT no FROM import_run WHERE state IN ('uploading', 'mapping', 'checking', 'checked', 'committing') \
-             UNION ALL SELECT no FROM import_run WHERE state IN ('failed', 'withdrawn') AND finished_at IS NULL",
-        ))
-        .await?;
-    Ok(rows.into_iter().map(|row| row.0).collect())
+/// Which rows are not to be seen at this moment: usually none are hidden.
+#[derive(Clone, Debug, Default)]
+pub struct Hidden {
+    /// The numbers of imports that are not done: nothing of theirs is seen.
+    pub imports: Vec<i64>,
+    /// Those of imports that are done while their copies of changed rows are still to be written over the rows (`import_changes`): the copies
+    /// are seen, the rows are not.
+    pub replacing: Vec<i64>,
 }
 
-/// Appends the condition that keeps rows of unfinished imports out: ` AND t.import_no NOT IN (…)`, or nothing where there is none.
-/// `table` is the alias of `reward_transaction` or `rollup` in the query.
-pub fn seen(sql: &mut Sql, table: &str, hidden: &[i64]) {
-    if hidden.is_empty() {
-        return;
+/// What is to be hidden now.
+pub async fn hidden_imports(reader: &mut impl Reader) -> Result<Hidden, DbError> {
+    let rows: Vec<(i64, String)> = reader
+        .all(Sql::new(
+            "SELECT i.no, i.state FROM import_run i WHERE i.finished_at IS NULL \
+             AND (i.state <> 'done' OR EXISTS (SELECT 1 FROM import_change c WHERE c.import_no = i.no))",
+        ))
+        .await?;
+    let mut hidden = Hidden::default();
+    for (no, state) in rows {
+        if state == "done" { &mut hidden.replacing } else { &mut hidden.imports }.push(no);
     }
-    sql.push(" AND ").push(table).push(".import_no NOT IN (").push_list(hidden.iter().copied()).push(")");
+    Ok(hidden)
+}
+
+/// Appends the condition that keeps rows of unfinished imports out, and rows of which a newer copy is seen; nothing where there is neither.
+/// `table` is the alias of `reward_transaction` in the query.
+pub fn seen(sql: &mut Sql, table: &str, hidden: &Hidden) {
+    counted(sql, table, hidden);
+    if !hidden.replacing.is_empty() {
+        sql.push(" AND NOT EXISTS (SELECT 1 FROM import_change c WHERE c.old_no = ").push(table).push(".no AND c.import_no IN (");
+        sql.push_list(hidden.replacing.iter().copied()).push("))");
+    }
+}
+
+/// The same for `rollup`: ` AND u.import_no NOT IN (…)`, or nothing. What an import changes stands in its own counts and sums.
+pub fn counted(sql: &mut Sql, table: &str, hidden: &Hidden) {
+    if !hidden.imports.is_empty() {
+        sql.push(" AND ").push(table).push(".import_no NOT IN (").push_list(hidden.imports.iter().copied()).push(")");
+    }
 }

@@ -123,7 +123,7 @@ impl Names {
         budgets.dedup();
         let budgets = overview::budget_names(read, &who.scope(Permission::BudgetsRead), &budgets).await?;
         let people = people::names(read, &ids).await?;
-        Ok(Self { regions: all.into_iter().map(|region| (region.id, region.name)).collect(), people, budgets })
+        Ok(Self { regions: regions::labels(&all).into_iter().collect(), people, budgets })
     }
 
     fn region(&self, id: RegionId) -> String {

@@ -246,12 +246,13 @@ impl Found {
         let places: HashMap<RegionId, (usize, &Branch)> =
             branches.iter().enumerate().map(|(at, branch)| (branch.region.id, (at, branch))).collect();
         let attention = state.attention();
+        let labels = regions::labels(branches.iter().map(|branch| &branch.region));
         let mut seen = Vec::with_capacity(rows.len());
         for row in rows {
             let Some((_, branch)) = places.get(&row.region_id) else { continue };
             let (budget, today) = (row.budget()?, now.day(branch.region.zone()));
             if attention.is_empty() || Attention::of(&budget, today).is_some_and(|why| attention.contains(&why)) {
-                seen.push(Seen { budget, today, region: branch.region.name.clone(), row });
+                seen.push(Seen { budget, today, region: labels.get(&branch.region.id).cloned().unwrap_or_default(), row });
             }
         }
         if state.is_tree() {

@@ -296,8 +296,7 @@ impl Visit<'_> {
         match self.action {
             Action::Transfer => {
                 let scope = self.who.scope(Permission::BudgetsAdjust);
-                let names: std::collections::HashMap<_, _> =
-                    regions::list(read, &scope).await?.into_iter().map(|region| (region.id, region.name)).collect();
+                let names = regions::labels(&regions::list(read, &scope).await?);
                 let wanted = budgets::Wanted { statuses: vec![crate::domain::budget::BudgetStatus::Active], ..budgets::Wanted::default() };
                 let rows = budgets::matching(read, &scope, &wanted).await?;
                 let region = |row: &ledger::BudgetRow| names.get(&row.region_id).map(String::as_str).unwrap_or_default();

@@ -4,7 +4,6 @@ use actix_web::{HttpResponse, web};
 
 use super::Portal;
 use super::error::WebError;
-use super::guard;
 use crate::domain::time::Instant;
 use crate::store::sessions;
 
@@ -26,13 +25,12 @@ pub async fn ready(portal: web::Data<Portal>) -> Result<HttpResponse, WebError> 
     Ok(plain("ready\n"))
 }
 
-/// Every metric, for Prometheus. Answered to this machine alone: whatever collects them runs here or comes through a proxy that may.
+/// Every metric, for Prometheus. Answered to this machine alone, and to nobody who asks through a proxy: whatever collects them runs here.
 pub async fn metrics(req: actix_web::HttpRequest, portal: web::Data<Portal>) -> Result<HttpResponse, WebError> {
-    let local = |address: Option<std::net::IpAddr>| address.is_some_and(|address| address.is_loopback());
-    let direct = req.peer_addr().map(|peer| peer.ip());
-    // A header of a proxy that is not trusted means that somebody else may be asking through this machine.
-    let unknown = ["x-forwarded-for", "forwarded"].iter().any(|name| req.headers().contains_key(*name)) && guard::client(&req) == direct;
-    if !local(guard::client(&req)) || unknown {
+    let local = req.peer_addr().is_some_and(|peer| peer.ip().to_canonical().is_loopback());
+    // Whatever they say: somebody else may be asking through this machine.
+    let through = ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"];
+    if !local || through.iter().any(|name| req.headers().contains_key(*name)) {
         return Err(crate::domain::refusal::Refusal::NotFound.into());
     }
     let metrics = &portal.store.metrics;

@@ -18,6 +18,7 @@ use crate::actions::imports::{FileFault, Stop, upload};
 use crate::domain::access::{Permission, Scope};
 use crate::domain::id::ImportId;
 use crate::domain::refusal::Refusal;
+use crate::domain::text::size;
 use crate::store::db::Read;
 use crate::store::failure::{DbError, Failure};
 use crate::store::import_sight;
@@ -77,8 +78,6 @@ fn state_words(row: &ImportRow) -> (&'static str, &'static str) {
         "checking" => ("Being checked", "info"),
         "checked" => ("Checked", "info"),
         "committing" => ("Being written", "info"),
-        "done" if row.finished_at.is_none() => ("Imported, changes being written", "info"),
-        "done" if !row.failure.is_empty() => ("Imported in part", "warn"),
         "done" => ("Imported", "ok"),
         "failed" => ("Failed", "bad"),
         _ => ("Withdrawn", ""),
@@ -163,7 +162,7 @@ async fn show(
         sources: sources.into_iter().map(|source| (source.name.clone(), source.name)).collect(),
         source: taken.source,
         new_source: taken.new_source,
-        most: format!("{} MB", portal.upload_max_bytes / (1 << 20)),
+        most: size(portal.upload_max_bytes),
     };
     page.shell.answer(status, &page)
 }
@@ -182,7 +181,7 @@ pub async fn upload(
     if taken.too_large {
         errors.add(
             "file",
-            format!("The file is larger than {} MB. Split it, or ask the administrator to raise the limit", portal.upload_max_bytes >> 20),
+            format!("The file is larger than {}. Split it, or ask the administrator to raise the limit", size(portal.upload_max_bytes)),
         );
         return show(&req, &portal, &who, StatusCode::PAYLOAD_TOO_LARGE, taken, errors).await;
     }

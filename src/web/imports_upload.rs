@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use actix_multipart::Multipart;
+use actix_multipart::{Multipart, MultipartError};
 use actix_web::http::header;
 use actix_web::{HttpRequest, web};
 use futures_util::StreamExt;
@@ -34,6 +34,9 @@ pub struct Taken {
 }
 
 const BROKEN: WebError = WebError::Malformed("The form did not come whole.");
+const NAMELESS: WebError = WebError::Malformed(
+    "The name of the file holds characters that cannot be sent, such as a line break. Rename the file and choose it again.",
+);
 
 /// Reads the form. Nothing of the file is read before the token was found right. `still` is how long the body may stand still.
 pub async fn read(req: &HttpRequest, body: web::Payload, most: u64, still: Duration) -> Result<Taken, WebError> {
@@ -44,7 +47,11 @@ pub async fn read(req: &HttpRequest, body: web::Payload, most: u64, still: Durat
     loop {
         let next = tokio::time::timeout(still, parts.next()).await.map_err(|_| WebError::TooSlow)?;
         let Some(field) = next else { break };
-        let mut field = field.map_err(|_| BROKEN)?;
+        let mut field = field.map_err(|error| match error {
+            // Only the file's part has a head that a person decides about: the name of the file stands in it.
+            MultipartError::Parse(_) | MultipartError::ContentDispositionMissing if checked => NAMELESS,
+            _ => BROKEN,
+        })?;
         let name = field.name().unwrap_or_default().to_owned();
         if name == "csrf" && !checked {
             csrf::check(req, &text(&mut field, still).await?).await?;

@@ -25,6 +25,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::transaction::{Channel, DeliveryStatus, OrderStatus, RedemptionStatus};
 use crate::store::failure::Failure;
 use crate::store::imports::ImportRow;
+use crate::store::regions;
 
 /// One value of a column.
 struct ValueLine {
@@ -75,7 +76,7 @@ async fn offer(portal: &Portal, who: &Allowed<RunImports>) -> Result<Offer, WebE
     let places = choices::places(&mut read, &who.reach()).await?;
     let (regions, budgets) = offered(&mut read, &who.reach()).await?;
     drop(read);
-    let names: BTreeMap<RegionId, String> = regions.into_iter().map(|region| (region.id, region.name)).collect();
+    let names = regions::labels(&regions);
     let open = budgets.into_iter().filter(|budget| budget.status != "closed");
     let spelled = open.map(|budget| {
         let region = names.get(&budget.region_id).cloned().unwrap_or_default();

@@ -36,6 +36,7 @@ mod overview;
 mod pack;
 pub mod page;
 mod password;
+mod peers;
 mod people;
 mod people_add;
 mod postings;

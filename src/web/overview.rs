@@ -8,12 +8,13 @@ use askama::Template;
 use serde::Deserialize;
 
 use super::Portal;
+use super::budgets_groups::{Added, amount};
 use super::chart::{BarChart, BarSpec, Point};
 use super::error::WebError;
 use super::guard::{Allowed, SignedIn};
 use super::page::Shell;
 use crate::domain::access::{Permission, Scope};
-use crate::domain::budget::{Budget, BudgetStatus, Figures};
+use crate::domain::budget::{Budget, BudgetStatus};
 use crate::domain::budget_attention::{Attention as Why, lasts_to};
 use crate::domain::currency::Currency;
 use crate::domain::id::RegionId;
@@ -204,35 +205,31 @@ fn attention(budgets: &[(Budget, Day)], (failed, unassigned): (i64, i64), waitin
 }
 
 fn figures(budgets: &[(Budget, Day)]) -> Vec<Money> {
-    let mut by_currency: BTreeMap<&str, (Figures, usize)> = BTreeMap::new();
+    let mut by_currency: BTreeMap<&str, Added> = BTreeMap::new();
     for (budget, _) in budgets.iter().filter(|(budget, _)| budget.status == BudgetStatus::Active) {
-        let (sum, count) = by_currency.entry(budget.currency.code()).or_default();
-        sum.allocated = sum.allocated.saturating_add(budget.figures.total().unwrap_or_default());
-        sum.reserved = sum.reserved.saturating_add(budget.figures.reserved);
-        sum.spent = sum.spent.saturating_add(budget.figures.spent);
-        *count += 1;
+        by_currency.entry(budget.currency.code()).or_default().add(&budget.figures);
     }
-    let shown = |(code, (figures, budgets)): (&str, (Figures, usize))| {
-        let currency = Currency::parse(code)?;
-        let permille = figures.utilisation_permille().unwrap_or_default();
-        Some(Money {
+    let shown = |(code, sum): (&str, Added)| {
+        let currency = Currency::parse(code);
+        let permille = sum.permille();
+        Money {
             currency: code.to_owned(),
-            total: money::grouped(figures.allocated, currency),
-            reserved: money::grouped(figures.reserved, currency),
-            spent: money::grouped(figures.spent, currency),
-            available: money::grouped(figures.available(), currency),
+            total: amount(sum.total(), currency),
+            reserved: amount(sum.reserved(), currency),
+            spent: amount(sum.spent(), currency),
+            available: amount(sum.available(), currency),
             permille: permille.clamp(0, 1000),
             used: format!("{}.{} % used", permille / 10, (permille % 10).abs()),
-            tone: tone(figures.available(), permille),
-            budgets,
-        })
+            tone: tone(sum.available(), permille),
+            budgets: sum.count,
+        }
     };
-    let mut all: Vec<Money> = by_currency.into_iter().filter_map(shown).collect();
+    let mut all: Vec<Money> = by_currency.into_iter().map(shown).collect();
     all.sort_by_key(|money| std::cmp::Reverse(money.budgets));
     all
 }
 
-fn tone(available: i64, permille: i64) -> &'static str {
+fn tone(available: i128, permille: i64) -> &'static str {
     match available {
         left if left < 0 => "bad",
         _ if permille >= 900 => "warn",
@@ -258,7 +255,7 @@ fn closest(budgets: &[(Budget, Day)]) -> Vec<Close> {
             available: money::grouped(figures.available(), currency),
             percent: format!("{}.{} %", permille / 10, (permille % 10).abs()),
             permille: permille.clamp(0, 1000),
-            tone: tone(figures.available(), permille),
+            tone: tone(figures.available().into(), permille),
             lasts: lasts_to(budget, today).map(Day::words).unwrap_or_default(),
         }
     };
@@ -297,12 +294,12 @@ fn bars(months: &Months, currency: Currency, from: Day) -> BarChart {
             }
         })
         .collect();
-    let sum: i64 = points.iter().fold(0, |sum, point| sum.saturating_add(point.value));
+    let sum: i128 = points.iter().map(|point| i128::from(point.value)).sum();
     let most = points.iter().zip(0..MONTHS).max_by_key(|(point, _)| point.value);
     let most = most.map(|(point, n)| (from.add_months(n).date().format("%B %Y").to_string(), money::grouped(point.value, currency)));
     let caption = match most {
         Some((month, value)) if sum != 0 => {
-            format!("{} {currency} issued in twelve months; the most in {month}, {value} {currency}.", money::grouped(sum, currency))
+            format!("{} {currency} issued in twelve months; the most in {month}, {value} {currency}.", amount(sum, Some(currency)))
         }
         _ => format!("Nothing was issued in {currency} in the last twelve months."),
     };

@@ -7,12 +7,12 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
 use super::Portal;
+use super::budgets_groups::{Added, amount};
 use super::choices::{self, month_name};
 use super::error::WebError;
 use super::guard::{Allowed, ReadRegions};
 use super::page::Shell;
 use crate::domain::access::{Permission, Scope};
-use crate::domain::budget::Figures;
 use crate::domain::currency::Currency;
 use crate::domain::money;
 use crate::domain::refusal::Refusal;
@@ -119,25 +119,21 @@ struct DetailPage {
 }
 
 fn sums(budgets: &[BudgetRow]) -> Vec<Sum> {
-    let mut by_currency: BTreeMap<&str, Figures> = BTreeMap::new();
+    let mut by_currency: BTreeMap<&str, Added> = BTreeMap::new();
     for budget in budgets.iter().filter(|budget| budget.status == "active") {
-        let sum = by_currency.entry(&budget.currency).or_default();
-        sum.allocated = sum.allocated.saturating_add(budget.figures().total().unwrap_or_default());
-        sum.reserved = sum.reserved.saturating_add(budget.reserved);
-        sum.spent = sum.spent.saturating_add(budget.spent);
+        by_currency.entry(&budget.currency).or_default().add(&budget.figures());
     }
-    let shown = |(code, figures): (&str, Figures)| {
-        let currency = Currency::parse(code)?;
-        let text = |minor| money::grouped(minor, currency);
-        Some(Sum {
+    let shown = |(code, sum): (&str, Added)| {
+        let currency = Currency::parse(code);
+        Sum {
             currency: code.to_owned(),
-            total: text(figures.allocated),
-            reserved: text(figures.reserved),
-            spent: text(figures.spent),
-            available: text(figures.available()),
-        })
+            total: amount(sum.total(), currency),
+            reserved: amount(sum.reserved(), currency),
+            spent: amount(sum.spent(), currency),
+            available: amount(sum.available(), currency),
+        }
     };
-    by_currency.into_iter().filter_map(shown).collect()
+    by_currency.into_iter().map(shown).collect()
 }
 
 fn budget_line(budget: BudgetRow) -> Option<BudgetLine> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use actix_web::{App, HttpServer};
 
+use super::peers::Peers;
 use super::{Portal, routes};
 
 /// How long running requests may take once the server has been told to stop, while new connections are still taken and told "not ready".
@@ -27,6 +28,8 @@ pub struct Running {
     pub workers: usize,
     /// How many connections are held at once, over all threads.
     pub max_connections: usize,
+    /// How many of them one address may hold that is no trusted proxy.
+    pub max_connections_per_peer: usize,
 }
 
 /// A bound address, before anything is answered.
@@ -63,7 +66,9 @@ impl Bound {
         at_once: impl Future<Output = ()>,
     ) -> std::io::Result<usize> {
         let shared = portal.clone();
+        let peers = Peers::new(self.running.max_connections_per_peer, portal.trusted_proxies.clone());
         let server = HttpServer::new(move || App::new().configure(|config| routes(config, &shared)))
+            .on_connect(move |connection, data| peers.greet(connection, data))
             .workers(self.running.workers.max(1))
             .max_connections((self.running.max_connections / self.running.workers.max(1)).max(16))
             .client_request_timeout(HEAD_WITHIN)

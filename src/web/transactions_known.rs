@@ -124,6 +124,7 @@ impl Known {
         let fiscal_start_month = root.as_ref().and_then(|root| u32::try_from(root.fiscal_start_month).ok()).unwrap_or(1);
         let base_digits = root.as_ref().and_then(regions::Region::currency).map_or(2, Currency::digits);
         let tree = regions::tree(reader, &mark.scope).await?;
+        let labels = regions::labels(tree.iter().map(|branch| &branch.region));
         let regions: Vec<(RegionId, String, usize)> = tree.into_iter().map(|row| (row.region.id, row.region.name, row.depth)).collect();
         let budgets: Vec<BudgetChoice> = transaction_detail::budgets(reader, &mark.scope)
             .await?
@@ -132,7 +133,7 @@ impl Known {
             .collect();
         let sources: Vec<(Uuid, String)> = transaction_detail::sources(reader).await?.into_iter().map(|(id, name)| (id.0, name)).collect();
         let currencies = settings::currencies(reader).await?;
-        let names = regions.iter().map(|row| (row.0.0, row.1.clone()));
+        let names = labels.into_iter().map(|(id, label)| (id.0, label));
         let names = names.chain(budgets.iter().map(|budget| (budget.id.0, budget.name.clone()))).chain(sources.iter().cloned()).collect();
         Ok(Self { regions, budgets, sources, currencies, names, base_digits, zone, fiscal_start_month, bars: Bars::default(), mark })
     }

@@ -7,10 +7,13 @@ use counterfoil::actions::demo;
 use counterfoil::clock::{Clock, Random};
 use counterfoil::domain::access::Actor;
 use counterfoil::domain::time::Instant;
+use counterfoil::domain::transaction::{ApprovalStatus, Channel, DeliveryStatus, OrderStatus, ReconStatus, RedemptionStatus};
 use counterfoil::metrics::Metrics;
 use counterfoil::store::db::Sql;
 use counterfoil::store::writer::Intent;
 use counterfoil::store::{Options, Store, settings};
+
+use crate::support::database::{TestDb, on_both_engines};
 
 /// 2026-11-22T06:40:00Z: early, so that working hours are still to come.
 const NOW: i64 = 1_795_329_600_000_000;
@@ -58,6 +61,40 @@ async fn an_interrupted_demo_is_made_again_and_nothing_lies_ahead() {
         }
         assert_eq!(number(&store, "SELECT count(*) FROM audit_event WHERE at > 1795329600000000").await, 0);
         assert_eq!(number(&store, "SELECT count(*) FROM reward_transaction").await, 600);
+        store.close().await;
+    }
+}
+
+/// The distinct words of a column, against those that there are.
+async fn every<T: Copy + std::fmt::Display>(store: &Store, column: &'static str, all: &[T]) {
+    let mut sql = Sql::new("SELECT DISTINCT ");
+    sql.push(column).push(" FROM reward_transaction");
+    let rows: Vec<(String,)> = store.read().await.unwrap().all(sql).await.unwrap();
+    let found: BTreeSet<String> = rows.into_iter().map(|row| row.0).collect();
+    assert_eq!(found, all.iter().map(ToString::to_string).collect(), "{column}");
+}
+
+on_both_engines! {
+    async fn its_transactions_stand_in_every_way_they_can_and_its_books_follow_the_rules(db: TestDb) {
+        demo::fill(&db.url, Instant(NOW), 4_000, |_| {}).await.unwrap();
+        let store = open(&db.url).await;
+        every(&store, "order_status", OrderStatus::all()).await;
+        every(&store, "delivery_status", DeliveryStatus::all()).await;
+        every(&store, "redemption_status", RedemptionStatus::all()).await;
+        every(&store, "recon_status", ReconStatus::all()).await;
+        every(&store, "approval_status", ApprovalStatus::all()).await;
+        every(&store, "channel", Channel::all()).await;
+        let most = number(&store, "SELECT count(*) FROM reward_transaction WHERE recon_status IN ('posted', 'archived', 'matched')").await;
+        let bad = number(&store, "SELECT count(*) FROM reward_transaction WHERE recon_status IN ('mismatched', 'missing')").await;
+        assert!(most > 3_000 && (20..200).contains(&bad), "{most} {bad}");
+        let waiting = "SELECT count(*) FROM reward_transaction WHERE (order_status = 'pending_approval') <> (approval_status = 'pending')";
+        assert_eq!(number(&store, waiting).await, 0);
+        assert!(number(&store, "SELECT count(*) FROM budget WHERE status = 'closed'").await > 5);
+        assert_eq!(number(&store, "SELECT count(*) FROM budget WHERE status = 'closed' AND reserved <> 0").await, 0, "the rules close no such budget");
+        assert!(number(&store, "SELECT count(*) FROM posting WHERE kind = 'void'").await > 0, "what was set aside in them was let go");
+        let mut read = store.read().await.unwrap();
+        assert_eq!(counterfoil::store::check::fault(&mut read).await.unwrap(), None);
+        drop(read);
         store.close().await;
     }
 }

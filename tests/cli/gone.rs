@@ -80,7 +80,7 @@ fn is_away(answer: &Answer) {
 
 /// No file of the program may grow past this: the way to a full disk that is open to anybody. `prlimit` makes room while it runs.
 fn limited(folder: &std::path::Path, url: &str, kilobytes: u64) -> Serving {
-    let script = format!("trap '' XFSZ; ulimit -S -f {kilobytes}; exec \"$0\" serve --listen 127.0.0.1:0 --database \"$1\"");
+    let script = format!("ulimit -S -f {kilobytes}; exec \"$0\" serve --listen 127.0.0.1:0 --database \"$1\"");
     let mut command = Command::new("bash");
     command.args(["-c", &script, env!("CARGO_BIN_EXE_counterfoil"), url]).current_dir(folder);
     for (name, _) in std::env::vars_os() {

@@ -158,4 +158,44 @@ fn metrics_are_for_this_machine_and_proxies_are_believed_only_where_they_are_nam
     assert!(asked(&behind, "").contains("200"));
     assert!(asked(&behind, "x-forwarded-for: 198.51.100.7\r\n").contains("404"));
     assert!(asked(&behind, "x-forwarded-for: 127.0.0.1, 198.51.100.7\r\n").contains("404"), "what the stranger wrote himself");
+    for header in
+        ["x-forwarded-for: 127.0.0.1", "forwarded: for=127.0.0.1", "x-real-ip: 127.0.0.1", "via: 1.1 front", "x-forwarded-proto: https"]
+    {
+        assert!(asked(&behind, &format!("{header}\r\n")).contains("404"), "{header}");
+    }
+}
+
+#[test]
+fn one_address_holds_its_share_of_the_connections_and_a_trusted_proxy_as_many_as_there_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("counterfoil.toml");
+    std::fs::write(&config, "max_connections_per_peer = 6\nworkers = 2\n").unwrap();
+    let portal = Serving::start(folder.path(), &["--database", "sqlite:h.db"]);
+    let idle = |portal: &Serving| -> Vec<TcpStream> {
+        let open = |_| {
+            let mut stream = TcpStream::connect(portal.address()).unwrap();
+            stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+            let asked = format!("GET /healthz HTTP/1.1\r\nhost: {}\r\n\r\n", portal.address());
+            // The portal may have ended it already.
+            let _ = stream.write_all(asked.as_bytes());
+            stream
+        };
+        (0..20).map(open).collect()
+    };
+    let answered = |streams: &mut Vec<TcpStream>| {
+        streams.iter_mut().filter_map(|stream| stream.read(&mut [0; 12]).ok()).filter(|read| *read == 12).count()
+    };
+    let mut open = idle(&portal);
+    assert_eq!(answered(&mut open), 6, "as many as it may");
+    assert!(!raw(portal.address(), "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").contains("200"), "no more");
+    drop(open);
+    let began = Instant::now();
+    while !send(portal.address(), "GET /healthz", "").starts_with("HTTP/1.1 200") {
+        assert!(began.elapsed() < Duration::from_secs(10), "a place is free when its connection has ended");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    drop(portal);
+    std::fs::write(&config, "max_connections_per_peer = 6\nworkers = 2\ntrusted_proxies = [\"127.0.0.0/8\"]\n").unwrap();
+    let behind = Serving::start(folder.path(), &["--database", "sqlite:h.db"]);
+    assert_eq!(answered(&mut idle(&behind)), 20);
 }

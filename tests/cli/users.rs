@@ -1,6 +1,8 @@
 //! `user`: the first administrator, others, suspending, resetting.
 
 use super::{done, run};
+use crate::support::app::Company;
+use crate::support::database::{TestDb, on_both_engines};
 
 fn first(folder: &std::path::Path) -> String {
     done(
@@ -77,4 +79,24 @@ fn what_the_rules_refuse_ends_with_four_and_says_why() {
     let short = at(&["create", "s@example.com", "--name", "S", "--role", "auditor", "--password-file", "short"]);
     assert!(short.code == 4 && short.err.contains("at least 15 characters"), "{short:?}");
     assert_eq!(at(&["list"]).out.lines().count(), 2, "nobody was added");
+}
+
+on_both_engines! {
+    async fn a_region_whose_name_comes_twice_is_named_by_where_it_stands(db: TestDb) {
+        let (folder, url) = (tempfile::tempdir().unwrap(), db.url.clone());
+        let company = Company::found(db).await;
+        company.add_region("Germany", "North").await;
+        let south = company.add_region("Germany", "South").await;
+        let create = |email: &str, region: &str| {
+            run(folder.path(), &["user", "create", email, "--name", "G", "--role", "auditor", "--region", region, "--database", &url])
+        };
+        let which = create("g@example.com", "germany");
+        assert!(which.code == 4 && which.err.contains("\"North / Germany\"") && which.err.contains("\"South / Germany\""), "{which:?}");
+        let one = create("g@example.com", "south / Germany");
+        assert_eq!(one.code, 0, "{one:?}");
+        let mut read = company.store.read().await.unwrap();
+        let all = counterfoil::domain::access::Scope::of([south], true);
+        let grants = counterfoil::store::people::grants(&mut read, &all, None).await.unwrap();
+        assert_eq!(grants.len(), 1, "below the one in the South");
+    }
 }

@@ -7,6 +7,7 @@ use counterfoil::actions::imports::saved;
 use counterfoil::actions::imports::setup::Setup;
 use counterfoil::domain::access::Permission;
 use counterfoil::domain::id::{ImportId, RegionId};
+use counterfoil::domain::import::Field;
 use counterfoil::domain::import::Mapping;
 use counterfoil::domain::refusal::Refusal;
 use counterfoil::store::access;
@@ -110,6 +111,17 @@ on_both_engines! {
             assert!(*region != Some(south) || !text.contains(&north.to_string()), "{text}");
         }
         company.check_audit().await;
+    }
+
+    async fn of_two_regions_with_one_name_the_file_may_say_which(db: TestDb) {
+        let company = Company::found(db).await;
+        company.add_region("Germany", "North").await;
+        let south = company.add_region("Germany", "South").await;
+        let id = uploaded(&company, "Finn Finance", "file.csv", b"Region,Id,Amount\nGermany,1,1.00\nSouth / Germany,2,1.00\nNorth,3,1.00\n").await.unwrap();
+        let wanted = crate::imports::columns(&[(Field::Region, "Region"), (Field::ExternalId, "Id"), (Field::AmountIssued, "Amount")]);
+        mapping::save_columns(&company.store, company.actor("Finn Finance"), id, row(&company, id).await.version, wanted).await.unwrap();
+        let guessed = setup(&company, id).await.mapping.regions;
+        assert_eq!(guessed, BTreeMap::from([("North".to_owned(), company.regions["North"]), ("South / Germany".to_owned(), south)]));
     }
 
     async fn a_mapping_is_chosen_renamed_and_deleted_by_whom_it_belongs_to(db: TestDb) {

@@ -1,5 +1,6 @@
 //! Imports, from the file to the ledger.
 
+mod changes;
 mod commit;
 mod files;
 mod leeds;

@@ -71,6 +71,21 @@ impl Company {
         Self { store, clock, regions, people, budgets, source, _db: db }
     }
 
+    /// Adds a region below another; its id.
+    pub async fn add_region(&self, name: &'static str, parent: &str) -> RegionId {
+        let parent = self.regions[parent];
+        let added = self.store.write(Intent::once(Actor::system("test"), "test.region"), move |tx| {
+            Box::pin(async move {
+                let above = regions::get(tx, parent).await?;
+                let id = RegionId(tx.new_id());
+                regions::insert(tx, &Region { id, parent_id: Some(parent), name: name.to_owned(), ..above }).await?;
+                tx.access_changed();
+                Ok(id)
+            })
+        });
+        added.await.unwrap()
+    }
+
     /// A person, as the one who acts.
     pub fn actor(&self, name: &str) -> Actor {
         Actor { who: Who::Person(self.people[name]), request_id: "test".to_owned(), peer: "127.0.0.1".to_owned() }
@@ -185,7 +200,7 @@ impl TestApp {
         let lives = Lives { idle: 15 * 60, absolute: 12 * 3600 };
         let portal = Portal::new(company.store.clone(), lives, limits.max_bytes).await.unwrap().with_limits(limits);
         let listen: SocketAddr = "127.0.0.1:0".parse().unwrap();
-        let bound = Bound::to(Running { listen, workers: 1, max_connections: 64 }).unwrap();
+        let bound = Bound::to(Running { listen, workers: 1, max_connections: 64, max_connections_per_peer: 64 }).unwrap();
         let base = format!("http://{}", bound.address().unwrap());
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let served = tokio::spawn(async move { bound.serve(portal, async move { drop(stopped.await) }).await });
@@ -224,7 +239,9 @@ impl BareApp {
     /// Starts it on a free port.
     pub async fn over(store: Store) -> Self {
         let portal = Portal::new(store, Lives { idle: 15 * 60, absolute: 12 * 3600 }, 64 << 20).await.unwrap();
-        let bound = Bound::to(Running { listen: "127.0.0.1:0".parse().unwrap(), workers: 1, max_connections: 64 }).unwrap();
+        let bound =
+            Bound::to(Running { listen: "127.0.0.1:0".parse().unwrap(), workers: 1, max_connections: 64, max_connections_per_peer: 64 })
+                .unwrap();
         let base = format!("http://{}", bound.address().unwrap());
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         tokio::spawn(async move { bound.serve(portal, async move { drop(stopped.await) }).await });

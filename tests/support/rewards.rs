@@ -134,7 +134,16 @@ pub async fn load(company: &Company, rewards: Vec<Reward>, done: bool) -> (Impor
                 ids.push(id);
                 let recipient = Some(people[&(draft.region, name.clone())]);
                 let row_key = draft.external_id.as_deref().unwrap_or_default().as_bytes().to_vec();
-                rows.push(NewTransaction { id, recipient, source, row_key, content_hash: vec![0; 16], import_no: no, draft });
+                rows.push(NewTransaction {
+                    id,
+                    recipient,
+                    source,
+                    row_key,
+                    content_hash: vec![0; 16],
+                    import_no: no,
+                    draft,
+                    standing: None,
+                });
             }
             transactions::insert(tx, &rows).await?;
             transactions::add_to_rollup(tx, no, &sums).await?;

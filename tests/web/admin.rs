@@ -1,5 +1,9 @@
 //! Regions, people, settings, the audit trail and the overview over HTTP.
 
+use counterfoil::actions::people as act;
+use counterfoil::domain::id::UserId;
+use counterfoil::store::db::Sql;
+
 use crate::support::app::{Answer, Client, TestApp};
 use crate::support::database::{TestDb, on_both_engines};
 
@@ -102,12 +106,16 @@ on_both_engines! {
         assert_eq!(added.status, 200, "{}", added.body);
         let path = added.body.split_once("/password/").unwrap().1.split(['<', '"']).next().unwrap().to_owned();
         let link = format!("/password/{path}");
+        let person = app.company.store.read().await.unwrap().value::<uuid::Uuid>(Sql::new("SELECT id FROM person WHERE email = 'pia@test.example'")).await;
+        let other = act::password_link(&app.company.store, app.company.actor("Ada Admin"), UserId(person.unwrap())).await.unwrap();
         let pia = app.anonymous();
+        assert_eq!(pia.get(&format!("/password/{other}")).await.status, 200);
         let short = send(&pia, &link, &link, &[], &[("password", "short"), ("again", "short")]).await;
         assert_eq!(short.status, 422);
         let good = "five quiet green garden chairs";
         assert_eq!(send(&pia, &link, &link, &[], &[("password", good), ("again", good)]).await.status, 303);
         assert_eq!(pia.get(&link).await.status, 404, "once");
+        assert_eq!(pia.get(&format!("/password/{other}")).await.status, 404, "the others end with it");
         let signed = send(&pia, "/sign-in", "/sign-in", &[], &[("email", "pia@test.example"), ("password", good)]).await;
         assert_eq!(signed.status, 303);
         assert_eq!(pia.get("/audit").await.status, 200);

@@ -2,9 +2,11 @@
 
 use counterfoil::domain::access::Actor;
 use counterfoil::domain::budget::{Account, BudgetStatus, End, Movement, Nature, PostingKind};
+use counterfoil::domain::budget_attention::lasts_to;
 use counterfoil::domain::currency::Currency;
 use counterfoil::domain::id::BudgetId;
 use counterfoil::domain::time::Day;
+use counterfoil::store::db::Sql;
 use counterfoil::store::ledger::{self, Details, NewBudget};
 use counterfoil::store::writer::Intent;
 
@@ -36,6 +38,15 @@ async fn add(company: &mut Company, names: &[&str]) {
         });
         company.budgets.insert((*name).to_owned(), made.await.unwrap());
     }
+}
+
+/// What no action does.
+async fn change(company: &Company, sql: Sql) {
+    let changed = company.store.write(Intent::once(Actor::system("test"), "test.change"), move |tx| {
+        let sql = sql.clone();
+        Box::pin(async move { Ok(tx.exec(sql).await?) })
+    });
+    assert!(changed.await.unwrap() > 0);
 }
 
 /// Six of them overspent, each more than the one before; the seventh lasts to a day before its period ends.
@@ -133,6 +144,33 @@ on_both_engines! {
         }
         let gone = nora.get(&format!("/budgets?view=table&q=many&after={}", app.company.budgets["South one"])).await;
         assert_eq!(names(&gone).len(), 50, "another region's budget is no place in this list");
+        app.finish().await;
+    }
+
+    async fn a_budget_lasts_to_a_day_of_its_region_and_sums_say_when_they_are_too_large(db: TestDb) {
+        let mut app = TestApp::start(db).await;
+        add(&mut app.company, &EXTRA).await;
+        spend(&app.company).await;
+        let north = app.company.regions["North"];
+        // It is noon in London, and tomorrow already where the North is now.
+        change(&app.company, Sql::new("UPDATE region SET time_zone = 'Pacific/Kiritimati' WHERE id = $1").bind(north)).await;
+        let finn = app.signed_in("Finn Finance").await;
+        let mut read = app.company.store.read().await.unwrap();
+        let all = counterfoil::domain::access::Scope::of([north], false);
+        let row = ledger::find(&mut read, &all, app.company.budgets["Extra 6"]).await.unwrap().unwrap();
+        drop(read);
+        let lasts = |day: &str| lasts_to(&row.budget().unwrap(), Day::parse(day).unwrap()).unwrap().words();
+        let (today, tomorrow) = (lasts("2026-11-22"), lasts("2026-11-23"));
+        let page = finn.get("/").await.body;
+        assert!(page.contains(&tomorrow) && !page.contains(&today), "{today} {tomorrow} {page}");
+
+        let large = Sql::new("UPDATE budget SET allocated = $1, spent = 0, adjusted = 0 WHERE currency = 'EUR'").bind(i64::MAX / 2 + 1);
+        change(&app.company, large).await;
+        for address in ["/".to_owned(), format!("/regions/{north}"), "/budgets?view=table".to_owned()] {
+            let page = finn.get(&address).await;
+            assert!(page.status == 200 && page.body.contains("too large to add"), "{address}: {}", page.body);
+            assert!(!page.body.contains("92,233,720,368,547,758.07"), "{address} shows a sum that it is not");
+        }
         app.finish().await;
     }
 

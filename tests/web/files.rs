@@ -55,7 +55,7 @@ fn texts() -> Vec<Case> {
         csv(&vec![b'x'; 3 << 20], "Line 1: one field is longer than 65536 bytes"),
         csv(format!("a{}\n{}\n", ",b".repeat(199), vec!["y".repeat(60_000); 60].join(",")).as_bytes(), "Line 2: the row is longer than"),
         csv(format!("a\n{}", "1\n".repeat(1001)).as_bytes(), "Line 1002: the file has more than 1000 rows"),
-        ("a.csv", vec![b'a'; (4 << 20) + 1], 413, "The file is larger than 4 MB"),
+        ("a.csv", vec![b'a'; (4 << 20) + 1], 413, "The file is larger than 4,194 kB"),
         csv(b"\x1f\x8b\x08\x00rest", "this is a gzip archive. Unpack it first"),
         csv(b"PK\x03\x04rest", "this is a ZIP archive or an Excel workbook"),
         csv(b"%PDF-1.7 \x00", "this is a PDF document"),
@@ -300,6 +300,27 @@ on_both_engines! {
         app.finish().await;
     }
 
+    async fn the_name_of_a_file_that_cannot_be_sent_is_told_as_that(db: TestDb) {
+        let app = TestApp::limited(db, limits()).await;
+        let nora = app.signed_in("Nora North").await;
+        let before = app.company.facts().await;
+        for name in ["a\u{1}b.csv", "a\u{7f}.csv"] {
+            let mut body = String::new();
+            for (field, value) in fields(&nora).await {
+                body.push_str(&format!("--line\r\ncontent-disposition: form-data; name=\"{field}\"\r\n\r\n{value}\r\n"));
+            }
+            body.push_str(&format!("--line\r\ncontent-disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\r\na,b\n1,2\n\r\n--line--\r\n"));
+            let sent = nora.raw(|http, base| {
+                let post = http.post(format!("{base}/imports")).header("sec-fetch-site", "same-origin");
+                post.header("content-type", "multipart/form-data; boundary=line").body(body.clone())
+            });
+            let sent = sent.await;
+            assert!(sent.status == 400 && sent.body.contains("The name of the file holds characters"), "{name:?} {}: {}", sent.status, sent.body);
+        }
+        assert_eq!(app.company.facts().await, before);
+        app.finish().await;
+    }
+
     async fn a_form_past_its_limit_is_413_and_so_is_a_field_of_an_upload(db: TestDb) {
         let app = TestApp::limited(db, limits()).await;
         let nora = app.signed_in("Nora North").await;
@@ -315,7 +336,7 @@ on_both_engines! {
         assert_eq!(field.status, 413, "{}", field.body);
         let form = fields(&nora).await;
         let file = upload(&nora, &form, "a.csv", vec![b'a'; (4 << 20) + 1]).await;
-        assert!(file.status == 413 && file.body.contains("larger than 4 MB"), "{}", file.body);
+        assert!(file.status == 413 && file.body.contains("larger than 4,194 kB"), "{}", file.body);
         assert_eq!(app.company.facts().await, before);
         app.finish().await;
     }

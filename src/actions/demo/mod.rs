@@ -3,6 +3,7 @@
 //! Everything follows from a seed and from today's date. Time is stepped through the year while it is made, so that ids, postings and the audit
 //! trail stand where they would.
 
+mod axes;
 mod company;
 mod rewards;
 
@@ -24,7 +25,7 @@ use crate::store::failure::{DbError, Failure};
 use crate::store::ledger::{self, Details};
 use crate::store::regions::{self, Region};
 use crate::store::writer::{Intent, WriteTx};
-use crate::store::{Options, Store, db_inspect, imports, people, settings};
+use crate::store::{Options, Store, db_inspect, imports, people, postings, settings};
 
 /// The seed behind every random choice.
 const SEED: u64 = 20_261_122;
@@ -251,13 +252,14 @@ impl World {
         }
     }
 
-    /// Last year's budgets are closed, and the demo is whole.
+    /// Last year's budgets are closed, with nothing set aside in them any more, and the demo is whole.
     async fn finish(&self, now: Instant) -> Result<(), Failure> {
         self.clock.set(now.0);
         for pot in self.pots.iter().filter(|pot| pot.budget.period_end < self.today) {
             let (id, region) = (pot.budget.id, pot.budget.region);
             self.step("Samuel Adeyemi", move |tx| {
                 Box::pin(async move {
+                    let_go(tx, id).await?;
                     ledger::set_budget_status(tx, id, BudgetStatus::Closed).await?;
                     tx.record(Event::new("budget.closed", "budget", id, Some(region)));
                     Ok(())
@@ -353,6 +355,19 @@ async fn move_money(
     let reason_code = Some(reason).filter(|reason| !reason.is_empty()).map(str::to_owned);
     let details = Details { effective: Some(day), reason_code, ..Details::default() };
     ledger::post(tx, &movement, nature, &details).await?;
+    Ok(())
+}
+
+/// Voids what is still set aside in a budget, on the last day of its period: the rules close no other.
+async fn let_go(tx: &mut WriteTx<'_>, budget: BudgetId) -> Result<(), Failure> {
+    let known = ledger::get(tx, budget).await?;
+    for reservation in postings::open_reservations(tx, budget).await? {
+        let (source, destination) = (End::of(Account::Reserved, &known), End::of(Account::Available, &known));
+        let kind = PostingKind::Void;
+        let movement = Movement { kind, counted: kind, source, destination, amount: reservation.amount, currency: known.currency };
+        let details = Details { effective: Some(known.period_end), settles: Some(reservation.id), ..Details::default() };
+        ledger::post(tx, &movement, Nature::Request, &details).await?;
+    }
     Ok(())
 }
 

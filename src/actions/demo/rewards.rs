@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Pot, World, company, move_money};
+use super::{Pot, World, axes, company, move_money};
 use crate::domain::audit::Event;
 use crate::domain::budget::{Account, End, Movement, Nature, PostingKind};
 use crate::domain::currency::Currency;
@@ -18,14 +18,14 @@ use crate::store::imports;
 use crate::store::ledger::{self, Details};
 use crate::store::recipients::{self, Recipient};
 use crate::store::settings;
-use crate::store::transactions::{self, NewTransaction, RollupKey};
+use crate::store::transactions::{self, NewTransaction, RollupKey, Standing};
 use crate::store::writer::WriteTx;
 
 /// Rows in one command behind the door.
 const CHUNK: usize = 1000;
 
-/// One row of the vendor's file, with who received it.
-type Line = (Draft<'static>, RecipientId);
+/// One row of the vendor's file, with who received it and how it stands.
+type Line = (Draft<'static>, RecipientId, Standing);
 
 /// Pays a year of rewards.
 pub async fn pay(world: &World, start: Day, now: Instant, progress: impl Fn(u64)) -> Result<(), Failure> {
@@ -142,11 +142,15 @@ fn line(
     draft.cost_center = Some(Cow::Owned(at.cost_centre.clone()));
     draft.gl_account = Some(Cow::Borrowed(["6410", "6425", "6430"][world.random.below(3) as usize]));
     draft.channel = [Channel::Portal, Channel::Bulk, Channel::Api, Channel::Integration][world.random.below(4) as usize];
+    if dice(world) < 20 {
+        draft.channel = Channel::Import;
+    }
     states(world, &mut draft, now);
     faults(world, &mut draft, day);
+    let standing = axes::standing(world, &draft, amount >= 100 * hundred * 10i64.pow(currency.digits()) / 100, now);
     let staff = recipients.get(&region).map_or(&[] as &[RecipientId], Vec::as_slice);
     let who = staff.get(world.random.below(staff.len() as u64) as usize).copied().ok_or(Refusal::NotFound)?;
-    Ok((draft, who))
+    Ok((draft, who, standing))
 }
 
 fn plain(region: RegionId, currency: Currency, amount: i64, issued: Instant) -> Draft<'static> {
@@ -287,12 +291,12 @@ async fn load(world: &World, first: Day, lines: Vec<Line>, progress: &impl Fn(u6
         progress(before + lines.len().min(from + CHUNK) as u64);
     }
     let mut spent: BTreeMap<(usize, bool), i64> = BTreeMap::new();
-    for (draft, _) in lines.iter() {
+    for (draft, ..) in lines.iter() {
         let Some(at) = world.pots.iter().position(|pot| Some(pot.budget.id) == draft.budget) else { continue };
         *spent.entry((at, draft.amount_issued < 0)).or_default() += draft.amount_issued.abs();
     }
     let spent: Vec<(Pot, bool, i64)> = spent.into_iter().map(|((at, back), sum)| (world.pots[at].clone(), back, sum)).collect();
-    let regions: std::collections::BTreeSet<RegionId> = lines.iter().map(|(draft, _)| draft.region).collect();
+    let regions: std::collections::BTreeSet<RegionId> = lines.iter().map(|(draft, ..)| draft.region).collect();
     let (count, regions) = (lines.len() as i64, regions.into_iter().collect::<Vec<_>>());
     let day = Day(first.add_months(1).0 - 1).min(world.today);
     world.until(Instant(world.clock.now()).plus_seconds(20 + lines.len() as i64 / 400));
@@ -308,12 +312,13 @@ async fn chunk(tx: &mut WriteTx<'_>, lines: &[Line], no: i64, source: SourceId) 
     let (now, zone) = (tx.now, settings::zone(tx).await?);
     let mut sums: BTreeMap<RollupKey, (i64, i64)> = BTreeMap::new();
     let mut rows = Vec::with_capacity(lines.len());
-    for (draft, recipient) in lines {
+    for (draft, recipient, standing) in lines {
         let sum = sums.entry(RollupKey::of(draft, now, zone)).or_default();
         *sum = (sum.0 + 1, sum.1 + draft.amount_issued);
         let id = TransactionId(tx.new_id());
         let (row_key, content_hash) = (draft.row_key(0).into_bytes(), draft.content_hash().to_vec());
-        rows.push(NewTransaction { id, recipient: Some(*recipient), source, row_key, content_hash, import_no: no, draft });
+        let (recipient, standing) = (Some(*recipient), Some(*standing));
+        rows.push(NewTransaction { id, recipient, source, row_key, content_hash, import_no: no, draft, standing });
     }
     transactions::insert(tx, &rows).await?;
     transactions::add_to_rollup(tx, no, &sums).await?;

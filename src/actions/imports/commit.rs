@@ -1,4 +1,4 @@
-//! Writing an import: new rows in small commands, hidden; then one command that publishes them with what they cost; then the changes.
+//! Writing an import: new rows and copies of changed ones in small commands, hidden; then one command that publishes them all with what they cost.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use super::run::{Run, Running};
 use super::setup::Setup;
 use super::sort::{Sorted, sort};
 use super::upload::{hex, uploaded};
-use super::{FileFault, Stop, apply, end, own};
+use super::{FileFault, Stop, apply, changes, end, own};
 use crate::domain::access::{Actor, Permission};
 use crate::domain::audit::Event;
 use crate::domain::budget::{Account, End, Movement, Nature, PostingKind};
@@ -23,6 +23,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::time::Day;
 use crate::store::Store;
 use crate::store::failure::{DbError, Failure};
+use crate::store::import_changes;
 use crate::store::import_rows;
 use crate::store::imports::{self, Change, NewImport, RefusedRow};
 use crate::store::ledger::{self, Details};
@@ -125,16 +126,19 @@ pub async fn perform(store: &Store, run: &mut Run, mut progress: impl FnMut(u64,
     let (mut tally, mut remembered) = (Tally::default(), Remembered::default());
     let source = run.row.source_id;
     let mut next = sorted_next(store, &plan, source, known_rows, &mut chunks).await?;
-    while let Some(sorted) = next {
+    while let Some(mut sorted) = next {
         if run.row.mode != Mode::GoodRows.code() && !sorted.refused.is_empty() {
             return Err(Refusal::State(some_refused(sorted.refused.len() as i64)).into());
         }
         tally.add(&sorted, &plan, store.now())?;
         progress(sorted.bytes, total);
         // While a chunk is written the one after it is sorted: what this import writes decides nothing about its own later rows.
+        let bytes = sorted.bytes;
+        let changed = std::mem::take(&mut sorted.changed);
         let (written, sorted) =
             tokio::join!(write(store, run, sorted, &mut remembered), sorted_next(store, &plan, source, known_rows, &mut chunks));
         written?;
+        changes::stage(store, run, &plan, changed, bytes, &mut tally).await?;
         next = sorted?;
     }
     tally.effects(&plan)?;
@@ -225,6 +229,7 @@ async fn insert(tx: &mut WriteTx<'_>, part: &Batch, no: i64, source: SourceId) -
             content_hash: line.hash.to_vec(),
             import_no: no,
             draft: &line.draft,
+            standing: None,
         });
     }
     transactions::insert(tx, &rows).await?;
@@ -232,10 +237,9 @@ async fn insert(tx: &mut WriteTx<'_>, part: &Batch, no: i64, source: SourceId) -
     Ok(ids)
 }
 
-/// One command: the rows are seen, and the budgets pay for them.
+/// One command: the rows are seen, those that change as they are now, and the budgets pay for them.
 async fn publish(store: &Store, run: &mut Run, tally: Tally, mut setup: Setup) -> Result<(), Failure> {
     let (mut report, costs) = (tally.report, tally.costs);
-    report.applied = report.counts.changed == 0;
     // Still in work: nobody else is to take the rest of it.
     report.running = run.running;
     // The samples hold what people wrote: they are not kept longer than the mapping needs them.
@@ -257,6 +261,7 @@ async fn publish(store: &Store, run: &mut Run, tally: Tally, mut setup: Setup) -
                 let touched: Vec<RegionId> = report.touched.iter().copied().collect();
                 permitted(tx, touched.iter().copied())?;
                 imports::insert_regions(tx, row.id, &touched).await?;
+                import_changes::rename(tx, row.no).await?;
                 for ((budget, _, back), cost) in &costs {
                     spend(tx, row.id, *budget, *back, *cost).await?;
                 }

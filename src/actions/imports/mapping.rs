@@ -78,10 +78,15 @@ pub(super) async fn guess(reader: &mut impl Reader, scope: &Scope, setup: &mut S
     let Some(survey) = &setup.survey else { return Ok(()) };
     let (regions, budgets) = super::choices(reader, scope).await?;
     let values = |field: Field| setup.mapping.columns.get(&field).and_then(|header| survey.column(header)).map(|column| &column.values);
+    let labels = regions::labels(&regions);
     let mut found: Vec<(String, RegionId)> = Vec::new();
     for (value, _) in values(Field::Region).into_iter().flatten() {
-        let mut named = regions.iter().filter(|region| normal(&region.name) == normal(value));
-        // Of two regions with one name she says which.
+        let called = |region: &&regions::Region| {
+            let label = labels.get(&region.id).is_some_and(|label| normal(label) == normal(value));
+            label || normal(&region.name) == normal(value)
+        };
+        let mut named = regions.iter().filter(called);
+        // Of two regions with one name she says which, unless the file tells them apart as the portal does: “Europe / Germany”.
         if let (Some(region), None) = (named.next(), named.next()) {
             found.push((value.clone(), region.id));
         }

@@ -1,11 +1,12 @@
 //! Imports: from a person's file to transactions, in small commands, seen all at once.
 //!
 //! A file is uploaded ([`upload`]), its columns and values are mapped ([`mapping`]), a dry run says what would happen ([`check`]), and
-//! the commit writes it ([`commit`]): new rows hidden, then one command that publishes them with what they cost each budget, then the
-//! changes of rows that were there before ([`apply`]). What was begun and not finished is taken back ([`end`]). All of it is the same
+//! the commit writes it ([`commit`]): new rows and changed ones ([`changes`]) hidden, then one command that publishes them with what they cost
+//! each budget; changed rows then take their place unseen ([`apply`]). What was begun and not finished is taken back ([`end`]). All of it is the same
 //! from the portal and the command line.
 
 pub mod apply;
+mod changes;
 pub mod check;
 pub mod commit;
 mod diff;

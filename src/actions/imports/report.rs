@@ -99,10 +99,7 @@ pub struct Report {
     pub budgets: Vec<BudgetEffect>,
     /// New rows without a budget.
     pub unassigned: i64,
-    /// Whether the changes of known rows are written.
-    #[serde(default)]
-    pub applied: bool,
-    /// How far the changes are, while they are written.
+    /// Who works on it, while changes are put in their place.
     #[serde(default)]
     pub running: Running,
 }
@@ -114,7 +111,7 @@ impl Report {
     }
 }
 
-/// What new rows cost one budget in one month, in or out.
+/// What rows cost one budget in one month, in or out.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cost {
     /// Minor units, above zero.
@@ -175,6 +172,11 @@ impl Tally {
 
     fn cost(&mut self, budget: BudgetId, amount: i64, day: Day) -> Result<(), Refusal> {
         self.spend(budget, amount)?;
+        self.charge(budget, amount, day)
+    }
+
+    /// Adds to what is posted: minor units, below zero for what comes back.
+    pub fn charge(&mut self, budget: BudgetId, amount: i64, day: Day) -> Result<(), Refusal> {
         if amount == 0 {
             return Ok(());
         }
