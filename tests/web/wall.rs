@@ -213,7 +213,7 @@ on_both_engines! {
 
     async fn a_saved_mapping_is_chosen_renamed_and_deleted_on_pages(db: TestDb) {
         let app = TestApp::start(db).await;
-        let (first, second) = (crate::imports::open_import(&app.company, "One").await, crate::imports::open_import(&app.company, "Two").await);
+        let (first, second) = (crate::imports::open_import(&app.company, "Nora North", "One").await, crate::imports::open_import(&app.company, "Nora North", "Two").await);
         assert_ne!(first, second);
         let (nora, sara) = (app.signed_in("Nora North").await, app.signed_in("Sara South").await);
         let columns = format!("/imports/{second}/columns");
