@@ -91,7 +91,8 @@ async fn write(args: &Args, store: &Store, mut out: impl Write) -> Result<(), Cl
     let (actor, scope) = person(args, store).await?;
     let mut read = store.read().await.map_err(Failure::from)?;
     let known = Known::read(&mut read, &scope).await.map_err(Failure::from)?;
-    let asked = transaction_list::ask(&mut read, &scope, &query, known.calendar(store.now())).await.map_err(Failure::from)?;
+    let asked =
+        transaction_list::ask(&mut read, &scope, &query, known.calendar(store.now()), known.hidden.clone()).await.map_err(Failure::from)?;
     drop(read);
     let regions = transaction_query::regions_of(&scope, &query);
     let region = if let [only] = regions.as_slice() { Some(*only) } else { None };

@@ -20,7 +20,7 @@ use super::failure::DbError;
 /// Threads that read, besides the one that writes the file.
 const READERS: usize = 2;
 /// Texts in one batch of rows, in bytes.
-const BATCH: usize = 64 * 1024;
+const BATCH: usize = 32 * 1024;
 /// Batches that wait for the one who writes.
 const WAITING: usize = 2;
 /// How often the readers begin again until they see the same; then one reads alone.
@@ -79,7 +79,7 @@ pub(super) fn read<S: Sink>(file: &Path, plan: Plan, mut sink: S, out: &Out) -> 
 fn open(file: &Path) -> Result<Connection, rusqlite::Error> {
     let connection = Connection::open_with_flags(PathBuf::from(file), OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(Duration::from_secs(10))?;
-    connection.execute_batch("PRAGMA query_only = ON; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -4096")?;
+    connection.execute_batch("PRAGMA query_only = ON; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -2048")?;
     Ok(connection)
 }
 

@@ -24,3 +24,21 @@ pub async fn find(
         None => Ok(None),
     }
 }
+
+/// Those of these imports whose pages [`find`] opens for her.
+pub async fn seen(reader: &mut impl Reader, scope: &Scope, person: UserId, ids: &[ImportId]) -> Result<Vec<ImportId>, DbError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut sql = Sql::new("SELECT i.id FROM import_run i WHERE i.id IN (");
+    sql.push_list(ids.iter().copied()).push(")");
+    if !scope.is_whole() {
+        sql.push(" AND (i.person_id = ").push_bind(person);
+        if scope.regions().len() > 0 {
+            sql.push(" OR (i.state = 'done' AND EXISTS (SELECT 1 FROM import_region r WHERE r.import_id = i.id AND r.region_id IN (");
+            sql.push_list(scope.regions()).push(")))");
+        }
+        sql.push(")");
+    }
+    Ok(reader.all::<(ImportId,)>(sql).await?.into_iter().map(|(id,)| id).collect())
+}

@@ -9,7 +9,7 @@ use super::failure::DbError;
 use super::regions;
 use super::transaction_query::{Asked, Part, Piece, regions_of};
 use super::transaction_search::{self, Term};
-use super::transactions::hidden_imports;
+use super::transactions::{Hidden, hidden_imports};
 use crate::domain::access::Scope;
 use crate::domain::currency::Currency;
 use crate::domain::id::TransactionId;
@@ -56,11 +56,16 @@ pub struct Page {
     pub next: Option<TransactionId>,
 }
 
-/// Makes a question ready to be asked: narrows the regions, looks up what is hidden, decides how a search is best done.
-pub async fn ask<'q>(reader: &mut impl Reader, scope: &Scope, query: &'q ListQuery, calendar: Calendar) -> Result<Asked<'q>, DbError> {
+/// Makes a question ready to be asked: narrows the regions, decides how a search is best done.
+pub async fn ask<'q>(
+    reader: &mut impl Reader,
+    scope: &Scope,
+    query: &'q ListQuery,
+    calendar: Calendar,
+    hidden: Hidden,
+) -> Result<Asked<'q>, DbError> {
     let terms = Term::all(&query.q);
     let held = transaction_search::held(reader, &terms).await?;
-    let hidden = hidden_imports(reader).await?;
     let mut base_digits = 2;
     if query.amount_field() == AmountField::Base {
         let root = regions::root(reader).await?;

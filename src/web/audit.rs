@@ -14,12 +14,12 @@ use super::page::{Shell, see_other};
 use super::settings::{last_verdict, verdict_words};
 use crate::actions::audit::{self as act, Verdict};
 use crate::domain::access::Permission;
-use crate::domain::id::{BudgetId, EventId, RegionId, UserId};
+use crate::domain::id::{BudgetId, EventId, ImportId, RegionId, UserId};
 use crate::domain::refusal::Refusal;
 use crate::domain::time::{Day, Instant};
 use crate::store::audit_log::{self, Kept, Wanted};
 use crate::store::db::Read;
-use crate::store::{overview, people, regions};
+use crate::store::{import_sight, overview, people, regions};
 
 /// Events on one page.
 const PAGE: i64 = 50;
@@ -74,19 +74,19 @@ fn action_words(action: &str) -> String {
     if verb.is_empty() { noun } else { format!("{noun} {}", verb.replace('_', " ")) }
 }
 
-/// The page of an object, where it has one.
-fn object_href(kind: &str, id: &str) -> String {
+/// The page of an object, where it has one that this person may open.
+fn object_href(names: &Names, kind: &str, id: &str) -> String {
     match kind {
         "region" => format!("/regions/{id}"),
         "person" => format!("/people/{id}"),
         "budget" => format!("/budgets/{id}"),
         "posting" => format!("/postings/{id}"),
         "transaction" => format!("/transactions/{id}"),
-        "import" => format!("/imports/{id}"),
-        "mapping" => "/imports/mappings".to_owned(),
+        "import" if ImportId::parse(id).is_some_and(|id| names.imports.contains(&id)) => format!("/imports/{id}"),
+        "mapping" if names.sees_mappings => "/imports/mappings".to_owned(),
         "export" => format!("/exports/{id}"),
-        "reason_code" => "/settings/reason-codes".to_owned(),
-        "currency" | "source" | "setting" => "/settings/organisation".to_owned(),
+        "reason_code" if names.sees_settings => "/settings/reason-codes".to_owned(),
+        "currency" | "source" | "setting" if names.sees_settings => "/settings/organisation".to_owned(),
         _ => String::new(),
     }
 }
@@ -109,6 +109,10 @@ pub(super) struct Names {
     regions: Vec<(RegionId, String)>,
     people: std::collections::HashMap<UserId, String>,
     budgets: Vec<(BudgetId, String)>,
+    /// The imports among them whose pages open for this person.
+    imports: Vec<ImportId>,
+    sees_mappings: bool,
+    sees_settings: bool,
 }
 
 impl Names {
@@ -123,7 +127,13 @@ impl Names {
         budgets.dedup();
         let budgets = overview::budget_names(read, &who.scope(Permission::BudgetsRead), &budgets).await?;
         let people = people::names(read, &ids).await?;
-        Ok(Self { regions: regions::labels(&all).into_iter().collect(), people, budgets })
+        let mut wanted: Vec<ImportId> = events.iter().filter_map(|event| ImportId::parse(&event.object_id)).collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        let imports = import_sight::seen(read, &super::imports::reach(who), who.person.id, &wanted).await?;
+        let regions = regions::labels(&all).into_iter().collect();
+        let (sees_mappings, sees_settings) = (who.access.has(Permission::ImportsRun), who.access.has(Permission::SettingsManage));
+        Ok(Self { regions, people, budgets, imports, sees_mappings, sees_settings })
     }
 
     fn region(&self, id: RegionId) -> String {
@@ -315,7 +325,7 @@ fn chips(query: &AuditQuery, everybody: &[people::Person]) -> Vec<(&'static str,
 pub(super) fn line(event: Kept, names: &Names, zone: chrono_tz::Tz) -> Line {
     Line {
         object: names.object(&event),
-        href: object_href(&event.object_kind, &event.object_id),
+        href: object_href(names, &event.object_kind, &event.object_id),
         actor: names.actor(&event),
         actor_href: event.actor_id.map(|id| format!("/audit?person={id}")).unwrap_or_default(),
         region: event.region_id.map(|id| names.region(id)).unwrap_or_default(),

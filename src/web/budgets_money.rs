@@ -262,6 +262,8 @@ impl Visit<'_> {
         let today = self.portal.store.now().day(self.place.region.zone());
         let title = format!("{}: {}", self.action.label(), budget.name);
         let reasons = self.reasons(read).await?;
+        // These move what the posting says: there is no amount to type.
+        let errors = if matches!(self.action, Action::Void | Action::Reversal) { errors.without_field("amount") } else { errors };
         let page = FormPage {
             shell: Shell::new(self.req, self.portal, self.who, title).with_errors(!errors.is_empty()),
             action: self.action,

@@ -170,17 +170,9 @@ pub struct BarChart {
     rows: Vec<Row>,
 }
 
-/// A trend for a table row, ready to print.
-#[derive(Debug, Template)]
-#[template(path = "charts/spark.html")]
-pub struct Spark {
-    points: String,
-}
-
 // Their templates escape what they are given: what they print is HTML already.
 impl askama::filters::HtmlSafe for LineChart {}
 impl askama::filters::HtmlSafe for BarChart {}
-impl askama::filters::HtmlSafe for Spark {}
 
 impl LineChart {
     /// Lays the chart out. Without points it is an empty grid with its plan.
@@ -271,19 +263,6 @@ impl BarChart {
             name: spec.name,
             currency: spec.currency,
         }
-    }
-}
-
-impl Spark {
-    /// A line through the values, oldest first; nothing is drawn for fewer than two.
-    pub fn new(values: &[i64]) -> Self {
-        let (Some(low), Some(high)) = (values.iter().min(), values.iter().max()) else {
-            return Self { points: String::new() };
-        };
-        let span = (*high as f64 - *low as f64).max(1.0);
-        let last = values.len().saturating_sub(1).max(1) as f64;
-        let place = |(i, value): (usize, &i64)| (2.0 + 76.0 * i as f64 / last, 20.0 - 18.0 * (*value as f64 - *low as f64) / span);
-        Self { points: polyline(&values.iter().enumerate().map(place).collect::<Vec<_>>()) }
     }
 }
 
@@ -386,7 +365,5 @@ mod tests {
         assert_eq!((chart.bars[0].y.as_str(), chart.bars[0].height.as_str()), ("22", "97"));
         assert_eq!((chart.bars[1].y.as_str(), chart.bars[1].height.as_str()), ("119", "97"));
         assert!(BarChart::new(spec(vec![])).render().is_ok());
-        assert_eq!(Spark::new(&[]).points, "");
-        assert_eq!(Spark::new(&[1, 3, 2]).points, "2,20 40,2 78,11");
     }
 }

@@ -134,6 +134,13 @@ impl Errors {
         self
     }
 
+    /// For a page that has no such field: its words stand in the summary and lead nowhere.
+    #[must_use]
+    pub fn without_field(mut self, field: &str) -> Self {
+        self.0.iter_mut().filter(|error| error.field == field).for_each(|error| error.field.clear());
+        self
+    }
+
     /// Whether nothing is wrong.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -221,7 +221,7 @@ pub fn is_own(row: &ImportRow, who: &Allowed<RunImports>) -> bool {
 }
 
 /// Where she sees what imports did. What is not done yet is seen by those who may import for the whole organisation, and by her whose it is.
-fn reach(who: &Signed) -> Scope {
+pub(super) fn reach(who: &Signed) -> Scope {
     let scope = who.scope(Permission::TransactionsRead);
     let whole = scope.is_whole() && who.access.has_everywhere(Permission::ImportsRun);
     Scope::of(scope.regions(), whole)

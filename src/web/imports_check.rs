@@ -84,6 +84,7 @@ async fn show(
     let found = Found::read(&mut read, &who.reach(), &row).await?;
     let same = imports::same_file(&mut read, &who.reach(), Some(who.person.id), &row).await?;
     drop(read);
+    let errors = if found.refused_rows > 0 { errors } else { errors.without_field("mode") };
     let page = CheckPage {
         shell: Shell::new(req, portal, who, format!("Check {}", row.file_name)).with_errors(!errors.is_empty()),
         crumbs: vec![("/imports".to_owned(), "Imports".to_owned()), (format!("/imports/{}", row.id), row.file_name.clone())],

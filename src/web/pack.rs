@@ -4,6 +4,7 @@
 //! ten microseconds with one that is there already.
 
 use std::cell::RefCell;
+use std::fmt;
 use std::io;
 
 use actix_web::HttpRequest;
@@ -52,6 +53,15 @@ impl Packed {
     }
 }
 
+impl fmt::Display for Packed {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.text)
+    }
+}
+
+// What is packed comes from a template.
+impl askama::filters::HtmlSafe for Packed {}
+
 /// Packs a text to its end; `flush` says how it ends.
 fn deflate(compressor: &mut Compress, text: &str, flush: FlushCompress, out: &mut Vec<u8>) -> io::Result<()> {
     let mut rest = text.as_bytes();
@@ -69,23 +79,28 @@ fn deflate(compressor: &mut Compress, text: &str, flush: FlushCompress, out: &mu
     }
 }
 
-/// The text as one gzip member; a piece of it may be packed already.
-pub fn gzip(text: &str, piece: Option<&Packed>) -> io::Result<Vec<u8>> {
+/// What stands before a piece, and what behind it.
+fn around<'t>(text: &'t str, piece: &Packed) -> Option<(&'t str, &'t str)> {
+    // A search for all of it would read all of it first.
+    let (before, rest) = text.split_at_checked(text.find(piece.text.split_inclusive('>').next().unwrap_or_default())?)?;
+    Some((before, rest.strip_prefix(piece.text())?))
+}
+
+/// The text as one gzip member; pieces of it, in their order, are packed already.
+pub fn gzip(text: &str, pieces: &[&Packed]) -> io::Result<Vec<u8>> {
     let mut out = Vec::with_capacity(text.len() / 4 + 1024);
     out.extend_from_slice(&HEAD);
-    let parts = piece.and_then(|piece| {
-        // A search for all of it would read all of it first.
-        let (before, rest) = text.split_at_checked(text.find(piece.text.split_inclusive('>').next().unwrap_or_default())?)?;
-        Some((before, piece, rest.strip_prefix(piece.text())?))
-    });
     COMPRESSOR.with_borrow_mut(|compressor| {
         compressor.reset();
-        let Some((before, piece, behind)) = parts else {
-            return deflate(compressor, text, FlushCompress::Finish, &mut out);
-        };
-        deflate(compressor, before, FlushCompress::Full, &mut out)?;
-        out.extend_from_slice(&piece.blocks);
-        deflate(compressor, behind, FlushCompress::Finish, &mut out)
+        let mut rest = text;
+        for piece in pieces {
+            if let Some((before, behind)) = around(rest, piece) {
+                deflate(compressor, before, FlushCompress::Full, &mut out)?;
+                out.extend_from_slice(&piece.blocks);
+                rest = behind;
+            }
+        }
+        deflate(compressor, rest, FlushCompress::Finish, &mut out)
     })?;
     let mut crc = Crc::new();
     crc.update(text.as_bytes());
@@ -108,7 +123,7 @@ mod tests {
         let noise: String = (0..40_000u64).map(|n| format!("{:x}", n.wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect();
         for text in ["", "a", "<p>été</p>", &noise, "again"] {
             let mut back = String::new();
-            GzDecoder::new(gzip(text, None).unwrap().as_slice()).read_to_string(&mut back).unwrap();
+            GzDecoder::new(gzip(text, &[]).unwrap().as_slice()).read_to_string(&mut back).unwrap();
             assert!(back == text, "{} bytes", text.len());
         }
     }
@@ -120,12 +135,12 @@ mod tests {
             let piece = Packed::new(words.to_owned()).unwrap();
             for (before, behind) in [("", ""), ("", "behind"), ("before", ""), (&*noise, &*noise), (words, words)] {
                 let (page, mut back) = ([before, words, behind].concat(), String::new());
-                let packed = gzip(&page, Some(&piece)).unwrap();
+                let packed = gzip(&page, &[&piece]).unwrap();
                 GzDecoder::new(packed.as_slice()).read_to_string(&mut back).unwrap();
                 assert!(back == page, "{} bytes", page.len());
             }
-            let elsewhere = gzip("nothing of it", Some(&Packed::new("not there".to_owned()).unwrap())).unwrap();
-            assert_eq!(elsewhere, gzip("nothing of it", None).unwrap());
+            let elsewhere = gzip("nothing of it", &[&Packed::new("not there".to_owned()).unwrap()]).unwrap();
+            assert_eq!(elsewhere, gzip("nothing of it", &[]).unwrap());
         }
     }
 

@@ -127,11 +127,11 @@ impl Shell {
 
     /// The page, as an answer.
     pub fn answer(&self, status: StatusCode, template: &impl Template) -> Result<HttpResponse, WebError> {
-        self.answer_with(status, template, None)
+        self.answer_with(status, template, &[])
     }
 
-    /// The same of a page that holds a piece which is packed already.
-    pub fn answer_with(&self, status: StatusCode, template: &impl Template, piece: Option<&Packed>) -> Result<HttpResponse, WebError> {
+    /// The same of a page that holds pieces which are packed already.
+    pub fn answer_with(&self, status: StatusCode, template: &impl Template, pieces: &[&Packed]) -> Result<HttpResponse, WebError> {
         let mut response = HttpResponse::build(status);
         if self.clear_flash {
             response.cookie(flash_cookie(String::new(), true));
@@ -141,7 +141,7 @@ impl Shell {
         if !self.gzip {
             return Ok(response.body(page));
         }
-        let packed = pack::gzip(&page, piece).map_err(|error| WebError::Ours(error.to_string()))?;
+        let packed = pack::gzip(&page, pieces).map_err(|error| WebError::Ours(error.to_string()))?;
         response.insert_header((header::CONTENT_ENCODING, "gzip")).insert_header((header::VARY, "accept-encoding"));
         Ok(response.body(packed))
     }

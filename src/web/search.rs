@@ -112,7 +112,7 @@ async fn groups(read: &mut Read, who: &Signed, q: &str, now: Instant) -> Result<
     let known = Known::read(read, &who.scope(Permission::RegionsRead)).await?;
     if !scope.is_empty() {
         let query = ListQuery { q: q.to_owned(), ..ListQuery::default() };
-        let asked = transaction_list::ask(read, &scope, &query, known.calendar(now)).await?;
+        let asked = transaction_list::ask(read, &scope, &query, known.calendar(now), known.hidden.clone()).await?;
         let hits = transaction_search::first(read, &asked, MOST as i64).await?;
         put("Transactions", hits.into_iter().map(|hit| transaction(hit, &known)).collect(), query.href("/transactions", ""));
         let found = transaction_search::recipients(read, &scope, q, MOST as i64).await?;

@@ -7,12 +7,12 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
-use super::Portal;
 use super::error::WebError;
 use super::guard::{ReadTransactions, Reading};
+use super::pack::Packed;
 use super::page::Shell;
-use super::transactions_filter::{Bar, ColumnChooser};
-use super::transactions_known::Known;
+use super::transactions_known::{Known, Pieces};
+use super::{Portal, transactions_filter};
 use crate::domain::access::Permission;
 use crate::domain::currency::Currency;
 use crate::domain::id::TransactionId;
@@ -65,8 +65,8 @@ pub struct SumLine {
 struct ListPage<'p> {
     shell: Shell,
     notices: Vec<String>,
-    bar: &'p Bar,
-    chooser: ColumnChooser,
+    bar: &'p Packed,
+    chooser: &'p Packed,
     chips: Vec<Chip>,
     clear: String,
     export: String,
@@ -232,7 +232,7 @@ fn count_words(lines: usize, totals: &Totals) -> String {
 }
 
 fn list_page<'p>(shell: Shell, parsed: &Parsed, found: &'p Found, may: (bool, bool)) -> ListPage<'p> {
-    let (query, Found { known, page, totals, bar }) = (&parsed.query, found);
+    let (query, Found { known, page, totals, pieces }) = (&parsed.query, found);
     let columns = query.columns();
     let row = |line: &'p Line| {
         let currency = Currency::parse(&line.currency);
@@ -242,8 +242,8 @@ fn list_page<'p>(shell: Shell, parsed: &Parsed, found: &'p Found, may: (bool, bo
         |key: &str, id: Option<TransactionId>| id.map(|id| query.href("/transactions", &format!("{key}={id}"))).unwrap_or_default();
     let name = |filter, id| known.name(filter, id);
     ListPage {
-        bar,
-        chooser: ColumnChooser::new(query),
+        bar: &pieces.bar,
+        chooser: &pieces.chooser,
         chips: query.chips(&name),
         clear: query.cleared().href("/transactions", ""),
         export: if may.0 { query.href("/exports/new", "") } else { String::new() },
@@ -268,7 +268,7 @@ struct Found {
     known: Arc<Known>,
     page: Page,
     totals: Arc<Totals>,
-    bar: Bar,
+    pieces: Arc<Pieces>,
 }
 
 /// `GET /transactions`.
@@ -277,14 +277,14 @@ pub async fn list(req: HttpRequest, portal: web::Data<Portal>, reading: Reading<
     let parsed = ListQuery::parse(req.query_string());
     let scope = who.reach();
     let known: Arc<Known> = Known::as_of(&mut read, &scope, who.as_of.clone()).await?;
-    let asked = transaction_list::ask(&mut read, &scope, &parsed.query, known.calendar(portal.store.now())).await?;
+    let asked = transaction_list::ask(&mut read, &scope, &parsed.query, known.calendar(portal.store.now()), known.hidden.clone()).await?;
     let page = transaction_list::page(&mut read, &asked, place(&parsed)).await?;
     let totals = known.totals(&mut read, &asked, parsed.page_value("count") == Some("exact")).await?;
     drop(read);
     let may = (who.access.has(Permission::ExportsCreate), who.access.has(Permission::ImportsRun));
     let shell = Shell::new(&req, &portal, &who, "Transactions");
     drop(asked);
-    let found = Found { bar: Bar::of(&parsed.query, &known)?, known, page, totals };
+    let found = Found { pieces: transactions_filter::pieces(&parsed.query, &known)?, known, page, totals };
     let page = list_page(shell, &parsed, &found, may);
-    page.shell.answer_with(StatusCode::OK, &page, Some(&found.bar.0))
+    page.shell.answer_with(StatusCode::OK, &page, &[&found.pieces.chooser, &found.pieces.bar])
 }

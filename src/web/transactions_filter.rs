@@ -1,13 +1,12 @@
 //! The filter bar of the list of transactions, as its template needs it.
 
-use std::fmt;
 use std::sync::Arc;
 
 use askama::Template;
 
 use super::error::WebError;
 use super::pack::Packed;
-use super::transactions_known::Known;
+use super::transactions_known::{Known, Pieces};
 use crate::domain::list_query::{AmountField, Column, DateField, Filter, ListQuery, Period, Preset, Value};
 use crate::domain::time::Day;
 
@@ -33,28 +32,15 @@ pub struct Typed {
     pub values: Vec<String>,
 }
 
-/// The bar as it stands in a page: half of it, and the same for everybody who asks the same in the same regions, so it is made once.
-pub struct Bar(pub Arc<Packed>);
-
-impl fmt::Display for Bar {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(self.0.text())
+/// What stands round the rows, made once for a question.
+pub fn pieces(query: &ListQuery, known: &Known) -> Result<Arc<Pieces>, WebError> {
+    let key = query.text();
+    if let Some(kept) = known.pieces.get(&key) {
+        return Ok(kept);
     }
-}
-
-// It comes from a template.
-impl askama::filters::HtmlSafe for Bar {}
-
-impl Bar {
-    /// For a question.
-    pub fn of(query: &ListQuery, known: &Known) -> Result<Self, WebError> {
-        let key = query.text();
-        if let Some(kept) = known.bars.get(&key) {
-            return Ok(Self(kept));
-        }
-        let made = Packed::new(FilterBar::new(query, known).render()?).map_err(|error| WebError::Ours(error.to_string()))?;
-        Ok(Self(known.bars.keep(key, made)))
-    }
+    let packed = |text: String| Packed::new(text).map_err(|error| WebError::Ours(error.to_string()));
+    let (chooser, bar) = (packed(ColumnChooser::new(query).render()?)?, packed(FilterBar::new(query, known).render()?)?);
+    Ok(known.pieces.keep(key, Pieces { chooser, bar }))
 }
 
 /// The whole bar.
@@ -212,6 +198,8 @@ fn hidden(query: &ListQuery) -> Vec<(&'static str, String)> {
 }
 
 /// The column chooser: what the form has to keep, and each column with whether it is shown.
+#[derive(Template)]
+#[template(path = "transactions/columns.html")]
 pub struct ColumnChooser {
     /// Everything but the columns: (name, value).
     pub hidden: Vec<(String, String)>,

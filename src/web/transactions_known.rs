@@ -18,6 +18,7 @@ use crate::store::audit_log::Head;
 use crate::store::db::Reader;
 use crate::store::failure::DbError;
 use crate::store::transaction_totals::{self, Totals};
+use crate::store::transactions::{Hidden, hidden_imports};
 use crate::store::{audit_log, regions, settings, transaction_detail, transaction_query::Asked};
 
 /// A budget that can be chosen.
@@ -52,25 +53,37 @@ pub struct Known {
     pub base_digits: u32,
     zone: chrono_tz::Tz,
     fiscal_start_month: u32,
-    /// Filter bars that were made with it.
-    pub bars: Bars,
+    /// What is hidden. Before an import writes its first row its upload has left an event, and it is seen by another; what it still names when an
+    /// import has ended without one is no longer there.
+    pub hidden: Hidden,
+    /// Pieces of pages that were made with it.
+    pub pieces: Kept,
     mark: Mark,
+}
+
+/// What stands round the rows of a list: the same for everybody who asks the same in the same regions, and more than half of the page.
+#[derive(Debug)]
+pub struct Pieces {
+    /// The column chooser.
+    pub chooser: Packed,
+    /// The filter bar.
+    pub bar: Packed,
 }
 
 /// Pieces of pages by what was asked; the oldest goes first.
 #[derive(Debug, Default)]
-pub struct Bars(Mutex<Vec<(String, Arc<Packed>)>>);
+pub struct Kept(Mutex<Vec<(String, Arc<Pieces>)>>);
 
-impl Bars {
-    /// The one for this question, where it is kept.
-    pub fn get(&self, key: &str) -> Option<Arc<Packed>> {
+impl Kept {
+    /// Those for this question, where they are kept.
+    pub fn get(&self, key: &str) -> Option<Arc<Pieces>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().find(|kept| kept.0 == key).map(|kept| kept.1.clone())
     }
 
-    /// Keeps one.
-    pub fn keep(&self, key: String, made: Packed) -> Arc<Packed> {
+    /// Keeps them.
+    pub fn keep(&self, key: String, made: Pieces) -> Arc<Pieces> {
         let (made, mut all) = (Arc::new(made), self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        if all.len() >= BARS_MOST {
+        if all.len() >= PIECES_MOST {
             all.remove(0);
         }
         all.push((key, made.clone()));
@@ -86,8 +99,8 @@ struct Mark {
     scope: Scope,
 }
 
-/// Filter bars kept for one scope: about 30 kB each.
-const BARS_MOST: usize = 8;
+/// Questions whose pieces are kept for one scope: about 50 kB each.
+const PIECES_MOST: usize = 8;
 /// Scopes and questions that are remembered; the oldest goes first.
 const MOST: usize = 64;
 static KNOWN: Mutex<Vec<Arc<Known>>> = Mutex::new(Vec::new());
@@ -133,9 +146,22 @@ impl Known {
             .collect();
         let sources: Vec<(Uuid, String)> = transaction_detail::sources(reader).await?.into_iter().map(|(id, name)| (id.0, name)).collect();
         let currencies = settings::currencies(reader).await?;
+        let hidden = hidden_imports(reader).await?;
         let names = labels.into_iter().map(|(id, label)| (id.0, label));
         let names = names.chain(budgets.iter().map(|budget| (budget.id.0, budget.name.clone()))).chain(sources.iter().cloned()).collect();
-        Ok(Self { regions, budgets, sources, currencies, names, base_digits, zone, fiscal_start_month, bars: Bars::default(), mark })
+        Ok(Self {
+            regions,
+            budgets,
+            sources,
+            currencies,
+            names,
+            base_digits,
+            zone,
+            fiscal_start_month,
+            hidden,
+            pieces: Kept::default(),
+            mark,
+        })
     }
 
     /// Today in the organisation's zone.

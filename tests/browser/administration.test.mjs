@@ -87,6 +87,8 @@ onEachEngine('an administrator', (engine) => {
         try {
           const own = other.page;
           await own.goto(link);
+          await heading(own, 'Choose a password');
+          if (js && engine === 'sqlite') await lookOver(own, 'password-choose');
           await own.getByLabel('New password').fill(PASSWORD);
           await own.getByLabel('The same again').fill(PASSWORD);
           await own.getByRole('button', { name: 'Choose this password' }).click();
@@ -116,6 +118,37 @@ onEachEngine('an administrator', (engine) => {
         } finally {
           await other.close();
         }
+      });
+    });
+
+    it(`suspends a person, who is out at once, and finds it by person and time ${words}`, async () => {
+      await as(engine, INGRID, { js }, async (page) => {
+        const name = 'Marta Ortega';
+        await as(engine, name, { js }, async (hers) => {
+          await menu(page, 'People');
+          await page.getByRole('link', { name, exact: true }).first().click();
+          await heading(page, new RegExp(`^${name}`));
+          const person = page.url();
+          await page.getByRole('button', { name: 'Suspend', exact: true }).click();
+          await page.getByRole('heading', { level: 1 }).getByText('Suspended').waitFor();
+          await hers.goto('/budgets');
+          await hers.getByRole('heading', { level: 1, name: 'Look around as one of them' }).waitFor();
+          await page.goto(person);
+          await page.getByRole('button', { name: 'Let in again' }).click();
+          await page.getByRole('heading', { level: 1 }).getByText('Active').waitFor();
+        });
+        await menu(page, 'Audit');
+        await choose(page.getByLabel('Person'), INGRID);
+        await page.getByLabel('When').selectOption({ label: 'Today' });
+        await page.getByRole('button', { name: 'Filter' }).click();
+        await page.waitForURL(/person=usr_/);
+        const rows = page.locator('tbody tr');
+        await rows.filter({ hasText: 'Person suspended' }).filter({ hasText: name }).first().waitFor();
+        for (const row of await rows.allInnerTexts()) assert.match(row, new RegExp(INGRID), 'nobody else');
+        await page.getByLabel('When').selectOption('');
+        await page.getByLabel('To', { exact: true }).fill('2020-01-01');
+        await page.getByRole('button', { name: 'Filter' }).click();
+        await page.getByRole('heading', { name: 'No events match these filters' }).waitFor();
       });
     });
 

@@ -164,6 +164,7 @@ onEachEngine('an import', (engine) => {
         assert.deepEqual(await counts(page), [0, 0, created, 1], 'the same file again creates nothing');
         await page.getByRole('button', { name: 'Withdraw this import' }).click();
         await page.getByRole('status').getByText(/^The import is withdrawn/).waitFor();
+        await look('import-withdrawn');
       });
     });
 

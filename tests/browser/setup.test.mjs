@@ -19,7 +19,7 @@ onEachEngine('an empty store', (engine) => {
       try {
         const [link] = await printed(running, /http:\/\/\S+\/setup\/\S+/);
         await withPage(running, { js }, (page) => setUp(page, link, js, (name) => js && engine === 'sqlite' && lookOver(page, name)));
-        await withPage(running, { js }, (page) => comeBack(page, link));
+        await withPage(running, { js }, (page) => comeBack(page, link, (name) => js && engine === 'sqlite' && lookOver(page, name)));
       } finally {
         await running.stop();
         rmSync(folder, { recursive: true });
@@ -111,15 +111,17 @@ async function setUp(page, link, js, look) {
 }
 
 /** The link has done its work; from now on there is a password. */
-async function comeBack(page, link) {
+async function comeBack(page, link, look) {
   await page.goto(link);
   await heading(page, 'This link cannot be used');
+  await look('setup-closed');
   await page.goto('/people');
   await heading(page, 'Sign in');
   await page.getByLabel('E-mail address').fill('teresa@fernhill.example');
   await page.getByLabel('Password', { exact: true }).fill('not the right one');
   assert.equal(await press(page, page.getByRole('button', { name: 'Sign in' })), 422);
   assert.equal(await page.getByLabel('E-mail address').inputValue(), 'teresa@fernhill.example');
+  await look('sign-in-wrong');
   await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
   await page.getByRole('button', { name: 'Sign in' }).click();
   await heading(page, 'People');

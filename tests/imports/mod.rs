@@ -109,7 +109,7 @@ async fn asked(company: &Company, who: &str, id: ImportId, mode: Mode) -> Result
 }
 
 /// Commits; the row afterwards.
-async fn committed(company: &Company, who: &str, id: ImportId, mode: Mode) -> ImportRow {
+pub async fn committed(company: &Company, who: &str, id: ImportId, mode: Mode) -> ImportRow {
     asked(company, who, id, mode).await.unwrap();
     work(company).await;
     row(company, id).await
@@ -152,9 +152,8 @@ pub async fn two_regions(company: &Company, bytes: &[u8]) -> ImportId {
     id
 }
 
-/// An import of Nora's whose columns are kept under this name, with a rule for the North.
-pub async fn open_import(company: &Company, name: &str) -> ImportId {
-    let who = "Nora North";
+/// An import whose columns are kept under this name, with a rule for the North.
+pub async fn open_import(company: &Company, who: &str, name: &str) -> ImportId {
     let id = uploaded(company, who, "file.csv", b"Region,Id,Amount\nNorth,P1,10.00\n").await.unwrap();
     let wanted = columns(&[(Field::Region, "Region"), (Field::ExternalId, "Id"), (Field::AmountIssued, "Amount")]);
     let wanted = Columns { name: name.to_owned(), ..wanted };

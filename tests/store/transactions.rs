@@ -25,14 +25,16 @@ fn calendar(company: &Company) -> Calendar {
 async fn page(company: &Company, scope: &Scope, text: &str, place: Place) -> Page {
     let query = ListQuery::parse(text).query;
     let mut read = company.store.read().await.unwrap();
-    let asked = transaction_list::ask(&mut read, scope, &query, calendar(company)).await.unwrap();
+    let hidden = counterfoil::store::transactions::hidden_imports(&mut read).await.unwrap();
+    let asked = transaction_list::ask(&mut read, scope, &query, calendar(company), hidden).await.unwrap();
     transaction_list::page(&mut read, &asked, place).await.unwrap()
 }
 
 async fn totals(company: &Company, scope: &Scope, text: &str) -> Totals {
     let query = ListQuery::parse(text).query;
     let mut read = company.store.read().await.unwrap();
-    let asked = transaction_list::ask(&mut read, scope, &query, calendar(company)).await.unwrap();
+    let hidden = counterfoil::store::transactions::hidden_imports(&mut read).await.unwrap();
+    let asked = transaction_list::ask(&mut read, scope, &query, calendar(company), hidden).await.unwrap();
     transaction_totals::totals(&mut read, &asked, false).await.unwrap()
 }
 

@@ -64,8 +64,13 @@ pub struct Company {
 impl Company {
     /// Founds it.
     pub async fn found(db: TestDb) -> Self {
+        Self::found_by(db, Random::system()).await
+    }
+
+    /// The same with ids of its own.
+    pub async fn found_by(db: TestDb, random: Random) -> Self {
         let clock = Clock::fixed(NOW);
-        let store = Store::open(&Options::of(db.url.clone()), clock.clone(), Random::system(), Arc::new(Metrics::new())).await.unwrap();
+        let store = Store::open(&Options::of(db.url.clone()), clock.clone(), random, Arc::new(Metrics::new())).await.unwrap();
         let made = store.write(Intent::once(Actor::system("test"), "test.found"), |tx| Box::pin(found(tx))).await.unwrap();
         let (regions, people, budgets, source) = made;
         Self { store, clock, regions, people, budgets, source, _db: db }

@@ -32,7 +32,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// Files that may name the two engines: what begins so.
-const ENGINE_FILES: &[&str] = &["src/store/db", "src/store/bulk_read"];
+const ENGINE_FILES: &[&str] = &["src/store/db", "src/store/bulk_"];
 
 pub const RULES: &[Rule] = &[
     Rule {

@@ -9,5 +9,6 @@ mod months;
 mod refusals;
 mod setup;
 mod sign_in;
+mod templates;
 mod transactions;
 mod wall;

@@ -148,7 +148,8 @@ on_both_engines! {
         let mut read = store.read().await.unwrap();
         let scope = Scope::of(app.company.regions.values().copied(), true);
         let calendar = Calendar::at(store.now(), chrono_tz::UTC, 1);
-        let asked = transaction_list::ask(&mut read, &scope, &query, calendar).await.unwrap();
+        let hidden = counterfoil::store::transactions::hidden_imports(&mut read).await.unwrap();
+        let asked = transaction_list::ask(&mut read, &scope, &query, calendar, hidden).await.unwrap();
         let plan = kept::plan(&asked, query.columns(), store.engine());
         drop(read);
         let actor = app.company.actor("Finn Finance");
@@ -213,7 +214,7 @@ on_both_engines! {
 
     async fn a_saved_mapping_is_chosen_renamed_and_deleted_on_pages(db: TestDb) {
         let app = TestApp::start(db).await;
-        let (first, second) = (crate::imports::open_import(&app.company, "One").await, crate::imports::open_import(&app.company, "Two").await);
+        let (first, second) = (crate::imports::open_import(&app.company, "Nora North", "One").await, crate::imports::open_import(&app.company, "Nora North", "Two").await);
         assert_ne!(first, second);
         let (nora, sara) = (app.signed_in("Nora North").await, app.signed_in("Sara South").await);
         let columns = format!("/imports/{second}/columns");

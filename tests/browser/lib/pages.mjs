@@ -32,6 +32,8 @@ const check = (noun, fields) => below(ACTIVE, '/budgets/bud_', `/${noun}/check?$
 /** Open to everybody, signed in or not. */
 export const PUBLIC_PAGES = [
   { name: 'sign-in', path: '/sign-in' },
+  { name: 'signed-out', path: '/signed-out' },
+  { name: 'password-link-gone', path: '/password/none', status: 404 },
   { name: 'signed-out-404', path: '/no-such-page', status: [200, 404] },
 ];
 
@@ -81,6 +83,8 @@ export const MORE_PAGES = [
   { name: 'region-edit', path: below('/regions', '/regions/reg_', '/edit') },
   { name: 'region-move', path: below('/regions', '/regions/reg_', '/move') },
   { name: 'region-retire', path: below('/regions', '/regions/reg_', '/retirement') },
+  { name: 'audit-none', path: '/audit?to=2020-01-01' },
+  { name: 'import-mappings', path: '/imports/mappings' },
   { name: 'audit-event', path: first('/audit', '/audit/evt_') },
   { name: 'person', path: first('/people', '/people/usr_') },
   { name: 'person-new', path: '/people/new' },

@@ -1,0 +1,186 @@
+//! The companies that are looked at: everything that can happen has happened in them once.
+
+use counterfoil::actions::imports::commit::Mode;
+use counterfoil::actions::people::{self, NewPerson};
+use counterfoil::clock::Random;
+use counterfoil::domain::access::{Actor, Role};
+use counterfoil::domain::id::ImportId;
+use counterfoil::domain::transaction::DeliveryStatus;
+use counterfoil::store::Store;
+use counterfoil::store::db::Sql;
+use counterfoil::store::writer::Intent;
+
+use super::signed_in;
+use crate::imports::{checked, committed, meanings, open_import, small, two_regions};
+use crate::support::app::{BareApp, Client, Company};
+use crate::support::database::TestDb;
+use crate::support::rewards::{Reward, load, reward};
+use crate::web::budgets::moved;
+
+/// The statements that put a text in front of every name. What stands in the trail stays as it was sealed.
+pub const NAMES: &[&str] = &[
+    "UPDATE region SET name = substr($1 || name, 1, 80), cost_centre = $1",
+    "UPDATE person SET name = substr($1 || name, 1, 120)",
+    "UPDATE budget SET name = substr($1 || name, 1, 120), cost_centre = $1",
+    "UPDATE source SET name = substr($1 || name, 1, 80)",
+    "UPDATE recipient SET name = $1 || name, email = $1 || email, employee_number = $1",
+    "UPDATE reason_code SET label = substr($1 || label, 1, 120)",
+    "UPDATE setting SET value = substr($1 || value, 1, 80) WHERE key = 'organisation'",
+    "UPDATE reward_transaction SET batch_id = $1, po_number = $1, campaign = $1, cost_center = $1, gl_account = $1, note = $1, reason_code = $1",
+];
+
+/// People who can sign in, a region that is retired, and an import whose changes are still being written.
+const LEFT: &[&str] = &[
+    "UPDATE person SET status = 'active'",
+    "INSERT INTO region (id, parent_id, name, currency, time_zone, fiscal_start_month, status, created_at) SELECT randomblob(16), id, 'Attic', \
+     currency, time_zone, fiscal_start_month, 'retired', created_at FROM region WHERE parent_id IS NULL",
+    "UPDATE import_run SET finished_at = NULL WHERE no = (SELECT max(no) FROM import_run WHERE state = 'done')",
+];
+
+/// More of both than a page shows or counts without being asked.
+pub const MANY: &[&str] = &[
+    "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1001) INSERT INTO budget (id, region_id, name, currency, \
+     period_start, period_end, status, created_at) SELECT randomblob(16), b.region_id, 'Spare ' || i, b.currency, b.period_start, b.period_end, \
+     'draft', b.created_at FROM n, (SELECT * FROM budget LIMIT 1) b",
+    "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10001) INSERT INTO reward_transaction (id, region_id, source_id, \
+     row_key, content_hash, channel, currency_code, amount_issued, order_status, delivery_status, redemption_status, created_at, issued_at, \
+     updated_at, effective_date) SELECT randomblob(16), t.region_id, t.source_id, randomblob(9), t.content_hash, t.channel, t.currency_code, 100, \
+     t.order_status, t.delivery_status, t.redemption_status, t.created_at, t.issued_at, t.updated_at, t.effective_date FROM n, \
+     (SELECT * FROM reward_transaction ORDER BY no LIMIT 1) t",
+];
+
+/// Rewards of every kind: given to a budget or not, of nothing, below nothing, of nearly everything, without what is optional.
+fn rewards(text: &str) -> Vec<Reward> {
+    let of = |id: &str| reward(&format!("{id}{text}"));
+    vec![
+        Reward {
+            amount: 890_000,
+            budget: Some("North one"),
+            order: Some(format!("O{text}")),
+            product: Some(text.repeat(9)),
+            recipient: text.to_owned(),
+            ..of("A")
+        },
+        Reward { amount: 0, ..of("B") },
+        Reward { amount: -2_000, budget: Some("North two"), delivery: DeliveryStatus::Failed, ..of("C") },
+        Reward { amount: i64::MAX / 3, budget: Some("North yen"), currency: "JPY", ..of("D") },
+        Reward { amount: i64::MAX / 3, region: "South", currency: "BHD", delivery: DeliveryStatus::Pending, ago: 40 * 86_400, ..of("E") },
+        Reward { recipient: String::new(), ago: 70 * 86_400, ..of("F") },
+    ]
+}
+
+/// Imports in every state, with rows that are new, changed, the same and refused; those of which there is more than one page.
+async fn bring(company: &Company, text: &str) -> Vec<ImportId> {
+    let quoted = text.replace('"', "\"\"");
+    let row =
+        |id: &str, amount: &str, budget: &str| format!("North,{budget},\"{id}{quoted}\",{amount},\"{quoted}\",2026-05-01,\"{quoted}\"\n");
+    let head = "Region,Budget,Id,Amount,Name,Date,Note\n";
+    let ((one, two), who) = (("North one", "North two"), "Ada Admin");
+    let first = format!("{head}{}{}", row("I1", "10.00", one), row("I2", "20000.00", two));
+    let second = format!("{head}{}{}{}{}", row("I1", "12.00", one), row("I3", "0", one), row("I4", "x", two), row("I5", "1", "Nowhere"));
+    let (id, _) = checked(company, who, first.as_bytes(), small(), Some(meanings(company))).await;
+    committed(company, who, id, Mode::AllOrNothing).await;
+    let (same, _) = checked(company, who, first.as_bytes(), small(), Some(meanings(company))).await;
+    let (id, _) = checked(company, who, second.as_bytes(), small(), Some(meanings(company))).await;
+    let third = format!("{second}{}", row("I6", "1", one));
+    let (refusing, _) = checked(company, who, third.as_bytes(), small(), Some(meanings(company))).await;
+    committed(company, who, id, Mode::GoodRows).await;
+    let part = id;
+    // Whoever asks for all or nothing of a file of which something is refused meanwhile gets nothing.
+    let (id, _) = checked(company, who, format!("{head}{}", row("I7", "1", two)).as_bytes(), small(), Some(meanings(company))).await;
+    run(&company.store, &["UPDATE budget SET status = 'closed' WHERE name = 'North two'"], "").await;
+    committed(company, who, id, Mode::AllOrNothing).await;
+    run(&company.store, &["UPDATE budget SET status = 'active' WHERE name = 'North two'"], "").await;
+    let both = two_regions(company, b"Region,Id,Amount\nNorth,P1,10.00\nSouth,P2,400.00\n").await;
+    let fourth = format!("{head}{}{}", row("I1", "13.00", one), row("I8", "1", one));
+    let (changing, _) = checked(company, who, fourth.as_bytes(), small(), Some(meanings(company))).await;
+    let mapped = open_import(company, who, "Monthly").await;
+    let (writing, _) = checked(company, who, fourth.replace("I8", "I9").as_bytes(), small(), Some(meanings(company))).await;
+    committed(company, who, writing, Mode::AllOrNothing).await;
+    vec![changing, both, same, refusing, part, mapped, writing]
+}
+
+/// Money moved in every way; the pages of a reservation, and of a transfer between currencies.
+async fn move_money(company: &Company, finn: &Client) -> Vec<String> {
+    let note = "For the summer";
+    let at = |name: &str, noun: &str| format!("/budgets/{}/{noun}", company.budgets[name]);
+    let id = |name: &str| company.budgets[name].to_string();
+    let path = |location: String| location.split('?').next().unwrap_or_default().to_owned();
+    let reserved = path(moved(finn, &at("North one", "reservations"), &[("amount", "500"), ("note", note)]).await);
+    moved(finn, &format!("{reserved}/commitment"), &[("amount", "300"), ("note", note)]).await;
+    let open = moved(finn, &at("North one", "reservations"), &[("amount", "20"), ("note", note)]).await;
+    let adjusted = [("direction", "up"), ("amount", "7"), ("reason_code", "correction"), ("note", note)];
+    let adjusted = path(moved(finn, &at("North one", "adjustments"), &adjusted).await);
+    moved(finn, &format!("{adjusted}/reversal"), &[("note", note)]).await;
+    let rate = [("rate", "162.35"), ("rate_date", "2026-11-20"), ("rate_source", "ECB")];
+    let pair = moved(
+        finn,
+        &at("North one", "transfers"),
+        &[&[("to", id("North yen").as_str()), ("amount", "100.01"), ("note", note)][..], &rate].concat(),
+    )
+    .await;
+    moved(finn, &at("South one", "transfers"), &[("to", &id("North two")), ("amount", "1")]).await;
+    moved(finn, &at("South one", "allocations"), &[("amount", "90000000000000000.00")]).await;
+    let next = [
+        ("to", "new"),
+        ("name", "South two"),
+        ("period_start", "2027-01-01"),
+        ("period_end", "2027-12-31"),
+        ("amount", "25"),
+        ("close", "1"),
+    ];
+    moved(finn, &at("South one", "carry-overs"), &next).await;
+    vec![path(open.clone()), open, pair]
+}
+
+/// Runs statements that take a text.
+pub async fn run(store: &Store, statements: &'static [&'static str], text: &str) {
+    let text = text.to_owned();
+    let done = store.write(Intent::once(Actor::system("test"), "test.rename"), move |tx| {
+        let text = text.clone();
+        Box::pin(async move {
+            for statement in statements {
+                let sql = Sql::new(statement);
+                tx.exec(if statement.contains("$1") { sql.bind(text.clone()) } else { sql }).await?;
+            }
+            Ok(())
+        })
+    });
+    done.await.unwrap();
+}
+
+/// A company, and the addresses in it that are worth a look of their own: a list has others before them, or no link leads there.
+pub struct Sample {
+    pub company: Company,
+    pub worth: Vec<String>,
+}
+
+/// A company in which everything has happened once, and everything that can be named is named so.
+pub async fn company(text: &str) -> Sample {
+    let mut company = Company::found_by(TestDb::sqlite(), Random::seeded(1)).await;
+    let (_, rewards) = load(&company, rewards(text), true).await;
+    let imports = bring(&company, text).await;
+    let app = BareApp::over(company.store.clone()).await;
+    let finn = signed_in(&app, &company, "Finn Finance").await;
+    let mut worth = vec!["/exports/new?delivery_status=failed&currency=EUR".to_owned(), "/exports/new".to_owned()];
+    worth.extend([1, 5].map(|at| format!("/transactions/{}", rewards[at])));
+    worth.extend(move_money(&company, &finn).await);
+    for import in imports {
+        worth.extend(["/check", "/columns", "/values", ""].map(|page| format!("/imports/{import}{page}")));
+    }
+    let two = company.budgets["North two"];
+    worth.extend([rewards[1], rewards[5]].map(|id| format!("/transactions/{id}/assignment?budget={two}")));
+    worth.extend(["available", "name"].map(|sort| format!("/budgets?view=table&status=active&sort=-{sort}")));
+    let lists = ["sort=-amount", "columns=external_id,recipient&count=exact", "amount_min=0.01", "q=nothing-is-called-so"];
+    worth.extend(lists.map(|query| format!("/transactions?{query}")));
+    worth.extend(["/search?q=nothing-is-called-so", "/budgets"].map(str::to_owned));
+    let north = company.regions["North"];
+    for (name, grant) in [("No Role", None), ("Rita Regional", Some((Role::Auditor, north, None)))] {
+        let email = format!("{}@test.example", name.to_lowercase().replace(' ', "."));
+        let new = NewPerson { email, name: name.to_owned(), password_hash: None, grant };
+        let id = people::add(&company.store, Actor::system("test"), name, new).await.unwrap();
+        company.people.insert(name.to_owned(), id);
+    }
+    run(&company.store, LEFT, "").await;
+    Sample { company, worth }
+}
