@@ -64,11 +64,12 @@ pub struct TransactionRow {
     pub version: i64,
 }
 
-pub(super) const COLUMNS: &str = "t.no, t.id, t.region_id, t.budget_id, t.recipient_id, t.source_id, t.import_no, t.counted_import_no, t.external_id, t.order_id, t.batch_id, \
-                       t.line_number, t.po_number, t.campaign, t.channel, t.cost_center, t.product, t.amount_issued, t.amount_charged, t.fee, \
-                       t.discount, t.remaining_balance, t.currency_code, t.fx_rate, t.fx_date, t.base_amount, t.gl_account, t.order_status, \
-                       t.delivery_status, t.redemption_status, t.recon_status, t.approval_status, t.created_at, t.issued_at, t.delivered_at, \
-                       t.redeemed_at, t.expires_at, t.canceled_at, t.updated_at, t.effective_date, t.reason_code, t.note, t.version";
+pub(super) const COLUMNS: &str = "t.no, t.id, t.region_id, t.budget_id, t.recipient_id, t.source_id, t.import_no, t.counted_import_no, t.external_id, \
+                       t.order_id, t.batch_id, t.line_number, t.po_number, t.campaign, t.channel, t.cost_center, t.product, t.amount_issued, \
+                       t.amount_charged, t.fee, t.discount, t.remaining_balance, t.currency_code, t.fx_rate, t.fx_date, t.base_amount, \
+                       t.gl_account, t.order_status, t.delivery_status, t.redemption_status, t.recon_status, t.approval_status, t.created_at, \
+                       t.issued_at, t.delivered_at, t.redeemed_at, t.expires_at, t.canceled_at, t.updated_at, t.effective_date, \
+                       t.reason_code, t.note, t.version";
 
 impl TransactionRow {
     /// Its currency.

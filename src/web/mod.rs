@@ -78,9 +78,8 @@ use error::WebError;
 pub use session::Lives;
 pub use transactions_known::Known;
 
-/// The name of the session cookie. `__Host-` binds it to this host and to `Secure`: browsers send it over TLS, and over plain HTTP only to
-/// this machine itself (`http://127.0.0.1` and `http://localhost` count as trustworthy). Behind a proxy that speaks TLS with the browser and plain
-/// HTTP with the portal it works as well; over plain HTTP from another machine nobody can sign in, and that is meant.
+/// The name of the session cookie. `__Host-` binds it to this host and to `Secure`: browsers send it over TLS, which a proxy in front may speak, and
+/// over plain HTTP only to this machine itself. Over plain HTTP from another machine nobody can sign in, and that is meant.
 pub const SESSION_COOKIE: &str = "__Host-counterfoil";
 
 /// What handlers share. Cheap to clone.

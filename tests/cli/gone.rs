@@ -241,6 +241,8 @@ async fn people_who_hang_up_leave_no_transaction_open() {
 
     let folder = tempfile::tempdir().unwrap();
     let (company, url, person, _) = company(TestDb::postgres().await).await;
+    // A request that nobody waits for any more holds its place until it has been answered.
+    std::fs::write(folder.path().join("counterfoil.toml"), "max_connections_per_peer = 512\n").unwrap();
     let portal = Serving::start(folder.path(), &["--database", &url]);
     let nora = Client::at(&portal.base);
     assert_eq!(nora.sign_in(&person).await.status, 303);
