@@ -13,7 +13,7 @@ use super::recipients::{Recipient, folded};
 use super::transaction_detail::TransactionRow;
 use super::transaction_search;
 use super::writer::WriteTx;
-use crate::domain::id::{BudgetId, ImportId, PostingId, TransactionId};
+use crate::domain::id::{BudgetId, ImportId, PostingId, RecipientId, TransactionId};
 use crate::domain::time::Day;
 
 /// A changed row.
@@ -181,10 +181,29 @@ pub async fn rename(tx: &mut WriteTx<'_>, import_no: i64) -> Result<(), DbError>
         "UPDATE recipient SET name = n.name, email = n.email, employee_number = n.employee_number, folded = n.folded \
          FROM import_rename AS n WHERE n.import_no = $1 AND recipient.id = n.recipient_id",
     );
-    if tx.exec(sql.bind(import_no)).await? > 0 {
-        tx.exec(Sql::new("DELETE FROM import_rename WHERE import_no = $1").bind(import_no)).await?;
-    }
+    tx.exec(sql.bind(import_no)).await?;
     Ok(())
+}
+
+/// Indexes the transactions of people whom an import that is done has renamed, so that a search for the new name finds the old ones as well; of at
+/// most `most` people. Whether there was anybody.
+pub async fn index_renamed(tx: &mut WriteTx<'_>, import_no: i64, most: i64) -> Result<bool, DbError> {
+    let sql = Sql::new("SELECT recipient_id FROM import_rename WHERE import_no = $1 ORDER BY recipient_id LIMIT $2");
+    let people: Vec<RecipientId> = tx.all::<(RecipientId,)>(sql.bind(import_no).bind(most)).await?.into_iter().map(|row| row.0).collect();
+    if people.is_empty() {
+        return Ok(false);
+    }
+    let mut sql = Sql::new("SELECT no FROM reward_transaction WHERE recipient_id IN (");
+    sql.push_list(people.iter().copied()).push(")");
+    let rows: Vec<i64> = tx.all::<(i64,)>(sql).await?.into_iter().map(|row| row.0).collect();
+    for part in rows.chunks(500) {
+        transaction_search::changed(tx, part).await?;
+    }
+    let mut sql = Sql::default();
+    sql.push("DELETE FROM import_rename WHERE import_no = ").push_bind(import_no).push(" AND recipient_id IN (");
+    sql.push_list(people).push(")");
+    tx.exec(sql).await?;
+    Ok(true)
 }
 
 /// Whether a copy waits to become what the transaction is: nothing else may change it then.

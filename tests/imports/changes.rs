@@ -8,14 +8,15 @@ use counterfoil::actions::imports::commit::Mode;
 use counterfoil::actions::imports::end;
 use counterfoil::actions::imports::run::SILENT_SECONDS;
 use counterfoil::actions::transactions::{Assignment, assign};
-use counterfoil::domain::access::Scope;
+use counterfoil::domain::access::{Actor, Scope};
 use counterfoil::domain::id::{ImportId, TransactionId};
 use counterfoil::domain::list_query::{Calendar, ListQuery};
 use counterfoil::domain::refusal::Refusal;
 use counterfoil::store::db::Sql;
 use counterfoil::store::failure::Failure;
 use counterfoil::store::transactions::{counted, hidden_imports, seen};
-use counterfoil::store::{transaction_detail, transaction_list};
+use counterfoil::store::writer::Intent;
+use counterfoil::store::{transaction_detail, transaction_list, transaction_search};
 
 use super::{asked, checked, committed, meanings, number, rollup_holds, row, small, spent, work};
 use crate::support::app::Company;
@@ -184,7 +185,7 @@ on_both_engines! {
         meanings.budgets.clear();
         let (id, _) = checked(&company, NORA, &file(1, "E1", "Old"), named.clone(), Some(meanings.clone())).await;
         committed(&company, NORA, id, Mode::AllOrNothing).await;
-        let (id, _) = checked(&company, NORA, &file(2, "E1", "New"), named, Some(meanings)).await;
+        let (id, _) = checked(&company, NORA, &file(2, "E1", "New"), named.clone(), Some(meanings.clone())).await;
         asked(&company, NORA, id, Mode::AllOrNothing).await.unwrap();
         killed_when(&company, "SELECT CAST(count(*) AS BIGINT) FROM import_rename").await;
         let called = "SELECT CAST(count(*) AS BIGINT) FROM recipient WHERE name LIKE 'New%'";
@@ -193,5 +194,19 @@ on_both_engines! {
         work(&company).await;
         assert_eq!((number(&company, called).await, left(&company).await), (1, 0));
         company.check_audit().await;
+
+        // What no file touches is found by the new name as well.
+        let indexed = company.store.write(Intent::once(Actor::system("job"), "search.index"), |tx| {
+            Box::pin(async move { Ok(transaction_search::index_more(tx, 10_000).await?) })
+        });
+        assert_eq!(indexed.await.unwrap(), ROWS as i64);
+        let one = "Region,Budget,Id,Amount,Name,Date,Note\nNorth,E1,C0,2.00,Renamed,2026-05-01,word2\n";
+        let (id, report) = checked(&company, NORA, one.as_bytes(), named, Some(meanings)).await;
+        assert_eq!(report.counts.changed, 1);
+        committed(&company, NORA, id, Mode::AllOrNothing).await;
+        let words = transaction_search::Term::all("renamed");
+        let held = transaction_search::held(&mut company.store.read().await.unwrap(), &words).await.unwrap().unwrap();
+        assert_eq!((held.rows.len(), held.up_to), (ROWS, ROWS as i64));
+        assert_eq!(number(&company, "SELECT CAST(count(*) AS BIGINT) FROM import_rename").await, 0);
     }
 }

@@ -20,11 +20,14 @@ use crate::store::writer::{Intent, WriteTx};
 
 /// Copies in one command.
 const BATCH: i64 = 250;
+/// Renamed people in one command: each may have many transactions.
+const PEOPLE: i64 = 20;
 
 /// Puts the changes of a published import in their place and ends it.
 pub async fn perform(store: &Store, run: &mut Run) -> Result<Report, Stop> {
     let postings = Arc::new(import_changes::postings(&mut store.read().await?, run.id()).await?);
     while place(store, run, postings.clone()).await? {}
+    while index_renamed(store, run).await? {}
     end::close(store, run).await?;
     Ok(run.report.clone().unwrap_or_default())
 }
@@ -43,6 +46,20 @@ async fn place(store: &Store, run: &mut Run, postings: Arc<BTreeMap<Share, Posti
                     record(tx, *transaction, serde_json::from_str(event).map_err(broken)?, &postings, id);
                 }
                 Ok(!placed.is_empty())
+            })
+        })
+        .await
+}
+
+async fn index_renamed(store: &Store, run: &mut Run) -> Result<bool, Failure> {
+    let change = Change { report: Some(run.beat(store, run.running.total)), ..Change::default() };
+    let (id, no, fence) = (run.id(), run.row.no, run.fence);
+    store
+        .write(Intent::once(run.actor(), "import.placed"), move |tx| {
+            let change = change.clone();
+            Box::pin(async move {
+                imports::update(tx, id, fence, true, &change).await?;
+                Ok(import_changes::index_renamed(tx, no, PEOPLE).await?)
             })
         })
         .await
