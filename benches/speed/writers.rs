@@ -65,7 +65,7 @@ impl Writers {
         let begun = Instant::now();
         loop {
             // As a person does: she looks, decides, and looks again when somebody was quicker.
-            let known = ledger::find(&mut self.store.read().await?, &self.everywhere, budget).await?;
+            let known = ledger::find(&mut self.store.lone(), &self.everywhere, budget).await?;
             let version = known.context("the budget is gone")?.version;
             let ask = Ask::Adjust { budget, up: true, amount: 1, reason_code: "correction".to_owned() };
             let order = Order { ask, effective: None, note: "a rounding difference".to_owned() };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::db::{Arg, Engine, Reader, Row, Sql, Tx};
 use super::failure::{DbError, Failure};
+use super::writer::Kept;
 use crate::clock::{Random, uuid_v7};
 use crate::domain::access::{Access, Actor, Permission, Who};
 use crate::domain::audit::Event;
@@ -19,6 +20,7 @@ pub struct WriteTx<'b> {
     pub now: Instant,
     pub(super) events: Vec<(Arc<Actor>, Event)>,
     pub(super) answers: Vec<Vec<Arg>>,
+    pub(super) kept: Kept,
     pub(super) access: HashMap<Who, Arc<Access>>,
     pub(super) actor: Arc<Actor>,
     pub(super) dirty: bool,

@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use tokio::sync::{mpsc, oneshot};
 
-use super::db::{Arg, Reader, Sql};
+use super::db::{Arg, Sql, Tx};
 use super::db_pools::Pools;
 use super::failure::{DbError, Failure};
 pub use super::write_tx::WriteTx;
@@ -139,24 +139,14 @@ where
     let Some((key, content)) = &intent.key else {
         return act(tx).await;
     };
-    let principal = match intent.actor.who {
-        Who::Person(id) => id.to_string(),
-        Who::System(through) => through.to_owned(),
-    };
-    let find = Sql::new("SELECT content_hash, answer FROM idempotency WHERE principal = $1 AND command = $2 AND key = $3")
-        .bind(principal.clone())
-        .bind(intent.name)
-        .bind(key.clone());
+    let principal = principal(&intent.actor);
     let row = [principal.clone().into(), Arg::from(intent.name), key.clone().into(), content.to_vec().into()];
     // Earlier in this very batch, or in an earlier one.
     let earlier = tx.answers.iter().find(|seen| seen[..3] == row[..3]).and_then(|seen| match (&seen[3], &seen[4]) {
         (Arg::Bytes(Some(hash)), Arg::Text(Some(answer))) => Some((hash.clone(), answer.to_string())),
         _ => None,
     });
-    let earlier = match earlier {
-        Some(earlier) => Some(earlier),
-        None => tx.one::<(Vec<u8>, String)>(find).await?,
-    };
+    let earlier = earlier.or_else(|| tx.kept.get(&(principal, intent.name.to_owned(), key.clone())).cloned());
     if let Some((hash, answer)) = earlier {
         if hash != content.as_slice() {
             return Err(Refusal::KeyReused.into());
@@ -169,6 +159,36 @@ where
     row.extend([answer.into(), tx.now.into()]);
     tx.answers.push(row);
     Ok(result)
+}
+
+/// Whose keys they are.
+fn principal(actor: &Actor) -> String {
+    match actor.who {
+        Who::Person(id) => id.to_string(),
+        Who::System(through) => through.to_owned(),
+    }
+}
+
+/// Answers that were kept for the keys of a batch, by principal, command and key: the hash of the content, and the answer.
+pub(super) type Kept = HashMap<(String, String, String), (Vec<u8>, String)>;
+
+/// The question for them: once for a batch, instead of once for each command. `None` where no command has a key.
+fn asking_for_kept(batch: &[Box<dyn Job>]) -> Option<Sql> {
+    let keyed = batch.iter().map(|job| job.intent()).filter_map(|intent| Some((intent, intent.key.as_ref()?)));
+    let mut sql =
+        Sql::new("SELECT principal, command, key, content_hash, answer FROM idempotency WHERE (principal, command, key) IN (VALUES ");
+    for (intent, (key, _)) in keyed {
+        sql.push(if sql.args().is_empty() { "(" } else { ", (" });
+        sql.push_list([Arg::from(principal(&intent.actor)), intent.name.into(), key.clone().into()]).push(")");
+    }
+    sql.push(")");
+    if sql.args().is_empty() { None } else { Some(sql) }
+}
+
+async fn kept(tx: &mut Tx, question: Option<Sql>) -> Result<Kept, DbError> {
+    let Some(question) = question else { return Ok(Kept::new()) };
+    let rows: Vec<(String, String, String, Vec<u8>, String)> = tx.all(question).await?;
+    Ok(rows.into_iter().map(|(principal, command, key, hash, answer)| ((principal, command, key), (hash, answer))).collect())
 }
 
 /// The sending end of the queue.
@@ -277,6 +297,7 @@ impl Writer {
             now,
             events: Vec::new(),
             answers: Vec::new(),
+            kept: Kept::new(),
             access: HashMap::new(),
             actor: nobody,
             dirty: false,
@@ -284,6 +305,8 @@ impl Writer {
         };
         // Before anything is read: on PostgreSQL the next process waits here, and then reads what this one has committed.
         let head = audit_log::head(&mut tx.tx).await?;
+        let question = asking_for_kept(batch);
+        tx.kept = kept(&mut tx.tx, question).await?;
         for job in batch.iter_mut() {
             if run_job(job.as_mut(), &mut tx, savepoints).await? == Next::Restart {
                 tx.tx.rollback().await?;

@@ -28,7 +28,7 @@ async function choose(field, words) {
 
 onEachEngine('an administrator', (engine) => {
   withAndWithoutScript((js, words) => {
-    it(`adds a region, moves it, retires it, and finds each step again ${words}`, async () => {
+    it(`adds a region, moves it, renames it, retires it, and finds each step again ${words}`, async () => {
       await as(engine, INGRID, { js }, async (page) => {
         const name = js ? 'Canary Islands' : 'Balearic Islands';
         await menu(page, 'Regions');
@@ -55,14 +55,17 @@ onEachEngine('an administrator', (engine) => {
 
         await page.goto(region);
         await page.getByRole('link', { name: 'Edit', exact: true }).click();
+        await page.getByLabel('Name', { exact: true }).fill(`${name} South`);
         await page.getByLabel('Cost centre').fill('2211');
         await page.getByRole('button', { name: 'Save' }).click();
         await page.getByRole('status').getByText('The region was changed.').waitFor();
-        assert.deepEqual((await event(page, 'What was done to this region', 'Region changed'))['cost centre'], ['2210', '2211']);
+        await heading(page, new RegExp(`^${name} South`));
+        const changed = await event(page, 'What was done to this region', 'Region changed');
+        assert.deepEqual([changed.name, changed['cost centre']], [[name, `${name} South`], ['2210', '2211']]);
 
         await page.goto(region);
         await page.getByRole('link', { name: 'Retire', exact: true }).click();
-        await page.getByRole('button', { name: `Retire ${name}` }).click();
+        await page.getByRole('button', { name: `Retire ${name} South` }).click();
         await page.getByRole('heading', { level: 1 }).getByText('Retired').waitFor();
         await menu(page, 'Regions');
         await page.getByRole('row').filter({ hasText: name }).getByText('Retired').waitFor();

@@ -166,9 +166,14 @@ onEachEngine('moving money', (engine) => {
         await page.getByLabel('First day').fill(`${year}-01-01`);
         await page.getByLabel('Last day').fill(`${year}-12-31`);
         await page.getByLabel('First allocation').fill('40,000');
-        await page.getByLabel('Active', { exact: true }).check();
+        await page.getByLabel('Draft', { exact: true }).check();
         await page.getByRole('button', { name: 'Make the budget' }).click();
         await heading(page, name);
+        await page.getByRole('link', { name: 'Activate', exact: true }).click();
+        if (js && engine === 'sqlite') await lookOver(page, 'budget-activate');
+        await page.getByRole('button', { name: /^Activate/ }).click();
+        await heading(page, name);
+        assert.equal(await page.getByRole('link', { name: 'Activate', exact: true }).count(), 0);
         assert.equal(await figure(page, 'Available'), 4_000_000n);
 
         await page.getByRole('link', { name: 'Edit', exact: true }).click();

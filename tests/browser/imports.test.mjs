@@ -158,6 +158,10 @@ onEachEngine('an import', (engine) => {
         await upload(page, source, LEEDS);
         await page.getByText(/was imported before/).waitFor();
         await page.getByText('The mapping “Payments over £500” of this source is filled in.').waitFor();
+        await page.getByLabel('Mapping', { exact: true }).selectOption({ label: 'Payments over £500' });
+        await page.getByRole('button', { name: 'Fill it in' }).click();
+        await heading(page, 'Columns');
+        await page.getByText('The mapping “Payments over £500” of this source is filled in.').waitFor();
         await page.getByRole('button', { name: 'Continue' }).click();
         await heading(page, 'Values');
         await checked(page);
@@ -165,6 +169,13 @@ onEachEngine('an import', (engine) => {
         await page.getByRole('button', { name: 'Withdraw this import' }).click();
         await page.getByRole('status').getByText(/^The import is withdrawn/).waitFor();
         await look('import-withdrawn');
+
+        await page.goto('/imports/mappings');
+        const kept = page.getByRole('row').filter({ hasText: source });
+        await kept.getByLabel('Name of Payments over £500').fill('Payments');
+        await kept.getByRole('button', { name: 'Rename' }).click();
+        await kept.getByRole('rowheader').getByText('Payments', { exact: true }).waitFor();
+        await look('import-mappings-kept');
       });
     });
 
