@@ -158,10 +158,6 @@ onEachEngine('an import', (engine) => {
         await upload(page, source, LEEDS);
         await page.getByText(/was imported before/).waitFor();
         await page.getByText('The mapping “Payments over £500” of this source is filled in.').waitFor();
-        await page.getByLabel('Mapping', { exact: true }).selectOption({ label: 'Payments over £500' });
-        await page.getByRole('button', { name: 'Fill it in' }).click();
-        await heading(page, 'Columns');
-        await page.getByText('The mapping “Payments over £500” of this source is filled in.').waitFor();
         await page.getByRole('button', { name: 'Continue' }).click();
         await heading(page, 'Values');
         await checked(page);
@@ -226,9 +222,10 @@ onEachEngine('an import', (engine) => {
       const formula = line(1, '1.234,50', '=HYPERLINK("x")');
       const first = text(formula, line(2, '-12,00', 'Asha Rao'), line(3, '7,5x', 'Jonas Weber'), line(4, '80,00', '+44 20 7946'));
       const mapping = { id: 'External id', amount: 'Amount issued', currency: 'Currency', recipient: 'Recipient', issued: 'Issued' };
-      const ask = async (page, file) => {
+      const ask = async (page, file, kept) => {
         await upload(page, 'Vendor portal', file);
         await mapColumns(page, mapping);
+        await page.getByLabel('Keep this mapping as').fill(`${kept} ${name}`);
         const comma = page.getByRole('group', { name: 'How are numbers written?' }).getByRole('radio').first();
         if (await comma.count()) await page.getByLabel(/1\.234,5/).check();
         await page.getByRole('button', { name: 'Continue' }).click();
@@ -237,7 +234,7 @@ onEachEngine('an import', (engine) => {
         await checked(page);
       };
       await as(engine, OWEN, { js }, async (page) => {
-        await ask(page, first);
+        await ask(page, first, 'First');
         assert.deepEqual(await counts(page), [3, 0, 0, 1]);
         await page.getByText(/^Line 4: /).waitFor();
         await page.getByLabel('All or nothing').check();
@@ -253,13 +250,20 @@ onEachEngine('an import', (engine) => {
         assert.deepEqual(column('Recipient'), guarded, 'text that a spreadsheet would run is guarded');
         assert.deepEqual(column('Amount'), ['-12.00', '1234.50', '80.00'], 'numbers never are');
 
-        await ask(page, text(formula, line(2, '-13,00', 'Asha Rao'), line(5, '5,00', 'Mei Lin')));
+        await ask(page, text(formula, line(2, '-13,00', 'Asha Rao'), line(5, '5,00', 'Mei Lin')), 'Second');
         assert.deepEqual(await counts(page), [1, 1, 1, 0]);
         const changed = page.getByRole('table', { name: 'Changed transactions, before and after' });
         assert.match(await changed.innerText(), /\u2212?-?12\.00[\s\S]*13\.00/);
         await commit(page);
         await page.goto('/imports');
         await page.getByRole('row').filter({ hasText: name }).first().waitFor();
+
+        await upload(page, 'Vendor portal', text(formula));
+        for (const kept of ['First', 'Second']) {
+          await page.getByLabel('Mapping', { exact: true }).selectOption({ label: `${kept} ${name}` });
+          await page.getByRole('button', { name: 'Fill it in' }).click();
+          await page.getByText(`The mapping “${kept} ${name}” of this source is filled in.`).waitFor();
+        }
       });
       await as(engine, 'Marta Ortega', { js }, async (page) => {
         await page.goto('/imports');
