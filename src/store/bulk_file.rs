@@ -34,6 +34,11 @@ pub(super) fn read<S: Sink>(file: &Path, plan: Plan, mut sink: S, out: &Out) -> 
     let descending = plan.descending;
     let mut shares: Vec<Vec<Sql>> = vec![Vec::new(); READERS.min(plan.parts.len())];
     let connections = agreed(file, shares.len())?;
+    if let (Some(connection), Some(stale)) = (connections.first(), &plan.stale)
+        && connection.query_row(&numbered(stale), params_from_iter(values(stale)), |row| row.get::<_, i64>(0))? != 0
+    {
+        return Err(Stop::Failed(DbError::Busy));
+    }
     shares.truncate(connections.len());
     let count = shares.len();
     for (at, part) in plan.parts.into_iter().enumerate() {
@@ -202,14 +207,19 @@ impl Fields for BatchRow<'_> {
     }
 }
 
-fn value(arg: Arg) -> Value {
-    match arg {
+/// The driver numbers `$n` by where it first stands; `?n` means what it says on both sides.
+fn numbered(sql: &Sql) -> String {
+    sql.text().replace('$', "?")
+}
+
+fn values(sql: &Sql) -> impl Iterator<Item = Value> {
+    sql.args().iter().cloned().map(|arg| match arg {
         Arg::Int(Some(value)) => Value::Integer(value),
         Arg::Text(Some(value)) => Value::Text(value.into_owned()),
         Arg::Id(Some(value)) => Value::Blob(value.as_bytes().to_vec()),
         Arg::Bytes(Some(value)) => Value::Blob(value),
         Arg::Int(None) | Arg::Text(None) | Arg::Id(None) | Arg::Bytes(None) => Value::Null,
-    }
+    })
 }
 
 fn key(row: &Row<'_>, descending: bool) -> Result<Key, rusqlite::Error> {
@@ -228,13 +238,12 @@ fn step(
 ) -> Result<(), Stop> {
     let mut statements = Vec::with_capacity(share.len());
     for part in &share {
-        // The driver numbers `$n` by where it first stands; `?n` means what it says on both sides.
-        statements.push(connection.prepare(&part.text().replace('$', "?"))?);
+        statements.push(connection.prepare(&numbered(part))?);
     }
     let columns = statements.first().map_or(0, rusqlite::Statement::column_count);
     let mut parts = Vec::with_capacity(statements.len());
     for (statement, part) in statements.iter_mut().zip(share) {
-        parts.push(statement.query(params_from_iter(part.args().iter().cloned().map(value)))?);
+        parts.push(statement.query(params_from_iter(values(&part)))?);
     }
     let mut waiting: BinaryHeap<(Key, usize)> = BinaryHeap::with_capacity(parts.len());
     for (at, rows) in parts.iter_mut().enumerate() {

@@ -55,6 +55,8 @@ pub struct Plan {
     pub whole: Sql,
     /// Whether the largest key comes first.
     pub descending: bool,
+    /// A number that is 0 as long as the plan is right: between planning and reading something may have been published.
+    pub stale: Option<Sql>,
 }
 
 /// The pieces of a file while they are made.
@@ -77,7 +79,7 @@ pub fn stream<S: Sink>(pools: &Pools, plan: Plan, sink: S) -> Pieces {
         Pools::Postgres { pool } => {
             let pool = pool.clone();
             tokio::spawn(async move {
-                if let Err(Stop::Failed(error)) = from_server(&pool, plan.whole, sink, &pieces).await {
+                if let Err(Stop::Failed(error)) = from_server(&pool, plan, sink, &pieces).await {
                     let _ = pieces.send(Err(error)).await;
                 }
             });
@@ -155,12 +157,17 @@ impl Fields for ServerRow<'_> {
     }
 }
 
-async fn from_server<S: Sink>(pool: &PgPool, sql: Sql, mut sink: S, pieces: &mpsc::Sender<Result<Bytes, DbError>>) -> Result<(), Stop> {
+async fn from_server<S: Sink>(pool: &PgPool, plan: Plan, mut sink: S, pieces: &mpsc::Sender<Result<Bytes, DbError>>) -> Result<(), Stop> {
     let mut tx = pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
     // The reader's own pace decides how long it takes; rows in the order of the indexes come at once, a sort would come after all of them.
     sqlx::raw_sql("SET LOCAL statement_timeout = 0; SET LOCAL cursor_tuple_fraction = 1").execute(&mut *tx).await?;
+    if let Some(stale) = plan.stale
+        && super::db::native(stale).fetch_one(&mut *tx).await?.try_get::<i64, _>(0)? != 0
     {
-        let mut rows = super::db::native(sql).fetch(&mut *tx);
+        return Err(Stop::Failed(DbError::Busy));
+    }
+    {
+        let mut rows = super::db::native(plan.whole).fetch(&mut *tx);
         while let Some(row) = rows.try_next().await? {
             sink.row(&ServerRow(&row));
             if sink.waiting() >= PIECE {

@@ -5,6 +5,7 @@ use super::db::{Engine, Reader, Sql};
 use super::failure::{DbError, Failure};
 use super::transaction_list::push_columns;
 use super::transaction_query::{Asked, Piece};
+use super::transactions::since_done;
 use super::writer::WriteTx;
 use crate::domain::id::{ExportId, UserId};
 use crate::domain::list_query::Column;
@@ -104,7 +105,7 @@ pub fn plan(asked: &Asked<'_>, columns: &[Column], engine: Engine) -> Plan {
     let whole = making.whole(descending);
     let parts =
         if asked.is_narrow() { vec![whole.clone()] } else { asked.parts().iter().map(|part| making.part(part, descending)).collect() };
-    Plan { parts, whole, descending }
+    Plan { parts, whole, descending, stale: since_done(&asked.hidden) }
 }
 
 struct Making<'m> {

@@ -30,8 +30,12 @@ pub struct Staged {
     pub event: String,
 }
 
-/// The columns that a copy has beside `id`, `source_id`, `row_key` and `import_no`, which are its row's for good or its own.
-const COPIED: [&str; 38] = [
+/// The columns of a copy. The first [`OWN`] are its row's for good or its own; the others are written over the row.
+const INSERTED: &[&str] = &[
+    "id",
+    "source_id",
+    "row_key",
+    "import_no",
     "region_id",
     "budget_id",
     "recipient_id",
@@ -70,25 +74,11 @@ const COPIED: [&str; 38] = [
     "updated_at",
     "effective_date",
     "version",
+    "reason_code",
+    "note",
 ];
-/// Those that may change and stand at the end of a row.
-const LAST: [&str; 2] = ["reason_code", "note"];
-const INSERTED: &[&str] = &{
-    let mut all = [""; 4 + COPIED.len() + LAST.len()];
-    let mut at = 0;
-    while at < all.len() {
-        all[at] = match at {
-            0 => "id",
-            1 => "source_id",
-            2 => "row_key",
-            3 => "import_no",
-            _ if at < 4 + COPIED.len() => COPIED[at - 4],
-            _ => LAST[at - 4 - COPIED.len()],
-        };
-        at += 1;
-    }
-    all
-};
+/// How many of [`INSERTED`] stay as they are.
+const OWN: usize = 4;
 
 /// Writes copies of changed rows, which are hidden until the import is done.
 pub async fn stage(tx: &mut WriteTx<'_>, import_no: i64, staged: Vec<Staged>) -> Result<(), DbError> {
@@ -226,7 +216,7 @@ pub async fn place(tx: &mut WriteTx<'_>, import_no: i64, most: i64) -> Result<Ve
     let copies: Vec<i64> = tx.all::<(i64,)>(sql).await?.into_iter().map(|row| row.0).collect();
     let mut sql = Sql::default();
     sql.push("UPDATE reward_transaction AS o SET ");
-    for (at, column) in COPIED.iter().chain(&LAST).enumerate() {
+    for (at, column) in INSERTED.iter().skip(OWN).enumerate() {
         sql.push(if at == 0 { "" } else { ", " }).push(column).push(" = n.").push(column);
     }
     sql.push(" FROM reward_transaction AS n WHERE n.id = o.id AND n.import_no = ").push_bind(import_no);

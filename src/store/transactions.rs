@@ -45,6 +45,7 @@ pub struct Standing {
     pub approval: ApprovalStatus,
 }
 
+/// The last [`STANDING`] have a default.
 const COLUMNS: &[&str] = &[
     "id",
     "region_id",
@@ -86,17 +87,11 @@ const COLUMNS: &[&str] = &[
     "effective_date",
     "reason_code",
     "note",
+    "recon_status",
+    "approval_status",
 ];
-const COLUMNS_AND_STANDING: &[&str] = &{
-    let mut all = [""; COLUMNS.len() + 2];
-    let mut at = 0;
-    while at < COLUMNS.len() {
-        all[at] = COLUMNS[at];
-        at += 1;
-    }
-    [all[at], all[at + 1]] = ["recon_status", "approval_status"];
-    all
-};
+/// The columns of a [`Standing`].
+const STANDING: usize = 2;
 
 fn text(value: &Text<'_>) -> Arg {
     Arg::from(value.as_ref().map(ToString::to_string))
@@ -153,14 +148,14 @@ pub async fn insert(tx: &mut WriteTx<'_>, rows: &[NewTransaction<'_>]) -> Result
         ]
     });
     if rows.iter().all(|row| row.standing.is_none()) {
-        return tx.insert_many("reward_transaction", COLUMNS, values.collect()).await;
+        return tx.insert_many("reward_transaction", COLUMNS.split_at(COLUMNS.len() - STANDING).0, values.collect()).await;
     }
     let stand = rows.iter().map(|row| row.standing.map(|standing| [standing.recon.code().into(), standing.approval.code().into()]));
     let values = values.zip(stand).map(|(mut values, stand)| {
         values.extend(stand.unwrap_or([ReconStatus::Expected.code().into(), ApprovalStatus::NotRequired.code().into()]));
         values
     });
-    tx.insert_many("reward_transaction", COLUMNS_AND_STANDING, values.collect()).await
+    tx.insert_many("reward_transaction", COLUMNS, values.collect()).await
 }
 
 /// The accounting date of a row: its own, else the UTC day it was issued on.
@@ -258,6 +253,17 @@ pub struct Hidden {
     /// Those of imports that are done while their copies of changed rows are still to be written over the rows (`import_changes`): the copies
     /// are seen, the rows are not.
     pub replacing: Vec<i64>,
+}
+
+/// Counts the imports that were hidden and are done by now; `None` where none was hidden. Rows of such an import may be written over already, so what
+/// is read with the old list would be neither before it nor after it.
+pub fn since_done(hidden: &Hidden) -> Option<Sql> {
+    if hidden.imports.is_empty() {
+        return None;
+    }
+    let mut sql = Sql::new("SELECT CAST(count(*) AS BIGINT) FROM import_run WHERE state = 'done' AND no IN (");
+    sql.push_list(hidden.imports.iter().copied()).push(")");
+    Some(sql)
 }
 
 /// What is to be hidden now.

@@ -3,20 +3,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use counterfoil::actions::exports::{self, Names, Taking};
 use counterfoil::actions::imports::Limits;
 use counterfoil::actions::imports::commit::Mode;
 use counterfoil::actions::imports::end;
 use counterfoil::actions::imports::run::SILENT_SECONDS;
 use counterfoil::actions::transactions::{Assignment, assign};
 use counterfoil::domain::access::{Actor, Scope};
-use counterfoil::domain::id::{ImportId, TransactionId};
+use counterfoil::domain::id::{ExportId, ImportId, TransactionId};
 use counterfoil::domain::list_query::{Calendar, ListQuery};
 use counterfoil::domain::refusal::Refusal;
 use counterfoil::store::db::Sql;
 use counterfoil::store::failure::Failure;
 use counterfoil::store::transactions::{counted, hidden_imports, seen};
 use counterfoil::store::writer::Intent;
-use counterfoil::store::{transaction_detail, transaction_list, transaction_search};
+use counterfoil::store::{exports as kept, transaction_detail, transaction_list, transaction_search};
+
+use futures_util::TryStreamExt;
 
 use super::{asked, checked, committed, meanings, number, rollup_holds, row, small, spent, work};
 use crate::support::app::Company;
@@ -174,6 +177,32 @@ on_both_engines! {
         assert_eq!(sight(&company).await, all(4, "North two"));
         rollup_holds(&company).await;
         company.check_audit().await;
+    }
+
+    async fn an_export_that_was_planned_before_is_never_half_of_it(db: TestDb) {
+        let company = Company::found(db).await;
+        two_files(&company).await;
+        let (scope, query) = (Scope::of(company.regions.values().copied(), true), ListQuery::parse("columns=external_id,amount_issued").query);
+        let plan = async || {
+            let mut read = company.store.read().await.unwrap();
+            let hidden = hidden_imports(&mut read).await.unwrap();
+            let calendar = Calendar::at(company.store.now(), chrono_tz::UTC, 1);
+            let asked = transaction_list::ask(&mut read, &scope, &query, calendar, hidden).await.unwrap();
+            kept::plan(&asked, query.columns(), company.store.engine())
+        };
+        let taken = async |plan| {
+            let (actor, words) = (company.actor(NORA), "All".to_owned());
+            let taking = Taking { actor, id: ExportId(uuid::Uuid::nil()), query: query.clone(), words, format: "machine".to_owned() };
+            let preset = exports::preset("machine").unwrap();
+            exports::download(&company.store, taking, plan, preset, Names::default()).try_fold(0, async |lines, piece| {
+                Ok(lines + piece.split(|byte| *byte == b'\n').count() - 1)
+            }).await
+        };
+        let before = plan().await;
+        assert_eq!(taken(before.clone()).await.unwrap(), ROWS + 1, "nothing is published yet");
+        killed_when(&company, "SELECT CAST(count(*) AS BIGINT) FROM audit_event WHERE action = 'transaction.changed'").await;
+        assert!(taken(before).await.is_err(), "some rows are written over, and the list of what is hidden is an old one");
+        assert_eq!(taken(plan().await).await.unwrap(), ROWS + 1);
     }
 
     async fn people_are_called_otherwise_when_the_rest_is_seen(db: TestDb) {
