@@ -80,9 +80,12 @@ impl Kept {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().find(|kept| kept.0 == key).map(|kept| kept.1.clone())
     }
 
-    /// Keeps them.
+    /// Keeps them, unless somebody has asked for so much that they would crowd out everybody else's memory.
     pub fn keep(&self, key: String, made: Pieces) -> Arc<Pieces> {
         let (made, mut all) = (Arc::new(made), self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        if made.bar.text().len() + made.chooser.text().len() > PIECES_LARGEST {
+            return made;
+        }
         if all.len() >= PIECES_MOST {
             all.remove(0);
         }
@@ -100,7 +103,9 @@ struct Mark {
 }
 
 /// Questions whose pieces are kept for one scope: about 50 kB each.
-const PIECES_MOST: usize = 8;
+const PIECES_MOST: usize = 4;
+/// The most text in the pieces of one question that are kept, in bytes.
+const PIECES_LARGEST: usize = 96 * 1024;
 /// Scopes and questions that are remembered; the oldest goes first.
 const MOST: usize = 64;
 static KNOWN: Mutex<Vec<Arc<Known>>> = Mutex::new(Vec::new());
@@ -197,5 +202,23 @@ impl Known {
         }
         all.push((self.mark.clone(), text, today, totals.clone()));
         Ok(totals)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_pieces_are_kept_and_no_large_ones() {
+        let made = |text: &str| Pieces { chooser: Packed::new("<p>".to_owned()).unwrap(), bar: Packed::new(text.to_owned()).unwrap() };
+        let kept = Kept::default();
+        for key in 0..=PIECES_MOST {
+            kept.keep(key.to_string(), made("<form>"));
+        }
+        assert!(kept.get("0").is_none(), "the oldest has gone");
+        assert!((1..=PIECES_MOST).all(|key| kept.get(&key.to_string()).is_some()));
+        assert_eq!(kept.keep("large".to_owned(), made(&"x".repeat(PIECES_LARGEST))).bar.text().len(), PIECES_LARGEST);
+        assert!(kept.get("large").is_none());
     }
 }
