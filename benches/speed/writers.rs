@@ -9,6 +9,7 @@ use counterfoil::actions::budgets::{self, Attributes, NewBudget};
 use counterfoil::actions::budgets_move;
 use counterfoil::actions::budgets_plan::{Ask, Order};
 use counterfoil::domain::access::{Actor, Scope, Who};
+use counterfoil::domain::id::BudgetId;
 use counterfoil::domain::refusal::Refusal;
 use counterfoil::store::failure::Failure;
 use counterfoil::store::ledger::BudgetRow;
@@ -16,6 +17,12 @@ use counterfoil::store::{Store, ledger, people, regions};
 
 /// Who adjusts: a finance controller of everything.
 const PERSON: &str = "samuel.adeyemi@halden.example";
+
+/// A budget that one person adjusts, and its version as far as she knows it.
+struct Desk {
+    budget: BudgetId,
+    version: Option<i64>,
+}
 
 /// A store, who writes to it, and what is adjusted.
 pub struct Writers {
@@ -58,21 +65,30 @@ impl Writers {
         Ok(self)
     }
 
-    /// Adds one minor unit to the next budget; the seconds it took to be committed.
-    pub async fn adjust(&self) -> Result<f64> {
+    /// The budget whose turn it is, with nothing known of it.
+    fn next(&self) -> Result<Desk> {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        let budget = self.budgets.get(turn % self.budgets.len()).context("no budget")?.id;
-        let begun = Instant::now();
+        Ok(Desk { budget: self.budgets.get(turn % self.budgets.len()).context("no budget")?.id, version: None })
+    }
+
+    /// Adds one minor unit to a budget; the seconds it took to be committed. As a person does: she looks, decides, and looks again when somebody was
+    /// quicker.
+    async fn adjust(&self, desk: &mut Desk) -> Result<f64> {
+        let (begun, budget) = (Instant::now(), desk.budget);
         loop {
-            // As a person does: she looks, decides, and looks again when somebody was quicker.
-            let known = ledger::find(&mut self.store.lone(), &self.everywhere, budget).await?;
-            let version = known.context("the budget is gone")?.version;
+            let version = match desk.version {
+                Some(version) => version,
+                None => ledger::find(&mut self.store.lone(), &self.everywhere, budget).await?.context("the budget is gone")?.version,
+            };
             let ask = Ask::Adjust { budget, up: true, amount: 1, reason_code: "correction".to_owned() };
             let order = Order { ask, effective: None, note: "a rounding difference".to_owned() };
             let key = self.store.random.token(16);
             match budgets_move::carry_out(&self.store, self.actor.clone(), &key, order, vec![(budget, version)]).await {
-                Ok(_) => return Ok(begun.elapsed().as_secs_f64()),
-                Err(Failure::Refused(Refusal::Stale)) => {}
+                Ok(_) => {
+                    desk.version = Some(version + 1);
+                    return Ok(begun.elapsed().as_secs_f64());
+                }
+                Err(Failure::Refused(Refusal::Stale)) => desk.version = None,
                 Err(failure) => return Err(failure.into()),
             }
         }
@@ -83,10 +99,11 @@ impl Writers {
         let (begun, mut tasks) = (Instant::now(), Vec::new());
         for _ in 0..clients {
             let writers = self.clone();
+            let mut desk = self.next()?;
             tasks.push(tokio::spawn(async move {
                 let mut done = 0u64;
                 while begun.elapsed() < time {
-                    writers.adjust().await?;
+                    writers.adjust(&mut desk).await?;
                     done += 1;
                 }
                 Ok::<u64, anyhow::Error>(done)
@@ -103,7 +120,7 @@ impl Writers {
     pub async fn until(self: Arc<Self>, stop: Arc<AtomicBool>, pause: Duration) -> Result<Vec<f64>> {
         let mut waits = Vec::new();
         while !stop.load(Ordering::Acquire) {
-            waits.push(self.adjust().await?);
+            waits.push(self.adjust(&mut self.next()?).await?);
             tokio::time::sleep(pause).await;
         }
         self.store.close().await;

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::budgets_plan::{Order, Plan, plan};
 use crate::domain::access::Actor;
 use crate::domain::audit::Event;
-use crate::domain::budget::{BudgetStatus, Nature};
+use crate::domain::budget::{Budget, BudgetStatus, Nature};
 use crate::domain::id::{BudgetId, PostingId};
 use crate::domain::refusal::Refusal;
 use crate::store::failure::Failure;
@@ -34,15 +34,16 @@ pub async fn carry_out(store: &Store, actor: Actor, key: &str, order: Order, see
 
 async fn perform(tx: &mut WriteTx<'_>, plan: Plan) -> Result<PostingId, Failure> {
     if let Some(made) = plan.creates.and_then(|id| plan.touched.iter().find(|touched| touched.budget.id == id)) {
-        budgets::insert(tx, &made.row).await?;
-        let event = Event::new("budget.created", "budget", made.row.id, Some(made.row.region_id));
-        tx.record(event.change(Value::Null, budgets::attributes(&made.row)));
+        budgets::insert(tx, &made.kept.row).await?;
+        let event = Event::new("budget.created", "budget", made.kept.row.id, Some(made.kept.row.region_id));
+        tx.record(event.change(Value::Null, budgets::attributes(&made.kept.row)));
     }
     let ids: Vec<PostingId> = plan.legs.iter().map(|_| PostingId(tx.new_id())).collect();
+    let mut known: Vec<Budget> = plan.touched.into_iter().map(|touched| touched.budget).collect();
     for (leg, id) in plan.legs.iter().zip(&ids) {
         let pair = ids.iter().copied().find(|other| plan.paired && other != id);
         let details = Details { id: Some(*id), pair, ..leg.details.clone() };
-        ledger::post(tx, &leg.movement, Nature::Request, &details).await?;
+        ledger::post_known(tx, &leg.movement, Nature::Request, &details, &mut known).await?;
     }
     if let Some(closed) = plan.closes {
         let mut row = budgets::get(tx, closed).await?;

@@ -5,17 +5,17 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::access::{Access, Permission, Scope};
+use crate::domain::access::{Access, Permission};
 use crate::domain::budget::{self, Budget, Figures, Movement, Nature, PostingKind};
 use crate::domain::exchange::Exchanged;
 use crate::domain::id::{BudgetId, PostingId};
 use crate::domain::refusal::Refusal;
 use crate::domain::time::{Day, Instant};
+use crate::store::budgets::{self, Placed};
 use crate::store::db::Reader;
 use crate::store::failure::Failure;
-use crate::store::ledger::{BudgetRow, Details, PostingRow};
-use crate::store::regions::Region;
-use crate::store::{budgets, regions};
+use crate::store::ledger::Details;
+use crate::store::postings::PostingRow;
 
 use super::budgets_rules as rules;
 
@@ -141,12 +141,10 @@ pub struct Leg {
 /// A budget that takes part, before and after.
 #[derive(Clone, Debug)]
 pub struct Touched {
-    /// As it is kept now.
-    pub row: BudgetRow,
+    /// As it is kept now, with its region.
+    pub kept: Placed,
     /// As the rules see it now.
     pub budget: Budget,
-    /// Its region.
-    pub region: Region,
     /// Its figures afterwards.
     pub after: Figures,
 }
@@ -224,18 +222,17 @@ impl Desk<'_> {
         if let Some(there) = self.plan.touched.iter().find(|touched| touched.budget.id == id) {
             return Ok(there.budget.clone());
         }
-        let row = budgets::get(reader, id).await?;
-        require(self.access, permission, row.region_id)?;
-        let region = regions::find(reader, &Scope::of([row.region_id], false), row.region_id).await?.ok_or(Refusal::NotFound)?;
-        let budget = row.budget()?;
-        self.plan.touched.push(Touched { row, region, after: budget.figures, budget: budget.clone() });
+        let kept = budgets::placed(reader, id).await?;
+        require(self.access, permission, kept.row.region_id)?;
+        let budget = kept.row.budget()?;
+        self.plan.touched.push(Touched { kept, after: budget.figures, budget: budget.clone() });
         Ok(budget)
     }
 
     /// A retired region takes nothing new.
     pub(super) fn takes_new(&self, id: BudgetId) -> Result<(), Refusal> {
         match self.plan.touched.iter().find(|touched| touched.budget.id == id) {
-            Some(touched) if !touched.region.is_active() => Err(Refusal::RegionRetired(touched.region.name.clone())),
+            Some(touched) if !touched.kept.takes_new() => Err(Refusal::RegionRetired(touched.kept.region_name.clone())),
             _ => Ok(()),
         }
     }
@@ -251,7 +248,7 @@ impl Desk<'_> {
             Some(day) if (start..=end).contains(&day) => day,
             Some(day) => return Err(Refusal::OutsidePeriod(day.words(), start.words(), end.words())),
             None => {
-                let zone = self.plan.touched.first().map_or(chrono_tz::UTC, |touched| touched.region.zone());
+                let zone = self.plan.touched.first().map_or(chrono_tz::UTC, |touched| touched.kept.zone());
                 self.now.day(zone).clamp(start, end)
             }
         };

@@ -10,10 +10,12 @@ use crate::domain::money::{self, AmountFault};
 use crate::domain::refusal::Refusal;
 use crate::domain::text::is_hidden;
 use crate::domain::time::Day;
+use crate::store::budgets::{self, Placed};
 use crate::store::db::Reader;
 use crate::store::failure::Failure;
-use crate::store::ledger::{BudgetRow, Details, PostingRow};
-use crate::store::{budgets, postings, settings};
+use crate::store::ledger::{BudgetRow, Details};
+use crate::store::postings::PostingRow;
+use crate::store::{postings, settings};
 
 fn movement(kind: PostingKind, source: End, destination: End, amount: i64, budget: &Budget) -> Movement {
     Movement { kind, counted: kind, source, destination, amount, currency: budget.currency }
@@ -47,8 +49,7 @@ pub(super) async fn adjust(
     let budget = desk.touch(reader, id, BudgetsAdjust).await?;
     above_zero(amount)?;
     noted(desk, "Write why in a note")?;
-    let known = settings::reason_codes(reader).await?;
-    if !known.iter().any(|(code, _, active)| code == reason_code && *active == 1) {
+    if settings::reason_code(reader, reason_code).await?.is_none_or(|(_, active)| active != 1) {
         return Err(Refusal::Required("reason_code", "Choose a reason").into());
     }
     if up {
@@ -117,7 +118,7 @@ fn stated_rate(desk: &Desk<'_>, stated: &StatedRate, source: &Budget, destinatio
     if text.is_empty() || text.chars().count() > 120 || text.chars().any(is_hidden) {
         return Err(Refusal::Invalid("rate_source", "Enter where the rate is from, in at most 120 characters".to_owned()));
     }
-    let zone = desk.plan.touched.first().map_or(chrono_tz::UTC, |touched| touched.region.zone());
+    let zone = desk.plan.touched.first().map_or(chrono_tz::UTC, |touched| touched.kept.zone());
     if stated.day > desk.now.day(zone) {
         return Err(Refusal::Invalid("rate_date", "A rate is of today or of a day before".to_owned()));
     }
@@ -188,11 +189,11 @@ async fn next_budget(
         spent: 0,
         previous_id: Some(source.id),
         created_at: desk.now,
-        ..first.row.clone()
+        ..first.kept.row.clone()
     };
     let budget = row.budget()?;
-    let region = first.region.clone();
-    desk.plan.touched.push(Touched { row, region, after: budget.figures, budget: budget.clone() });
+    let kept = Placed { row, ..first.kept.clone() };
+    desk.plan.touched.push(Touched { kept, after: budget.figures, budget: budget.clone() });
     desk.plan.creates = Some(budget.id);
     Ok(budget)
 }

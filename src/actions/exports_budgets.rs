@@ -20,7 +20,8 @@ use crate::formats::write_csv::{CsvRow, Preset};
 use crate::store::Store;
 use crate::store::bulk_read::Pieces;
 use crate::store::failure::DbError;
-use crate::store::ledger::{BudgetRow, PostingRow};
+use crate::store::ledger::BudgetRow;
+use crate::store::postings::PostingRow;
 use crate::store::postings::{self, From, Wanted};
 
 codes! {

@@ -18,7 +18,7 @@ pub async fn piece(store: &Store) -> Result<i64, Failure> {
     if !waiting {
         return Ok(0);
     }
-    let intent = Intent::once(Actor::system("job"), "search.index");
+    let intent = Intent::once(Actor::system("job"), "search.index").bulk();
     store.write(intent, |tx| Box::pin(async move { Ok(transaction_search::index_more(tx, PIECE).await?) })).await
 }
 

@@ -90,7 +90,7 @@ pub async fn append(
         "leaf",
         "chain",
     ];
-    tx.insert_many("audit_event", columns, rows).await?;
+    tx.insert_many("audit_event", columns, Box::new(rows.into_iter())).await?;
     tx.exec(Sql::new("UPDATE audit_head SET seq = $1, chain = $2 WHERE one = 1").bind(seq).bind(previous)).await?;
     Ok(seq)
 }

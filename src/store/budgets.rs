@@ -63,6 +63,43 @@ pub async fn get(reader: &mut impl Reader, id: BudgetId) -> Result<BudgetRow, Fa
     Ok(reader.one(sql).await?.ok_or(Refusal::NotFound)?)
 }
 
+/// A budget with what its region says of it.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Placed {
+    /// The budget.
+    #[sqlx(flatten)]
+    pub row: BudgetRow,
+    /// Its region's name.
+    pub region_name: String,
+    /// Its region's time zone, an IANA name.
+    pub region_time_zone: String,
+    /// `active` or `retired`.
+    pub region_status: String,
+}
+
+impl Placed {
+    /// The region's zone for calendar work; UTC where the stored name is unknown to this build's table.
+    pub fn zone(&self) -> chrono_tz::Tz {
+        self.region_time_zone.parse().unwrap_or(chrono_tz::UTC)
+    }
+
+    /// Whether the region takes anything new.
+    pub fn takes_new(&self) -> bool {
+        self.region_status == "active"
+    }
+}
+
+/// As [`get`], with its region, in one question.
+pub async fn placed(reader: &mut impl Reader, id: BudgetId) -> Result<Placed, Failure> {
+    let mut sql = Sql::default();
+    sql.push("SELECT ")
+        .push(BUDGET_COLUMNS)
+        .push(", region_name, region_time_zone, region_status FROM budget JOIN (SELECT id AS region_key, ");
+    sql.push("name AS region_name, time_zone AS region_time_zone, status AS region_status FROM region) place ON region_key = region_id");
+    sql.push(" WHERE id = ").push_bind(id);
+    Ok(reader.one(sql).await?.ok_or(Refusal::NotFound)?)
+}
+
 /// The owners of the budgets in scope, for a filter.
 pub async fn owners(reader: &mut impl Reader, scope: &Scope) -> Result<Vec<(UserId, String)>, DbError> {
     let mut sql = Sql::default();

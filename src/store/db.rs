@@ -78,6 +78,9 @@ where
     bind_all!(sqlx::query_as(AssertSqlSafe(sql.text.into_owned())), sql.args)
 }
 
+/// Rows to be inserted, each made when it is its turn.
+pub type Rows<'r> = Box<dyn ExactSizeIterator<Item = Vec<Arg>> + Send + 'r>;
+
 /// An open transaction of either engine. Dropped without [`Tx::commit`], it is rolled back.
 pub enum Tx {
     /// On SQLite.
@@ -142,32 +145,30 @@ impl Tx {
         on!(self, conn => sqlx::raw_sql(AssertSqlSafe(text)).execute(conn).await.map(|_| ()).map_err(DbError::from))
     }
 
-    /// Inserts many rows by as few statements as the engine's limit on bound values allows.
-    pub async fn insert_many(&mut self, table: &'static str, columns: &'static [&'static str], rows: Vec<Vec<Arg>>) -> Result<(), DbError> {
+    /// Inserts many rows by as few statements as the engine's limit on bound values allows. Rows are made when they are needed, those of the next
+    /// statement while the engine works on the one before.
+    pub async fn insert_many(&mut self, table: &'static str, columns: &'static [&'static str], mut rows: Rows<'_>) -> Result<(), DbError> {
         // Parsing a longer statement costs more than it saves; one that comes again with as many rows is prepared already.
         const MOST_VALUES: usize = 4_000;
-        if let Self::Postgres(tx) = self
-            && rows.len() >= db_bulk::WORTH_COPY
-        {
-            return db_bulk::copy(tx, table, columns, rows).await;
+        if let Self::Postgres(tx) = self {
+            return db_bulk::insert(tx, table, columns, rows).await;
         }
         let per_statement = (MOST_VALUES / columns.len().max(1)).clamp(1, 200);
         let (head, engine) = (["INSERT INTO ", table, " (", &columns.join(", "), ") VALUES "].concat(), self.engine());
-        let (mut rows, mut full) = (rows.into_iter(), None);
-        loop {
-            let part: Vec<Vec<Arg>> = rows.by_ref().take(per_statement).collect();
-            if part.is_empty() {
-                return Ok(());
-            }
-            let text = match &full {
-                Some(full) if part.len() == per_statement => String::clone(full),
-                _ => head.clone() + &super::sql::tuples(engine, part.len(), columns.len()),
-            };
-            if part.len() == per_statement && full.is_none() {
-                full = Some(text.clone());
-            }
-            self.exec(Sql { text: Cow::Owned(text), args: part.into_iter().flatten().collect() }).await?;
+        let text = |count: usize| head.clone() + &super::sql::tuples(engine, count, columns.len());
+        let full = if rows.len() >= per_statement { text(per_statement) } else { String::new() };
+        let mut next = || {
+            let count = rows.len().min(per_statement);
+            let text = if count == per_statement { full.clone() } else { text(count) };
+            (count > 0).then(|| Sql { text: Cow::Owned(text), args: rows.by_ref().take(count).flatten().collect() })
+        };
+        let mut statement = next();
+        while let Some(sql) = statement {
+            let (done, following) = tokio::join!(self.exec(sql), async { next() });
+            done?;
+            statement = following;
         }
+        Ok(())
     }
 
     /// Ends the transaction with its changes.

@@ -1,81 +1,84 @@
-//! Many rows at once on PostgreSQL: its COPY takes them in a third of the time that INSERT needs.
+//! Many rows at once on PostgreSQL: each column goes as one array, and `unnest` makes rows of them again.
+//!
+//! It is one statement, prepared once whatever the number of rows, and one round trip. `COPY` would need three messages that are written one by one;
+//! over TCP the last of them waits 40 ms for the acknowledgement of the one before, because the driver leaves Nagle's algorithm on.
 
-use std::fmt::Write as _;
+use std::borrow::Cow;
 
 use sqlx::PgConnection;
+use sqlx::postgres::PgArguments;
+use sqlx::query::Query;
+use sqlx::{AssertSqlSafe, Postgres};
+use uuid::Uuid;
 
-use super::db::Arg;
+use super::db::{Arg, Rows};
 use super::failure::DbError;
 
-/// From so many rows on COPY is worth its two extra round trips.
-pub(super) const WORTH_COPY: usize = 50;
-/// Bytes in one message.
-const MESSAGE: usize = 64 << 10;
+/// Rows in one statement: about half a megabyte of a wide table.
+const MOST_ROWS: usize = 1_000;
 
-/// Copies rows into a table, inside the open transaction. Either all are in or the transaction is broken, as with any statement.
-pub(super) async fn copy(connection: &mut PgConnection, table: &str, columns: &[&str], rows: Vec<Vec<Arg>>) -> Result<(), DbError> {
-    let statement = format!("COPY {table} ({}) FROM STDIN", columns.join(", "));
-    let mut copying = connection.copy_in_raw(&statement).await?;
-    let mut message = String::with_capacity(MESSAGE + 4096);
-    for row in rows {
-        for (at, arg) in row.iter().enumerate() {
-            if at > 0 {
-                message.push('\t');
-            }
-            field(&mut message, arg);
-        }
-        message.push('\n');
-        if message.len() >= MESSAGE {
-            copying.send(message.as_bytes()).await?;
-            message.clear();
-        }
-    }
-    if !message.is_empty() {
-        copying.send(message.as_bytes()).await?;
-    }
-    copying.finish().await?;
-    Ok(())
+/// The values of one column.
+enum Column {
+    Int(Vec<Option<i64>>),
+    Text(Vec<Option<String>>),
+    Id(Vec<Option<Uuid>>),
+    Bytes(Vec<Option<Vec<u8>>>),
 }
 
-/// One value in COPY's text format: `\N` is NULL, and a backslash, a tab or a line end is escaped. Writing to a String cannot fail.
-fn field(out: &mut String, arg: &Arg) {
-    match arg {
-        Arg::Int(Some(number)) => drop(write!(out, "{number}")),
-        Arg::Id(Some(id)) => drop(write!(out, "{}", id.hyphenated())),
-        Arg::Text(Some(text)) => {
-            for letter in text.chars() {
-                match letter {
-                    '\\' => out.push_str("\\\\"),
-                    '\t' => out.push_str("\\t"),
-                    '\n' => out.push_str("\\n"),
-                    '\r' => out.push_str("\\r"),
-                    other => out.push(other),
-                }
-            }
+impl Column {
+    /// A column for values like this one.
+    fn like(arg: &Arg, rows: usize) -> Self {
+        match arg {
+            Arg::Int(_) => Self::Int(Vec::with_capacity(rows)),
+            Arg::Text(_) => Self::Text(Vec::with_capacity(rows)),
+            Arg::Id(_) => Self::Id(Vec::with_capacity(rows)),
+            Arg::Bytes(_) => Self::Bytes(Vec::with_capacity(rows)),
         }
-        Arg::Bytes(Some(bytes)) => {
-            out.push_str("\\\\x");
-            for byte in bytes {
-                for digit in [byte >> 4, byte & 15] {
-                    out.push(char::from_digit(u32::from(digit), 16).unwrap_or('0'));
-                }
-            }
+    }
+
+    fn push(&mut self, arg: Arg) -> Result<(), DbError> {
+        match (self, arg) {
+            (Self::Int(values), Arg::Int(value)) => values.push(value),
+            (Self::Text(values), Arg::Text(value)) => values.push(value.map(Cow::into_owned)),
+            (Self::Id(values), Arg::Id(value)) => values.push(value),
+            (Self::Bytes(values), Arg::Bytes(value)) => values.push(value),
+            _ => return Err(DbError::Broken("the values of one column are of two types".to_owned())),
         }
-        Arg::Int(None) | Arg::Id(None) | Arg::Text(None) | Arg::Bytes(None) => out.push_str("\\N"),
+        Ok(())
+    }
+
+    fn bind(self, query: Query<'static, Postgres, PgArguments>) -> Query<'static, Postgres, PgArguments> {
+        match self {
+            Self::Int(values) => query.bind(values),
+            Self::Text(values) => query.bind(values),
+            Self::Id(values) => query.bind(values),
+            Self::Bytes(values) => query.bind(values),
+        }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_value_cannot_end_its_field_or_row() {
-        let mut out = String::new();
-        for arg in [Arg::from("a\\b\tc\nd\r\\N".to_owned()), Arg::from(-5i64), Arg::Text(None), Arg::from(vec![0u8, 255, 16])] {
-            field(&mut out, &arg);
-            out.push('|');
+/// Inserts rows into a table, inside the open transaction. Either all are in or the transaction is broken, as with any statement.
+pub(super) async fn insert(connection: &mut PgConnection, table: &str, names: &[&str], mut rows: Rows<'_>) -> Result<(), DbError> {
+    let places: Vec<String> = (1..=names.len()).map(|number| format!("${number}")).collect();
+    let text = ["INSERT INTO ", table, " (", &names.join(", "), ") SELECT * FROM unnest(", &places.join(", "), ")"].concat();
+    loop {
+        let count = rows.len().min(MOST_ROWS);
+        let mut columns: Vec<Column> = Vec::with_capacity(names.len());
+        for row in rows.by_ref().take(count) {
+            if row.len() != names.len() {
+                return Err(DbError::Broken(format!("a row for {table} has {} values for {} columns", row.len(), names.len())));
+            }
+            if columns.is_empty() {
+                columns.extend(row.iter().map(|arg| Column::like(arg, count)));
+            }
+            for (column, arg) in columns.iter_mut().zip(row) {
+                column.push(arg)?;
+            }
         }
-        assert_eq!(out, "a\\\\b\\tc\\nd\\r\\\\N|-5|\\N|\\\\x00ff10|");
+        if columns.is_empty() {
+            return Ok(());
+        }
+        let query = columns.into_iter().fold(sqlx::query(AssertSqlSafe(text.clone())), |query, column| column.bind(query));
+        query.execute(&mut *connection).await?;
     }
 }

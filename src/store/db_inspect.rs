@@ -34,7 +34,7 @@ impl Pools {
             .disable_statement_logging();
         let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await;
         let pool: sqlx::Pool<Sqlite> = pool.map_err(|error| refused(error.to_string()))?;
-        Ok(Self::Sqlite { file: file.to_path_buf(), readers: pool.clone(), writer: pool })
+        Ok(Self::Sqlite { file: file.to_path_buf(), readers: pool.clone(), writer: pool, folding: None })
     }
 }
 

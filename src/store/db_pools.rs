@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, SqliteConnection};
+use sqlx::{ConnectOptions, Connection, Executor, Sqlite, SqliteConnection, Transaction};
 
 use super::db::{Engine, Read, Tx};
+use super::db_fold::Folding;
 use super::failure::{DbError, Failure};
 
 /// Connections of either engine: many that read, one that writes.
@@ -23,6 +24,8 @@ pub enum Pools {
         readers: SqlitePool,
         /// The one connection that does.
         writer: SqlitePool,
+        /// What folds the log into the file; nothing where nobody writes.
+        folding: Option<Folding>,
     },
     /// A server.
     Postgres {
@@ -37,6 +40,8 @@ pub(super) const PROGRAM: &str = "counterfoil";
 const STATEMENT_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long a request waits for a free connection before it is told that the portal is busy.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a write waits for another process that writes to the same file.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// The first SQLite release without the WAL-reset bug that can lose committed writes (sqlite.org, "3.51.3").
 const SQLITE_AT_LEAST: (u32, u32, u32) = (3, 51, 3);
 
@@ -58,20 +63,21 @@ impl Pools {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
-            .busy_timeout(Duration::from_secs(10))
+            .busy_timeout(BUSY_TIMEOUT)
             .pragma("trusted_schema", "OFF")
             .pragma("cell_size_check", "ON")
             .pragma("temp_store", "MEMORY")
             .statement_cache_capacity(256)
             .disable_statement_logging();
-        // A checkpoint for each 16 MB of log instead of 4: an import writes the same pages of the indexes over and over.
-        let write_options = base.clone().create_if_missing(true).pragma("cache_size", "-16384").pragma("wal_autocheckpoint", "4000");
+        // The writer folds the log itself only where `Folding` has not come after.
+        let write_options = base.clone().create_if_missing(true).pragma("cache_size", "-16384").pragma("wal_autocheckpoint", "16000");
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
             .min_connections(1)
             .idle_timeout(None)
             .max_lifetime(None)
             .acquire_timeout(Duration::from_secs(30))
+            .after_connect(|connection, _| Box::pin(async move { connection.execute("PRAGMA busy_timeout = 3").await.map(drop) }))
             .before_acquire(|connection, _| whole(connection))
             .connect_with(write_options)
             .await
@@ -86,10 +92,11 @@ impl Pools {
             .test_before_acquire(false)
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .before_acquire(|connection, _| whole(connection))
-            .connect_with(base.pragma("query_only", "ON").pragma("cache_size", "-2048"))
+            .connect_with(base.clone().pragma("query_only", "ON").pragma("cache_size", "-2048"))
             .await
             .map_err(DbError::from)?;
-        Ok(Self::Sqlite { file: file.to_path_buf(), readers, writer })
+        let folding = Folding::over(SqlitePoolOptions::new().max_connections(1).connect_lazy_with(base.pragma("query_only", "ON")));
+        Ok(Self::Sqlite { file: file.to_path_buf(), readers, writer, folding: Some(folding) })
     }
 
     pub(super) async fn open_postgres(url: &str, read_connections: u32, called: &str) -> Result<Self, Failure> {
@@ -148,15 +155,25 @@ impl Pools {
     /// A transaction that writes. Only the writer task asks for one.
     pub(super) async fn begin_write(&self) -> Result<Tx, DbError> {
         Ok(match self {
-            Self::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
+            Self::Sqlite { writer, .. } => Tx::Sqlite(begin_immediate(writer).await?),
             Self::Postgres { pool } => begin(pool, "BEGIN").await?,
         })
+    }
+
+    /// To be called after a commit.
+    pub(super) fn committed(&self) {
+        if let Self::Sqlite { folding: Some(folding), .. } = self {
+            folding.start();
+        }
     }
 
     /// Closes every connection; SQLite folds its log into the file.
     pub async fn close(&self) {
         match self {
-            Self::Sqlite { readers, writer, .. } => {
+            Self::Sqlite { readers, writer, folding, .. } => {
+                if let Some(folding) = folding {
+                    folding.close().await;
+                }
                 readers.close().await;
                 writer.close().await;
             }
@@ -187,6 +204,18 @@ impl Pools {
 fn whole(connection: &mut SqliteConnection) -> Pin<Box<dyn Future<Output = Result<bool, sqlx::Error>> + Send + '_>> {
     let whole = !connection.is_in_transaction();
     Box::pin(async move { Ok(whole) })
+}
+
+/// Begins a transaction on SQLite. While another process writes, it asks again every few milliseconds: SQLite's own wait grows to a tenth of a
+/// second, in which somebody who writes one piece after the other (an import) has long begun the next.
+async fn begin_immediate(writer: &SqlitePool) -> Result<Transaction<'static, Sqlite>, DbError> {
+    let until = tokio::time::Instant::now() + BUSY_TIMEOUT;
+    loop {
+        match writer.begin_with("BEGIN IMMEDIATE").await.map_err(DbError::from) {
+            Err(DbError::Busy) if tokio::time::Instant::now() < until => tokio::time::sleep(Duration::from_millis(1)).await,
+            begun => return begun,
+        }
+    }
 }
 
 /// Begins a transaction on PostgreSQL. That a connection died while it lay idle is seen only when it is used: it is thrown away and the next

@@ -88,8 +88,8 @@ pub async fn stage(tx: &mut WriteTx<'_>, import_no: i64, staged: Vec<Staged>) ->
         changes.push(vec![one.row.no.into(), import_no.into(), one.row.id.into(), one.event.clone().into()]);
         copies.push(copy(one, import_no, now.into()));
     }
-    tx.insert_many("reward_transaction", INSERTED, copies).await?;
-    tx.insert_many("import_change", &["old_no", "import_no", "id", "event"], changes).await
+    tx.insert_many("reward_transaction", INSERTED, Box::new(copies.into_iter())).await?;
+    tx.insert_many("import_change", &["old_no", "import_no", "id", "event"], Box::new(changes.into_iter())).await
 }
 
 /// The values of a copy, in the order of [`INSERTED`].
@@ -162,7 +162,7 @@ pub async fn rename_later(tx: &mut WriteTx<'_>, import_no: i64, people: Vec<Reci
         vec![import_no.into(), one.id.into(), one.name.into(), one.email.into(), one.employee_number.into(), folded.into()]
     });
     let columns = &["import_no", "recipient_id", "name", "email", "employee_number", "folded"];
-    tx.insert_many("import_rename", columns, rows.collect()).await
+    tx.insert_many("import_rename", columns, Box::new(rows)).await
 }
 
 /// Calls people what the import calls them: one statement, in the transaction that makes its rows seen.

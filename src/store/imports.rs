@@ -168,8 +168,8 @@ pub async fn finish(tx: &mut WriteTx<'_>, id: ImportId, read: i64, created: i64,
 
 /// Notes the regions an import touched.
 pub async fn insert_regions(tx: &mut WriteTx<'_>, id: ImportId, regions: &[RegionId]) -> Result<(), DbError> {
-    let rows = regions.iter().map(|region| vec![id.into(), (*region).into()]).collect();
-    tx.insert_many("import_region", &["import_id", "region_id"], rows).await
+    let rows = regions.iter().map(|region| -> Vec<Arg> { vec![id.into(), (*region).into()] });
+    tx.insert_many("import_region", &["import_id", "region_id"], Box::new(rows)).await
 }
 
 /// Keeps one piece of the file.
@@ -346,7 +346,7 @@ pub async fn insert_refusals(tx: &mut WriteTx<'_>, id: ImportId, rows: &[Refused
         let (field, message) = (row.field.clone().into(), row.message.clone().into());
         vec![id.into(), row.line.into(), row.code.clone().into(), field, message, row.original.clone().into()]
     });
-    tx.insert_many("import_refusal", columns, values.collect()).await
+    tx.insert_many("import_refusal", columns, Box::new(values)).await
 }
 
 /// Forgets refused rows, at most `most`; how many there were.

@@ -8,7 +8,7 @@ use super::failure::{DbError, Failure};
 use super::writer::WriteTx;
 use crate::domain::access::Scope;
 use crate::domain::audit::Event;
-use crate::domain::budget::{self, Account, Budget, BudgetStatus, End, Figures, Movement, Nature, PostingKind};
+use crate::domain::budget::{self, Budget, BudgetStatus, End, Figures, Movement, Nature, PostingKind};
 use crate::domain::currency::Currency;
 use crate::domain::id::{BudgetId, ImportId, PostingId, RegionId, TransactionId, UserId};
 use crate::domain::refusal::Refusal;
@@ -182,6 +182,17 @@ pub struct Details {
 /// Moves money: checks the movement against every budget it touches, writes their figures and the posting, and leaves one audit event for each budget.
 /// The caller has checked who may. A request counts in the version that forms carry, a fact does not.
 pub async fn post(tx: &mut WriteTx<'_>, movement: &Movement, nature: Nature, details: &Details) -> Result<PostingId, Failure> {
+    post_known(tx, movement, nature, details, &mut []).await
+}
+
+/// As [`post`], where the caller has read some of the budgets in this same transaction: they are not read again, and are left as they stand afterwards.
+pub async fn post_known(
+    tx: &mut WriteTx<'_>,
+    movement: &Movement,
+    nature: Nature,
+    details: &Details,
+    known: &mut [Budget],
+) -> Result<PostingId, Failure> {
     let id = details.id.unwrap_or_else(|| PostingId(tx.new_id()));
     let mut after: [Option<i64>; 2] = [None, None];
     let ends = [movement.source, movement.destination];
@@ -193,9 +204,16 @@ pub async fn post(tx: &mut WriteTx<'_>, movement: &Movement, nature: Nature, det
             continue;
         }
         touched.push(budget_id);
-        let budget = get(tx, budget_id).await?;
+        let place = known.iter_mut().find(|budget| budget.id == budget_id);
+        let budget = match &place {
+            Some(budget) => Budget::clone(budget),
+            None => get(tx, budget_id).await?,
+        };
         let figures = budget::decide(&budget, movement, nature)?;
-        write_figures(tx, &budget, &figures, nature).await?;
+        let version = write_figures(tx, &budget, &figures, nature).await?;
+        if let Some(place) = place {
+            (place.figures, place.version) = (figures, version);
+        }
         for (side, other) in ends.iter().zip(&mut after) {
             if side.budget.is_some_and(|(touched, _)| touched == budget_id) {
                 *other = Some(figures.available());
@@ -210,14 +228,16 @@ pub async fn post(tx: &mut WriteTx<'_>, movement: &Movement, nature: Nature, det
     Ok(id)
 }
 
-async fn write_figures(tx: &mut WriteTx<'_>, budget: &Budget, figures: &Figures, nature: Nature) -> Result<(), Failure> {
+/// The budget's version afterwards.
+async fn write_figures(tx: &mut WriteTx<'_>, budget: &Budget, figures: &Figures, nature: Nature) -> Result<i64, Failure> {
     let asked = i64::from(nature == Nature::Request);
     let sql = Sql::new(
         "UPDATE budget SET allocated = $3, adjusted = $4, carried_over = $5, reserved = $6, spent = $7, version = version + $8 \
          WHERE id = $1 AND version = $2",
     );
     let sql = sql.bind(budget.id).bind(budget.version).bind(figures.allocated).bind(figures.adjusted).bind(figures.carried_over);
-    tx.exec_one(sql.bind(figures.reserved).bind(figures.spent).bind(asked)).await
+    tx.exec_one(sql.bind(figures.reserved).bind(figures.spent).bind(asked)).await?;
+    Ok(budget.version + asked)
 }
 
 async fn insert(
@@ -226,7 +246,7 @@ async fn insert(
     movement: &Movement,
     details: &Details,
     after: [Option<i64>; 2],
-) -> Result<(), Failure> {
+) -> Result<(), DbError> {
     let (now, actor) = (tx.now, tx.actor().clone());
     let effective = details.effective.unwrap_or(Day(now.0.div_euclid(86_400_000_000)));
     let end = |end: &End| (end.account.code(), end.budget.map(|(id, _)| id), end.budget.map(|(_, region)| region));
@@ -235,19 +255,68 @@ async fn insert(
         Some((rate, day, source)) => (Some(rate), Some(day), Some(source)),
         None => (None, None, None),
     };
-    let sql = Sql::new(
-        "INSERT INTO posting (id, at, effective_date, kind, counted, currency, amount, source_account, source_budget_id, source_region_id, \
-         source_available_after, destination_account, destination_budget_id, destination_region_id, destination_available_after, transaction_id, \
-         import_id, reverses_id, settles_id, pair_id, reason_code, note, fx_rate, fx_date, fx_source, actor_kind, actor_id) VALUES \
-         ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27)",
-    );
-    let sql = sql.bind(id).bind(now).bind(effective).bind(movement.kind.code()).bind(movement.counted.code());
-    let sql = sql.bind(movement.currency.code()).bind(movement.amount).bind(source.0).bind(source.1).bind(source.2).bind(after[0]);
-    let sql = sql.bind(destination.0).bind(destination.1).bind(destination.2).bind(after[1]).bind(details.transaction);
-    let sql = sql.bind(details.import).bind(details.reverses).bind(details.settles).bind(details.pair).bind(details.reason_code.clone());
-    let sql = sql.bind(details.note.clone()).bind(rate).bind(rate_day).bind(rate_source).bind(actor.kind()).bind(actor.person());
-    tx.exec_one(sql).await
+    let row = vec![
+        id.into(),
+        now.into(),
+        effective.into(),
+        movement.kind.code().into(),
+        movement.counted.code().into(),
+        movement.currency.code().into(),
+        movement.amount.into(),
+        source.0.into(),
+        source.1.into(),
+        source.2.into(),
+        after[0].into(),
+        destination.0.into(),
+        destination.1.into(),
+        destination.2.into(),
+        after[1].into(),
+        details.transaction.into(),
+        details.import.into(),
+        details.reverses.into(),
+        details.settles.into(),
+        details.pair.into(),
+        details.reason_code.clone().into(),
+        details.note.clone().into(),
+        rate.into(),
+        rate_day.into(),
+        rate_source.into(),
+        actor.kind().into(),
+        actor.person().into(),
+    ];
+    tx.post_later(row).await
 }
+
+/// The columns of a posting that is added.
+pub(super) const POSTED: &[&str] = &[
+    "id",
+    "at",
+    "effective_date",
+    "kind",
+    "counted",
+    "currency",
+    "amount",
+    "source_account",
+    "source_budget_id",
+    "source_region_id",
+    "source_available_after",
+    "destination_account",
+    "destination_budget_id",
+    "destination_region_id",
+    "destination_available_after",
+    "transaction_id",
+    "import_id",
+    "reverses_id",
+    "settles_id",
+    "pair_id",
+    "reason_code",
+    "note",
+    "fx_rate",
+    "fx_date",
+    "fx_source",
+    "actor_kind",
+    "actor_id",
+];
 
 /// The event for one budget tells only what that budget's own region may know: the other end by its account alone.
 fn event(id: PostingId, movement: &Movement, details: &Details, budget: &Budget, after: &Figures) -> Event {
@@ -290,81 +359,4 @@ fn action(kind: PostingKind) -> &'static str {
         PostingKind::CarryOver => "budget.carried_over",
         PostingKind::Reversal => "budget.reversed",
     }
-}
-
-/// A posting as it is kept.
-#[derive(Clone, Debug, sqlx::FromRow)]
-#[expect(missing_docs, reason = "the columns are those of migrations/0003_budgets.sql and the fields of Movement and Details")]
-pub struct PostingRow {
-    pub no: i64,
-    pub id: PostingId,
-    pub at: Instant,
-    pub effective_date: Day,
-    pub kind: String,
-    pub counted: String,
-    pub currency: String,
-    pub amount: i64,
-    pub source_account: String,
-    pub source_budget_id: Option<BudgetId>,
-    pub source_region_id: Option<RegionId>,
-    pub source_available_after: Option<i64>,
-    pub destination_account: String,
-    pub destination_budget_id: Option<BudgetId>,
-    pub destination_region_id: Option<RegionId>,
-    pub destination_available_after: Option<i64>,
-    pub transaction_id: Option<TransactionId>,
-    pub import_id: Option<ImportId>,
-    pub reverses_id: Option<PostingId>,
-    pub settles_id: Option<PostingId>,
-    pub pair_id: Option<PostingId>,
-    pub reason_code: Option<String>,
-    pub note: String,
-    pub fx_rate: Option<String>,
-    pub fx_date: Option<Day>,
-    pub fx_source: Option<String>,
-    pub actor_kind: String,
-    pub actor_id: Option<UserId>,
-}
-
-/// The columns of [`PostingRow`].
-pub const POSTING_COLUMNS: &str = "no, id, at, effective_date, kind, counted, currency, amount, source_account, source_budget_id, source_region_id, \
-                                   source_available_after, destination_account, destination_budget_id, destination_region_id, \
-                                   destination_available_after, transaction_id, import_id, reverses_id, settles_id, pair_id, reason_code, note, \
-                                   fx_rate, fx_date, fx_source, actor_kind, actor_id";
-
-impl PostingRow {
-    /// What people quote: `ADJ-7K2M9QXA`.
-    pub fn reference(&self) -> String {
-        let prefix = PostingKind::parse(&self.kind).map_or("PST", PostingKind::prefix);
-        format!("{prefix}-{}", self.id.short())
-    }
-
-    /// The movement it recorded.
-    pub fn movement(&self) -> Result<Movement, DbError> {
-        let broken = |what: &str| DbError::Broken(format!("posting {} has an unknown {what}", self.id));
-        let end = |account: &str, budget: Option<BudgetId>, region: Option<RegionId>| {
-            Account::parse(account).map(|account| End { account, budget: budget.zip(region) }).ok_or_else(|| broken("account"))
-        };
-        Ok(Movement {
-            kind: PostingKind::parse(&self.kind).ok_or_else(|| broken("kind"))?,
-            counted: PostingKind::parse(&self.counted).ok_or_else(|| broken("kind"))?,
-            source: end(&self.source_account, self.source_budget_id, self.source_region_id)?,
-            destination: end(&self.destination_account, self.destination_budget_id, self.destination_region_id)?,
-            amount: self.amount,
-            currency: Currency::parse(&self.currency).ok_or_else(|| broken("currency"))?,
-        })
-    }
-
-    /// Whether a region in scope takes part in it.
-    pub fn touches(&self, scope: &Scope) -> bool {
-        [self.source_region_id, self.destination_region_id].into_iter().flatten().any(|region| scope.covers(region))
-    }
-}
-
-/// One posting of which at least one end lies in scope. An end outside is not to be shown by name.
-pub async fn find_posting(reader: &mut impl Reader, scope: &Scope, id: PostingId) -> Result<Option<PostingRow>, DbError> {
-    let mut sql = Sql::default();
-    sql.push("SELECT ").push(POSTING_COLUMNS).push(" FROM posting WHERE (source_region_id IN (").push_list(scope.regions());
-    sql.push(") OR destination_region_id IN (").push_list(scope.regions()).push(")) AND id = ").push_bind(id);
-    reader.one(sql).await
 }

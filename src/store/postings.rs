@@ -2,12 +2,89 @@
 
 use super::db::{Reader, Sql};
 use super::failure::{DbError, Failure};
-use super::ledger::{POSTING_COLUMNS, PostingRow};
 use crate::domain::access::Scope;
-use crate::domain::budget::PostingKind;
-use crate::domain::id::{BudgetId, PostingId, UserId};
+use crate::domain::budget::{Account, End, Movement, PostingKind};
+use crate::domain::currency::Currency;
+use crate::domain::id::{BudgetId, ImportId, PostingId, RegionId, TransactionId, UserId};
 use crate::domain::refusal::Refusal;
-use crate::domain::time::Day;
+use crate::domain::time::{Day, Instant};
+
+/// A posting as it is kept.
+#[derive(Clone, Debug, sqlx::FromRow)]
+#[expect(missing_docs, reason = "the columns are those of migrations/0003_budgets.sql and the fields of Movement and Details")]
+pub struct PostingRow {
+    pub no: i64,
+    pub id: PostingId,
+    pub at: Instant,
+    pub effective_date: Day,
+    pub kind: String,
+    pub counted: String,
+    pub currency: String,
+    pub amount: i64,
+    pub source_account: String,
+    pub source_budget_id: Option<BudgetId>,
+    pub source_region_id: Option<RegionId>,
+    pub source_available_after: Option<i64>,
+    pub destination_account: String,
+    pub destination_budget_id: Option<BudgetId>,
+    pub destination_region_id: Option<RegionId>,
+    pub destination_available_after: Option<i64>,
+    pub transaction_id: Option<TransactionId>,
+    pub import_id: Option<ImportId>,
+    pub reverses_id: Option<PostingId>,
+    pub settles_id: Option<PostingId>,
+    pub pair_id: Option<PostingId>,
+    pub reason_code: Option<String>,
+    pub note: String,
+    pub fx_rate: Option<String>,
+    pub fx_date: Option<Day>,
+    pub fx_source: Option<String>,
+    pub actor_kind: String,
+    pub actor_id: Option<UserId>,
+}
+
+/// The columns of [`PostingRow`].
+pub const POSTING_COLUMNS: &str = "no, id, at, effective_date, kind, counted, currency, amount, source_account, source_budget_id, source_region_id, \
+                                   source_available_after, destination_account, destination_budget_id, destination_region_id, \
+                                   destination_available_after, transaction_id, import_id, reverses_id, settles_id, pair_id, reason_code, note, \
+                                   fx_rate, fx_date, fx_source, actor_kind, actor_id";
+
+impl PostingRow {
+    /// What people quote: `ADJ-7K2M9QXA`.
+    pub fn reference(&self) -> String {
+        let prefix = PostingKind::parse(&self.kind).map_or("PST", PostingKind::prefix);
+        format!("{prefix}-{}", self.id.short())
+    }
+
+    /// The movement it recorded.
+    pub fn movement(&self) -> Result<Movement, DbError> {
+        let broken = |what: &str| DbError::Broken(format!("posting {} has an unknown {what}", self.id));
+        let end = |account: &str, budget: Option<BudgetId>, region: Option<RegionId>| {
+            Account::parse(account).map(|account| End { account, budget: budget.zip(region) }).ok_or_else(|| broken("account"))
+        };
+        Ok(Movement {
+            kind: PostingKind::parse(&self.kind).ok_or_else(|| broken("kind"))?,
+            counted: PostingKind::parse(&self.counted).ok_or_else(|| broken("kind"))?,
+            source: end(&self.source_account, self.source_budget_id, self.source_region_id)?,
+            destination: end(&self.destination_account, self.destination_budget_id, self.destination_region_id)?,
+            amount: self.amount,
+            currency: Currency::parse(&self.currency).ok_or_else(|| broken("currency"))?,
+        })
+    }
+
+    /// Whether a region in scope takes part in it.
+    pub fn touches(&self, scope: &Scope) -> bool {
+        [self.source_region_id, self.destination_region_id].into_iter().flatten().any(|region| scope.covers(region))
+    }
+}
+
+/// One posting of which at least one end lies in scope. An end outside is not to be shown by name.
+pub async fn find(reader: &mut impl Reader, scope: &Scope, id: PostingId) -> Result<Option<PostingRow>, DbError> {
+    let mut sql = Sql::default();
+    sql.push("SELECT ").push(POSTING_COLUMNS).push(" FROM posting WHERE (source_region_id IN (").push_list(scope.regions());
+    sql.push(") OR destination_region_id IN (").push_list(scope.regions()).push(")) AND id = ").push_bind(id);
+    reader.one(sql).await
+}
 
 /// Which postings of a budget: every field narrows.
 #[derive(Clone, Debug, Default)]

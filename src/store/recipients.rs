@@ -1,6 +1,6 @@
 //! The people who receive rewards. One row for a recipient in a region; their names are nowhere else.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use sha2::{Digest, Sha256};
 
@@ -58,7 +58,7 @@ pub async fn insert(tx: &mut WriteTx<'_>, recipients: &[Recipient]) -> Result<()
             folded(&recipient.name, &recipient.email, &recipient.employee_number).into(),
         ]
     });
-    tx.insert_many("recipient", COLUMNS, rows.collect()).await
+    tx.insert_many("recipient", COLUMNS, Box::new(rows)).await
 }
 
 /// One recipient in scope.
@@ -86,18 +86,15 @@ pub struct Named {
 /// The recipients of these rows, those that are not there yet added. The list holds nobody twice; the ids come in its order.
 pub async fn find_or_insert(tx: &mut WriteTx<'_>, named: &[Named]) -> Result<Vec<RecipientId>, DbError> {
     let mut found: HashMap<(RegionId, [u8; 16]), RecipientId> = HashMap::with_capacity(named.len());
-    let mut by_region: BTreeMap<RegionId, Vec<[u8; 16]>> = BTreeMap::new();
-    for one in named {
-        by_region.entry(one.region).or_default().push(one.key);
-    }
-    for (region, keys) in by_region {
-        for part in keys.chunks(MOST_KEYS) {
-            let mut sql = Sql::new("SELECT id, match_key FROM recipient WHERE region_id = $1 AND match_key IN (").bind(region);
-            sql.push_list(part.iter().copied()).push(")");
-            for (id, key) in tx.all::<(RecipientId, Vec<u8>)>(sql).await? {
-                if let Ok(key) = <[u8; 16]>::try_from(key) {
-                    found.insert((region, key), id);
-                }
+    for part in named.chunks(MOST_KEYS) {
+        let mut sql = Sql::new("SELECT id, region_id, match_key FROM recipient WHERE (region_id, match_key) IN (VALUES ");
+        for (at, one) in part.iter().enumerate() {
+            sql.push(if at == 0 { "(" } else { ", (" }).push_list([Arg::from(one.region), one.key.into()]).push(")");
+        }
+        sql.push(")");
+        for (id, region, key) in tx.all::<(RecipientId, RegionId, Vec<u8>)>(sql).await? {
+            if let Ok(key) = <[u8; 16]>::try_from(key) {
+                found.insert((region, key), id);
             }
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::db::{Reader, Sql};
 use super::failure::{DbError, Failure};
-use super::ledger::{POSTING_COLUMNS, PostingRow};
+use super::postings::{POSTING_COLUMNS, PostingRow};
 use super::settings;
 use super::transactions::{self, RollupKey, hidden_imports, month_of, seen};
 use super::writer::WriteTx;

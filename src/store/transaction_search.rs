@@ -174,7 +174,7 @@ async fn insert(tx: &mut WriteTx<'_>, rows: Vec<Text>) -> Result<(), DbError> {
         let text: Vec<String> = parts.into_iter().flatten().filter(|part| !part.is_empty()).collect();
         vec![no.into(), text.join("\n").to_lowercase().into()]
     });
-    tx.insert_many("reward_search", columns, values.collect()).await
+    tx.insert_many("reward_search", columns, Box::new(values)).await
 }
 
 /// A transaction that was found.

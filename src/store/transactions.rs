@@ -148,14 +148,14 @@ pub async fn insert(tx: &mut WriteTx<'_>, rows: &[NewTransaction<'_>]) -> Result
         ]
     });
     if rows.iter().all(|row| row.standing.is_none()) {
-        return tx.insert_many("reward_transaction", COLUMNS.split_at(COLUMNS.len() - STANDING).0, values.collect()).await;
+        return tx.insert_many("reward_transaction", COLUMNS.split_at(COLUMNS.len() - STANDING).0, Box::new(values)).await;
     }
     let stand = rows.iter().map(|row| row.standing.map(|standing| [standing.recon.code().into(), standing.approval.code().into()]));
     let values = values.zip(stand).map(|(mut values, stand)| {
         values.extend(stand.unwrap_or([ReconStatus::Expected.code().into(), ApprovalStatus::NotRequired.code().into()]));
         values
     });
-    tx.insert_many("reward_transaction", COLUMNS, values.collect()).await
+    tx.insert_many("reward_transaction", COLUMNS, Box::new(values)).await
 }
 
 /// The accounting date of a row: its own, else the UTC day it was issued on.

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::db::{Arg, Engine, Reader, Row, Sql, Tx};
+use super::db::{Arg, Engine, Reader, Row, Rows, Sql, Tx};
 use super::failure::{DbError, Failure};
-use super::writer::Kept;
+use super::idempotency::Kept;
+use super::ledger::POSTED;
 use crate::clock::{Random, uuid_v7};
 use crate::domain::access::{Access, Actor, Permission, Who};
 use crate::domain::audit::Event;
@@ -20,6 +21,8 @@ pub struct WriteTx<'b> {
     pub now: Instant,
     pub(super) events: Vec<(Arc<Actor>, Event)>,
     pub(super) answers: Vec<Vec<Arg>>,
+    /// Postings that are not in their table yet, see [`WriteTx::post_later`]; `None` where each goes there at once.
+    pub(super) postings: Option<Vec<Vec<Arg>>>,
     pub(super) kept: Kept,
     pub(super) access: HashMap<Who, Arc<Access>>,
     pub(super) actor: Arc<Actor>,
@@ -28,11 +31,13 @@ pub struct WriteTx<'b> {
 }
 
 impl Reader for WriteTx<'_> {
-    fn all<T: Row>(&mut self, sql: Sql) -> impl Future<Output = Result<Vec<T>, DbError>> + Send {
-        self.tx.all(sql)
+    async fn all<T: Row>(&mut self, sql: Sql) -> Result<Vec<T>, DbError> {
+        self.put_before(&sql).await?;
+        self.tx.all(sql).await
     }
-    fn one<T: Row>(&mut self, sql: Sql) -> impl Future<Output = Result<Option<T>, DbError>> + Send {
-        self.tx.one(sql)
+    async fn one<T: Row>(&mut self, sql: Sql) -> Result<Option<T>, DbError> {
+        self.put_before(&sql).await?;
+        self.tx.one(sql).await
     }
     fn engine(&self) -> Engine {
         self.tx.engine()
@@ -43,6 +48,7 @@ impl WriteTx<'_> {
     /// Runs a statement that changes rows; how many it changed.
     pub async fn exec(&mut self, sql: Sql) -> Result<u64, DbError> {
         self.dirty = true;
+        self.put_before(&sql).await?;
         self.tx.exec(sql).await
     }
 
@@ -57,11 +63,38 @@ impl WriteTx<'_> {
     /// Inserts and reads back (`RETURNING`).
     pub async fn exec_returning<T: Row>(&mut self, sql: Sql) -> Result<Option<T>, DbError> {
         self.dirty = true;
+        self.put_before(&sql).await?;
         self.tx.one(sql).await
     }
 
+    /// Adds a row to the table of postings with those of the other commands of the batch: one statement for all of them, at its end, or before the first
+    /// statement of this transaction that names the table.
+    pub(super) async fn post_later(&mut self, row: Vec<Arg>) -> Result<(), DbError> {
+        self.dirty = true;
+        match &mut self.postings {
+            Some(postings) => postings.push(row),
+            None => self.tx.insert_many("posting", POSTED, Box::new([row].into_iter())).await?,
+        }
+        Ok(())
+    }
+
+    /// Puts the postings that wait into their table.
+    pub(super) async fn put_postings(&mut self) -> Result<(), DbError> {
+        match &mut self.postings {
+            Some(postings) if !postings.is_empty() => {
+                let rows = std::mem::take(postings);
+                self.tx.insert_many("posting", POSTED, Box::new(rows.into_iter())).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn put_before(&mut self, sql: &Sql) -> Result<(), DbError> {
+        if sql.text.contains("posting") { self.put_postings().await } else { Ok(()) }
+    }
+
     /// Inserts many rows.
-    pub async fn insert_many(&mut self, table: &'static str, columns: &'static [&'static str], rows: Vec<Vec<Arg>>) -> Result<(), DbError> {
+    pub async fn insert_many(&mut self, table: &'static str, columns: &'static [&'static str], rows: Rows<'_>) -> Result<(), DbError> {
         self.dirty = true;
         self.tx.insert_many(table, columns, rows).await
     }

@@ -4,11 +4,13 @@
 //! reads its authorization again, applies the rules, writes, and leaves audit events; then the events are numbered and chained, the transaction is
 //! committed once, and only then anyone is answered. On PostgreSQL the row `audit_head` is locked first, so several processes take turns.
 //!
+//! What writes much at once (a chunk of an import) has a transaction of its own, so that nobody else waits for more than one such.
+//!
 //! Commands run without savepoints at first, because nearly every refusal comes before anything was written. When one fails after it has
 //! written, the transaction is rolled back and the batch runs again with a savepoint around each command: a command is therefore a function that can
 //! run twice.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -17,13 +19,13 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use tokio::sync::{mpsc, oneshot};
 
-use super::db::{Arg, Sql, Tx};
+use super::db::Arg;
 use super::db_pools::Pools;
 use super::failure::{DbError, Failure};
 pub use super::write_tx::WriteTx;
-use super::{access, audit_log};
+use super::{access, audit_log, idempotency};
 use crate::clock::{Clock, Random, uuid_v7};
-use crate::domain::access::{Actor, Who};
+use crate::domain::access::Actor;
 use crate::domain::id::EventId;
 use crate::domain::refusal::Refusal;
 use crate::domain::time::Instant;
@@ -46,20 +48,28 @@ pub struct Intent {
     /// The command's name, like `budget.adjust`: for metrics, and the scope of the idempotency key.
     pub name: &'static str,
     /// The idempotency key and a hash of the content it came with.
-    key: Option<(String, [u8; 32])>,
+    pub(super) key: Option<(String, [u8; 32])>,
+    /// See [`Intent::bulk`].
+    bulk: bool,
 }
 
 impl Intent {
     /// A command that may be repeated without harm, or that nobody can repeat.
     pub fn once(actor: Actor, name: &'static str) -> Self {
-        Self { actor, name, key: None }
+        Self { actor, name, key: None, bulk: false }
     }
 
     /// A command that is done once for its key: repeated with the same content it gives the same answer, with other content it is refused.
     pub fn keyed(actor: Actor, name: &'static str, key: &str, content: &impl Serialize) -> Self {
         // Serialising plain structs of strings and integers cannot fail; were it to, the content is empty on both sides of the comparison.
         let bytes = serde_json::to_vec(content).unwrap_or_default();
-        Self { actor, name, key: Some((key.to_owned(), Sha256::digest(&bytes).into())) }
+        Self { actor, name, key: Some((key.to_owned(), Sha256::digest(&bytes).into())), bulk: false }
+    }
+
+    /// Marks a command that writes so much that others should not wait for it more than once: it has a commit of its own, after what is small.
+    #[must_use]
+    pub fn bulk(self) -> Self {
+        Self { bulk: true, ..self }
     }
 }
 
@@ -139,7 +149,7 @@ where
     let Some((key, content)) = &intent.key else {
         return act(tx).await;
     };
-    let principal = principal(&intent.actor);
+    let principal = idempotency::principal(&intent.actor);
     let row = [principal.clone().into(), Arg::from(intent.name), key.clone().into(), content.to_vec().into()];
     // Earlier in this very batch, or in an earlier one.
     let earlier = tx.answers.iter().find(|seen| seen[..3] == row[..3]).and_then(|seen| match (&seen[3], &seen[4]) {
@@ -159,36 +169,6 @@ where
     row.extend([answer.into(), tx.now.into()]);
     tx.answers.push(row);
     Ok(result)
-}
-
-/// Whose keys they are.
-fn principal(actor: &Actor) -> String {
-    match actor.who {
-        Who::Person(id) => id.to_string(),
-        Who::System(through) => through.to_owned(),
-    }
-}
-
-/// Answers that were kept for the keys of a batch, by principal, command and key: the hash of the content, and the answer.
-pub(super) type Kept = HashMap<(String, String, String), (Vec<u8>, String)>;
-
-/// The question for them: once for a batch, instead of once for each command. `None` where no command has a key.
-fn asking_for_kept(batch: &[Box<dyn Job>]) -> Option<Sql> {
-    let keyed = batch.iter().map(|job| job.intent()).filter_map(|intent| Some((intent, intent.key.as_ref()?)));
-    let mut sql =
-        Sql::new("SELECT principal, command, key, content_hash, answer FROM idempotency WHERE (principal, command, key) IN (VALUES ");
-    for (intent, (key, _)) in keyed {
-        sql.push(if sql.args().is_empty() { "(" } else { ", (" });
-        sql.push_list([Arg::from(principal(&intent.actor)), intent.name.into(), key.clone().into()]).push(")");
-    }
-    sql.push(")");
-    if sql.args().is_empty() { None } else { Some(sql) }
-}
-
-async fn kept(tx: &mut Tx, question: Option<Sql>) -> Result<Kept, DbError> {
-    let Some(question) = question else { return Ok(Kept::new()) };
-    let rows: Vec<(String, String, String, Vec<u8>, String)> = tx.all(question).await?;
-    Ok(rows.into_iter().map(|(principal, command, key, hash, answer)| ((principal, command, key), (hash, answer))).collect())
 }
 
 /// The sending end of the queue.
@@ -246,19 +226,40 @@ struct Writer {
 impl Writer {
     async fn run(self, mut waiting: mpsc::Receiver<Box<dyn Job>>) {
         let mut batch: Vec<Box<dyn Job>> = Vec::with_capacity(self.batch_most);
-        while waiting.recv_many(&mut batch, self.batch_most).await > 0 {
-            self.metrics.writer_batch_commands.observe(batch.len() as f64);
-            let committed = self.commit_with_retries(&mut batch).await;
-            self.metrics.writer_queue_depth.set(waiting.len() as i64);
-            if let Err(error) = &committed {
-                tracing::error!(error = %error, commands = batch.len(), "a batch was not committed");
+        // In turn: what is small together, then one that is not.
+        let mut bulk: VecDeque<Box<dyn Job>> = VecDeque::new();
+        loop {
+            if bulk.is_empty() && waiting.recv_many(&mut batch, self.batch_most).await == 0 {
+                return;
             }
-            for job in batch.drain(..) {
-                job.finish(match &committed {
-                    Ok(()) => Ok(()),
-                    Err(error) => Err(again(error)),
-                });
+            while batch.len() < self.batch_most
+                && let Ok(job) = waiting.try_recv()
+            {
+                batch.push(job);
             }
+            bulk.extend(batch.extract_if(.., |job| job.intent().bulk));
+            self.settle(&mut batch).await;
+            batch.extend(bulk.pop_front());
+            self.settle(&mut batch).await;
+            self.metrics.writer_queue_depth.set((waiting.len() + bulk.len()) as i64);
+        }
+    }
+
+    /// Commits a batch and answers everyone in it.
+    async fn settle(&self, batch: &mut Vec<Box<dyn Job>>) {
+        if batch.is_empty() {
+            return;
+        }
+        self.metrics.writer_batch_commands.observe(batch.len() as f64);
+        let committed = self.commit_with_retries(batch).await;
+        if let Err(error) = &committed {
+            tracing::error!(error = %error, commands = batch.len(), "a batch was not committed");
+        }
+        for job in batch.drain(..) {
+            job.finish(match &committed {
+                Ok(()) => Ok(()),
+                Err(error) => Err(again(error)),
+            });
         }
     }
 
@@ -297,7 +298,8 @@ impl Writer {
             now,
             events: Vec::new(),
             answers: Vec::new(),
-            kept: Kept::new(),
+            postings: (!savepoints).then(Vec::new),
+            kept: HashMap::new(),
             access: HashMap::new(),
             actor: nobody,
             dirty: false,
@@ -305,8 +307,8 @@ impl Writer {
         };
         // Before anything is read: on PostgreSQL the next process waits here, and then reads what this one has committed.
         let head = audit_log::head(&mut tx.tx).await?;
-        let question = asking_for_kept(batch);
-        tx.kept = kept(&mut tx.tx, question).await?;
+        let question = idempotency::question(batch.iter().map(|job| job.intent()));
+        tx.kept = idempotency::kept(&mut tx.tx, question).await?;
         for job in batch.iter_mut() {
             if run_job(job.as_mut(), &mut tx, savepoints).await? == Next::Restart {
                 tx.tx.rollback().await?;
@@ -318,8 +320,14 @@ impl Writer {
             return Ok(Outcome::Committed(0.0));
         }
         let began = std::time::Instant::now();
+        if let Err(error) = tx.put_postings().await {
+            // Whose posting it was is seen when each is put down at once.
+            let lasting = savepoints || matters_to_batch(&error);
+            tx.tx.rollback().await?;
+            return if lasting { Err(error.into()) } else { Ok(Outcome::NeedsSavepoints) };
+        }
         let columns = &["principal", "command", "key", "content_hash", "answer", "at"];
-        tx.tx.insert_many("idempotency", columns, std::mem::take(&mut tx.answers)).await?;
+        tx.tx.insert_many("idempotency", columns, Box::new(std::mem::take(&mut tx.answers).into_iter())).await?;
         let events = std::mem::take(&mut tx.events);
         let random = tx.random;
         let seq = audit_log::append(&mut tx.tx, head, now, events, || EventId(uuid_v7(now.0, random))).await?;
@@ -327,6 +335,7 @@ impl Writer {
             Err(DbError::Gone) => return Ok(Outcome::Away),
             committed => committed?,
         }
+        self.pools.committed();
         self.metrics.audit_sequence.set(seq);
         Ok(Outcome::Committed(began.elapsed().as_secs_f64()))
     }

@@ -51,7 +51,7 @@ fn balance(plan: &Plan, touched: &Touched) -> Balance {
     let shown = lines.into_iter().filter(|(_, was, now, always)| *always || was != now);
     Balance {
         name: touched.budget.name.clone(),
-        place: touched.region.name.clone(),
+        place: touched.kept.region_name.clone(),
         currency: currency.code(),
         new: plan.creates == Some(touched.budget.id),
         closes: plan.closes == Some(touched.budget.id),
@@ -63,7 +63,7 @@ fn balance(plan: &Plan, touched: &Touched) -> Balance {
 pub async fn facts(read: &mut Read, order: &Order, plan: &Plan, place: &Place) -> Result<Vec<(&'static str, String)>, WebError> {
     let amount = |minor: i64| format!("{} {}", money::grouped(minor, place.currency), place.currency);
     let mut facts = Vec::new();
-    let names: Vec<String> = plan.touched.iter().map(|touched| format!("{}, {}", touched.budget.name, touched.region.name)).collect();
+    let names: Vec<String> = plan.touched.iter().map(|touched| format!("{}, {}", touched.budget.name, touched.kept.region_name)).collect();
     match names.as_slice() {
         [from, to, ..] if matches!(order.ask, Ask::Transfer { .. } | Ask::CarryOver { .. }) => {
             facts.extend([("From", from.clone()), ("To", to.clone())]);

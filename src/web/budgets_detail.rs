@@ -23,7 +23,8 @@ use crate::domain::money;
 use crate::domain::refusal::Refusal;
 use crate::domain::time::Day;
 use crate::store::db::Read;
-use crate::store::ledger::{self, BudgetRow, PostingRow};
+use crate::store::ledger::{self, BudgetRow};
+use crate::store::postings::PostingRow;
 use crate::store::{budgets, people, postings, regions};
 
 /// How many postings a page of the statement holds.

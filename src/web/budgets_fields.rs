@@ -13,7 +13,8 @@ use crate::domain::id::{BudgetId, PostingId};
 use crate::domain::money;
 use crate::domain::refusal::Refusal;
 use crate::domain::time::Day;
-use crate::store::ledger::{BudgetRow, PostingRow};
+use crate::store::ledger::BudgetRow;
+use crate::store::postings::PostingRow;
 
 /// A money form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -94,7 +94,7 @@ async fn place(read: &mut Read, who: &Signed, action: Action, id: &str) -> Resul
     let scope = who.scope(Permission::BudgetsRead);
     let posting = if action.of_posting() {
         let id = PostingId::parse(id).ok_or(Refusal::NotFound)?;
-        Some(ledger::find_posting(read, &scope, id).await?.ok_or(Refusal::NotFound)?)
+        Some(postings::find(read, &scope, id).await?.ok_or(Refusal::NotFound)?)
     } else {
         None
     };

@@ -19,7 +19,7 @@ use crate::domain::id::{BudgetId, PostingId, RegionId};
 use crate::domain::money;
 use crate::domain::refusal::Refusal;
 use crate::store::db::Read;
-use crate::store::ledger::{self, PostingRow};
+use crate::store::postings::PostingRow;
 use crate::store::{budgets, people, postings};
 
 /// Whether the page follows what it confirms.
@@ -108,7 +108,7 @@ async fn made(req: &HttpRequest, portal: &Portal, who: &Allowed<ReadBudgets>, id
     let id = PostingId::parse(id).ok_or(Refusal::NotFound)?;
     let scope = who.reach();
     let mut read = portal.store.read().await?;
-    let row = ledger::find_posting(&mut read, &scope, id).await?.ok_or(Refusal::NotFound)?;
+    let row = postings::find(&mut read, &scope, id).await?.ok_or(Refusal::NotFound)?;
     let ids: Vec<BudgetId> = [row.source_budget_id, row.destination_budget_id].into_iter().flatten().collect();
     let names = budgets::names(&mut read, &scope, &ids).await?;
     let mine = ids.iter().find(|id| names.contains_key(id)).copied();

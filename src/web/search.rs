@@ -18,7 +18,7 @@ use crate::domain::time::Instant;
 use crate::store::db::Read;
 use crate::store::failure::DbError;
 use crate::store::transaction_search::{self, Hit};
-use crate::store::{ledger, people, regions, transaction_detail, transaction_list};
+use crate::store::{ledger, people, postings, regions, transaction_detail, transaction_list};
 
 /// The most of one kind that are shown.
 const MOST: usize = 10;
@@ -70,7 +70,7 @@ async fn object(read: &mut Read, who: &Signed, text: &str) -> Result<Option<Stri
         return Ok(ledger::find(read, &budgets, id).await?.map(|_| format!("/budgets/{id}")));
     }
     if let Some(id) = PostingId::parse(text) {
-        return Ok(ledger::find_posting(read, &budgets, id).await?.map(|_| format!("/postings/{id}")));
+        return Ok(postings::find(read, &budgets, id).await?.map(|_| format!("/postings/{id}")));
     }
     if let Some(id) = RegionId::parse(text) {
         return Ok(regions::find(read, &who.scope(Permission::RegionsRead), id).await?.map(|_| format!("/regions/{id}")));

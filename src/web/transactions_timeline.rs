@@ -6,7 +6,7 @@ use crate::domain::currency::Currency;
 use crate::domain::money;
 use crate::domain::time::Instant;
 use crate::store::audit_log::Kept;
-use crate::store::ledger::PostingRow;
+use crate::store::postings::PostingRow;
 use crate::store::transaction_detail::TransactionRow;
 
 /// One moment.

@@ -1,6 +1,10 @@
 //! The one door: one commit for many, each answered by its own outcome, and nothing half done.
 
-use counterfoil::domain::access::Actor;
+use std::sync::{Arc, Mutex};
+
+use counterfoil::actions::budgets_move;
+use counterfoil::actions::budgets_plan::{Ask, Order};
+use counterfoil::domain::access::{Actor, Scope};
 use counterfoil::domain::audit::Event;
 use counterfoil::domain::budget::{Account, End, Movement, Nature, PostingKind};
 use counterfoil::domain::id::{BudgetId, PostingId};
@@ -32,7 +36,7 @@ async fn take(company: &Company, key: &str, budget: BudgetId, amount: i64) -> Re
 
 async fn available(company: &Company, budget: BudgetId) -> i64 {
     let mut read = company.store.read().await.unwrap();
-    let scope = counterfoil::domain::access::Scope::of(company.regions.values().copied(), true);
+    let scope = Scope::of(company.regions.values().copied(), true);
     ledger::find(&mut read, &scope, budget).await.unwrap().unwrap().figures().available()
 }
 
@@ -121,6 +125,75 @@ on_both_engines! {
         // The next command stands behind it in the queue.
         take(&company, "next", budget, 300).await.unwrap();
         assert_eq!(available(&company, budget).await, 999_000);
+        company.check_audit().await;
+    }
+
+    async fn what_is_small_waits_for_one_bulk_command_and_no_more(db: TestDb) {
+        let company = Company::found(db).await;
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let (begun, has_begun) = tokio::sync::watch::channel(false);
+        let (release, released) = tokio::sync::watch::channel(false);
+        let command = |name: &'static str| {
+            let (store, order, begun, released) = (company.store.clone(), order.clone(), begun.clone(), released.clone());
+            let intent = Intent::once(company.actor("Nora North"), "test.order");
+            let intent = if name.starts_with("bulk") { intent.bulk() } else { intent };
+            async move {
+                let written = store.write(intent, move |_tx| {
+                    let (order, begun, mut released) = (order.clone(), begun.clone(), released.clone());
+                    Box::pin(async move {
+                        begun.send_replace(true);
+                        released.wait_for(|free| *free).await.unwrap();
+                        order.lock().unwrap().push(name);
+                        Ok(())
+                    })
+                });
+                written.await
+            }
+        };
+        let first = tokio::spawn(command("bulk one"));
+        has_begun.clone().wait_for(|begun| *begun).await.unwrap();
+        // They come while the first is at work.
+        let others = futures_util::future::join_all(["bulk two", "bulk three", "small one", "small two"].map(command));
+        // The first look at the others puts them into the queue.
+        let (answers, _) = tokio::join!(others, async { release.send_replace(true) });
+        assert!(answers.iter().all(Result::is_ok) && first.await.unwrap().is_ok());
+        assert_eq!(*order.lock().unwrap(), ["bulk one", "small one", "small two", "bulk two", "bulk three"]);
+    }
+
+    async fn a_command_sees_what_another_of_its_batch_posted(db: TestDb) {
+        let company = Company::found(db).await;
+        let budget = company.budgets["North one"];
+        let posting = take(&company, "first", budget, 500).await.unwrap();
+        let everywhere = Scope::of(company.regions.values().copied(), true);
+        let version = ledger::find(&mut company.store.read().await.unwrap(), &everywhere, budget).await.unwrap().unwrap().version;
+        let (begun, mut has_begun) = tokio::sync::watch::channel(false);
+        let (release, released) = tokio::sync::watch::channel(false);
+        let held = company.store.write(Intent::once(company.actor("Nora North"), "test.hold").bulk(), move |_tx| {
+            let (begun, mut released) = (begun.clone(), released.clone());
+            Box::pin(async move {
+                begun.send_replace(true);
+                released.wait_for(|free| *free).await.unwrap();
+                Ok(())
+            })
+        });
+        let reverse = |key: &'static str| {
+            let order = Order { ask: Ask::Reverse { posting }, effective: None, note: "Taken by mistake".to_owned() };
+            // Whoever comes second has seen what the first one did.
+            let seen = vec![(budget, version), (budget, version + 1)];
+            budgets_move::carry_out(&company.store, company.actor("Nora North"), key, order, seen)
+        };
+        let both = async {
+            has_begun.wait_for(|begun| *begun).await.unwrap();
+            // The first look at the two puts them into the queue, so that they are one batch.
+            let both = futures_util::future::join_all(["one", "two"].map(reverse));
+            tokio::join!(both, async { release.send_replace(true) }).0
+        };
+        let (held, both) = tokio::join!(held, both);
+        held.unwrap();
+        assert!(both[0].is_ok(), "{both:?}");
+        assert!(matches!(both[1], Err(Failure::Refused(Refusal::AlreadyDone(_)))), "{both:?}");
+        assert_eq!(available(&company, budget).await, 1_000_000);
+        assert_eq!(count(&company, "posting WHERE reverses_id IS NOT NULL").await, 1);
         company.check_audit().await;
     }
 

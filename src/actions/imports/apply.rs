@@ -36,7 +36,7 @@ async fn place(store: &Store, run: &mut Run, postings: Arc<BTreeMap<Share, Posti
     let change = Change { report: Some(run.beat(store, run.running.total)), ..Change::default() };
     let (id, no, fence) = (run.id(), run.row.no, run.fence);
     store
-        .write(Intent::once(run.actor(), "import.placed"), move |tx| {
+        .write(Intent::once(run.actor(), "import.placed").bulk(), move |tx| {
             let (postings, change) = (postings.clone(), change.clone());
             Box::pin(async move {
                 imports::update(tx, id, fence, true, &change).await?;
@@ -55,7 +55,7 @@ async fn index_renamed(store: &Store, run: &mut Run) -> Result<bool, Failure> {
     let change = Change { report: Some(run.beat(store, run.running.total)), ..Change::default() };
     let (id, no, fence) = (run.id(), run.row.no, run.fence);
     store
-        .write(Intent::once(run.actor(), "import.placed"), move |tx| {
+        .write(Intent::once(run.actor(), "import.placed").bulk(), move |tx| {
             let change = change.clone();
             Box::pin(async move {
                 imports::update(tx, id, fence, true, &change).await?;

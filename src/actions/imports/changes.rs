@@ -81,7 +81,7 @@ pub(super) async fn stage(
         let change = Change { report: Some(run.beat(store, bytes)), ..Change::default() };
         let (id, fence, no, plan) = (run.id(), run.fence, run.row.no, plan.clone());
         let moved: Vec<Moved> = store
-            .write(Intent::once(run.actor(), "import.changes"), move |tx| {
+            .write(Intent::once(run.actor(), "import.changes").bulk(), move |tx| {
                 let (plan, part, change) = (plan.clone(), part.clone(), change.clone());
                 Box::pin(async move {
                     imports::update(tx, id, fence, true, &change).await?;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::json;
 use tokio::sync::mpsc::Receiver;
@@ -34,6 +35,9 @@ use crate::store::writer::{Intent, WriteTx};
 
 /// How often a chunk is written again after somebody else wrote the same recipient or row first.
 const CHUNK_TRIES: u32 = 3;
+
+/// Between two chunks: on SQLite another process that waits to write gets its turn here (`store/db_pools.rs`).
+const GAP: Duration = Duration::from_millis(3);
 
 /// Refused rows stop the import, or are left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -138,6 +142,7 @@ pub async fn perform(store: &Store, run: &mut Run, mut progress: impl FnMut(u64,
         let (written, sorted) =
             tokio::join!(write(store, run, sorted, &mut remembered), sorted_next(store, &plan, source, known_rows, &mut chunks));
         written?;
+        tokio::time::sleep(GAP).await;
         changes::stage(store, run, &plan, changed, bytes, &mut tally).await?;
         next = sorted?;
     }
@@ -188,7 +193,7 @@ async fn write(store: &Store, run: &mut Run, sorted: Sorted, remembered: &mut Re
         let change = Change { report: Some(run.beat(store, bytes)), ..Change::default() };
         let (id, fence, no, source, part) = (run.id(), run.fence, run.row.no, run.row.source_id, batch.clone());
         let written = store
-            .write(Intent::once(run.actor(), "import.rows"), move |tx| {
+            .write(Intent::once(run.actor(), "import.rows").bulk(), move |tx| {
                 let (part, change) = (part.clone(), change.clone());
                 Box::pin(async move {
                     imports::update(tx, id, fence, true, &change).await?;
@@ -285,7 +290,7 @@ async fn spend(tx: &mut WriteTx<'_>, import: ImportId, budget: BudgetId, back: b
     let movement = Movement { kind, counted: kind, source, destination, amount: cost.amount, currency: budget.currency };
     let day: Day = cost.day;
     let details = Details { effective: Some(day), import: Some(import), ..Details::default() };
-    ledger::post(tx, &movement, Nature::Fact, &details).await?;
+    ledger::post_known(tx, &movement, Nature::Fact, &details, &mut [budget]).await?;
     Ok(())
 }
 

@@ -81,7 +81,7 @@ pub(super) async fn take_back(store: &Store, run: &Run) -> Result<(), Failure> {
     let Some(mut after) = run.running.from_no else { return Ok(()) };
     loop {
         let removed = store
-            .write(Intent::once(Actor::system("job"), "import.take_back"), move |tx| {
+            .write(Intent::once(Actor::system("job"), "import.take_back").bulk(), move |tx| {
                 Box::pin(async move {
                     imports::update(tx, id, fence, true, &Change::default()).await?;
                     Ok(import_rows::remove(tx, no, after, ROWS).await?)
@@ -100,7 +100,7 @@ pub(super) async fn forget_refusals(store: &Store, run: &Run) -> Result<(), Fail
     let (id, fence) = (run.id(), run.fence);
     loop {
         let gone = store
-            .write(Intent::once(Actor::system("job"), "import.forget"), move |tx| {
+            .write(Intent::once(Actor::system("job"), "import.forget").bulk(), move |tx| {
                 Box::pin(async move {
                     imports::update(tx, id, fence, true, &Change::default()).await?;
                     Ok(imports::delete_refusals(tx, id, ROWS).await?)
@@ -116,7 +116,7 @@ pub(super) async fn forget_refusals(store: &Store, run: &Run) -> Result<(), Fail
 async fn forget_pieces(store: &Store, id: ImportId) -> Result<(), Failure> {
     loop {
         let gone = store
-            .write(Intent::once(Actor::system("job"), "import.forget"), move |tx| {
+            .write(Intent::once(Actor::system("job"), "import.forget").bulk(), move |tx| {
                 Box::pin(async move { Ok(imports::delete_pieces(tx, id, PIECES).await?) })
             })
             .await?;

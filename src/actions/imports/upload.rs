@@ -132,7 +132,7 @@ async fn pieces(store: &Store, actor: &Actor, id: ImportId, mut file: File) -> R
             break;
         }
         store
-            .write(Intent::once(actor.clone(), "import.piece"), move |tx| {
+            .write(Intent::once(actor.clone(), "import.piece").bulk(), move |tx| {
                 let bytes = bytes.clone();
                 Box::pin(async move { imports::insert_piece(tx, id, number, bytes).await })
             })
