@@ -44,14 +44,14 @@ pub fn months(start: Day, end: Day) -> Vec<Month> {
 
 /// The series of a budget. `moves` are what entered (above zero) and left (below zero) its available account on a day, in any order; what is
 /// dated before the period counts in its first month, what is dated after it (a carry-over into the next) is left out.
-pub fn series(budget: &Budget, moves: &[(Day, i64)], today: Day) -> BurnDown {
+pub fn series(budget: &Budget, moves: &[(Day, i128)], today: Day) -> BurnDown {
     let months = months(budget.period_start, budget.period_end);
     let begun = months.iter().take_while(|month| month.first <= today).count();
     let mut by_month = vec![0i128; months.len()];
     for (day, amount) in moves.iter().filter(|(day, _)| *day <= budget.period_end) {
         let at = months.iter().position(|month| *day <= month.last).unwrap_or_default();
         if let Some(sum) = by_month.get_mut(at) {
-            *sum += i128::from(*amount);
+            *sum += amount;
         }
     }
     let mut balance = 0i128;

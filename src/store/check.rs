@@ -1,7 +1,11 @@
 //! Whether what is kept fits together: the file itself, and each budget's figures against its postings. And what there is, counted.
 
+use std::collections::HashMap;
+
 use super::db::{Reader, Sql};
 use super::failure::DbError;
+use super::ledger::{BUDGET_COLUMNS, BudgetRow};
+use super::sql::whole;
 use super::{audit_log, db_inspect as inspect, migrate};
 use crate::domain::id::BudgetId;
 
@@ -66,20 +70,26 @@ pub async fn fault(reader: &mut impl Reader) -> Result<Option<String>, DbError> 
 
 /// A budget whose figures are not what its postings add up to.
 async fn unbalanced(reader: &mut impl Reader) -> Result<Option<BudgetId>, DbError> {
-    let sql = Sql::new(
+    let mut sql = Sql::new(
         "WITH moved (budget_id, account, amount) AS (\
            SELECT destination_budget_id, destination_account, amount FROM posting WHERE destination_budget_id IS NOT NULL \
-           UNION ALL SELECT source_budget_id, source_account, -amount FROM posting WHERE source_budget_id IS NOT NULL), \
-         held (budget_id, available, reserved, spent) AS (\
-           SELECT budget_id, sum(CASE WHEN account = 'available' THEN amount ELSE 0 END), \
-             sum(CASE WHEN account = 'reserved' THEN amount ELSE 0 END), sum(CASE WHEN account = 'spent' THEN amount ELSE 0 END) \
-           FROM moved GROUP BY budget_id) \
-         SELECT b.id FROM budget b LEFT JOIN held h ON h.budget_id = b.id \
-         WHERE b.reserved <> coalesce(h.reserved, 0) OR b.spent <> coalesce(h.spent, 0) \
-           OR b.allocated + b.adjusted + b.carried_over - b.reserved - b.spent <> coalesce(h.available, 0) \
-         LIMIT 1",
+           UNION ALL SELECT source_budget_id, source_account, -amount FROM posting WHERE source_budget_id IS NOT NULL) \
+         SELECT budget_id, account, ",
     );
-    Ok(reader.one::<(BudgetId,)>(sql).await?.map(|row| row.0))
+    sql.push_sum("amount").push(" FROM moved GROUP BY budget_id, account");
+    let sums: Vec<(BudgetId, String, i64, i64)> = reader.all(sql).await?;
+    let held: HashMap<(BudgetId, String), i128> =
+        sums.into_iter().map(|(budget, account, upper, lower)| ((budget, account), whole(upper, lower))).collect();
+    let mut sql = Sql::default();
+    sql.push("SELECT ").push(BUDGET_COLUMNS).push(" FROM budget ORDER BY id");
+    let budgets: Vec<BudgetRow> = reader.all(sql).await?;
+    let is_off = |row: &&BudgetRow| {
+        let [given, reserved, spent] = [row.allocated, row.reserved, row.spent].map(i128::from);
+        let given = given + i128::from(row.adjusted) + i128::from(row.carried_over);
+        let is = |account: &str, figure: i128| held.get(&(row.id, account.to_owned())).copied().unwrap_or_default() == figure;
+        !(is("reserved", reserved) && is("spent", spent) && is("available", given - reserved - spent))
+    };
+    Ok(budgets.iter().find(is_off).map(|row| row.id))
 }
 
 fn hex(bytes: &[u8]) -> String {

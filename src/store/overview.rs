@@ -5,6 +5,7 @@ use uuid::Uuid;
 use super::db::{Reader, Sql};
 use super::failure::DbError;
 use super::ledger::{BUDGET_COLUMNS, BudgetRow};
+use super::sql::whole;
 use super::transactions::{Hidden, counted};
 use crate::domain::access::Scope;
 use crate::domain::id::{BudgetId, UserId};
@@ -20,20 +21,21 @@ pub async fn loose_ends(reader: &mut impl Reader, scope: &Scope, hidden: &Hidden
     Ok(reader.one::<(i64, i64)>(sql).await?.unwrap_or_default())
 }
 
-/// Transactions by currency and month of issue, of the organisation's zone, from a month on: (currency, first day of the month, how many, minor units).
+/// Transactions by currency and month of issue, of the organisation's zone, from a month on: (currency, first day of the month, how many, minor
+/// units, which 64 bits need not hold).
 pub async fn by_month(
     reader: &mut impl Reader,
     scope: &Scope,
     hidden: &Hidden,
     from: Day,
-) -> Result<Vec<(String, Day, i64, i64)>, DbError> {
-    let mut sql = Sql::new(
-        "SELECT u.currency_code, u.month, CAST(sum(u.transactions) AS BIGINT), CAST(sum(u.amount) AS BIGINT) FROM rollup u WHERE u.region_id IN (",
-    );
+) -> Result<Vec<(String, Day, i64, i128)>, DbError> {
+    let mut sql = Sql::new("SELECT u.currency_code, u.month, CAST(sum(u.transactions) AS BIGINT), ");
+    sql.push_sum("u.amount").push(" FROM rollup u WHERE u.region_id IN (");
     sql.push_list(scope.regions()).push(") AND u.month >= ").push_bind(from);
     counted(&mut sql, "u", hidden);
     sql.push(" GROUP BY u.currency_code, u.month ORDER BY u.currency_code, u.month");
-    reader.all(sql).await
+    let rows: Vec<(String, Day, i64, i64, i64)> = reader.all(sql).await?;
+    Ok(rows.into_iter().map(|(currency, month, count, upper, lower)| (currency, month, count, whole(upper, lower))).collect())
 }
 
 /// The budgets in scope that are in use or being prepared.

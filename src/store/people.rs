@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::audit_log::Head;
 use super::db::{Reader, Sql};
 use super::failure::{DbError, Failure};
+use super::regions;
 use super::writer::WriteTx;
 use crate::domain::access::{Role, Scope};
 use crate::domain::id::{GrantId, RegionId, UserId};
@@ -161,7 +162,7 @@ pub struct Grant {
     pub role: String,
     /// On which region, and everything below it.
     pub region_id: RegionId,
-    /// The region's name.
+    /// What the region is called among those of the scope it was read for.
     pub region_name: String,
     /// The last day it holds, where it ends.
     pub ends_on: Option<Day>,
@@ -183,18 +184,30 @@ impl Grant {
     }
 }
 
+const GRANTS: &str = "SELECT g.id, g.person_id, g.role, g.region_id, r.name AS region_name, g.ends_on, g.granted_at, g.granted_by, g.ended_at \
+    FROM role_grant g JOIN region r ON r.id = g.region_id WHERE g.ended_at IS ";
+
+/// The grants that a query on [`GRANTS`] finds, each with what its region is called in this scope.
+async fn placed(reader: &mut impl Reader, scope: &Scope, sql: Sql) -> Result<Vec<Grant>, DbError> {
+    let mut grants: Vec<Grant> = reader.all(sql).await?;
+    let names = regions::names(reader, scope).await?;
+    for grant in &mut grants {
+        if let Some(name) = names.get(&grant.region_id) {
+            grant.region_name.clone_from(name);
+        }
+    }
+    Ok(grants)
+}
+
 /// The grants in force of one person, or of everybody, that lie in scope.
 pub async fn grants(reader: &mut impl Reader, scope: &Scope, person: Option<UserId>) -> Result<Vec<Grant>, DbError> {
-    let mut sql = Sql::new(
-        "SELECT g.id, g.person_id, g.role, g.region_id, r.name AS region_name, g.ends_on, g.granted_at, g.granted_by, g.ended_at \
-         FROM role_grant g JOIN region r ON r.id = g.region_id WHERE g.ended_at IS NULL AND g.region_id IN (",
-    );
-    sql.push_list(scope.regions()).push(")");
+    let mut sql = Sql::default();
+    sql.push(GRANTS).push("NULL AND g.region_id IN (").push_list(scope.regions()).push(")");
     if let Some(person) = person {
         sql.push(" AND g.person_id = ").push_bind(person);
     }
     sql.push(" ORDER BY g.person_id, g.granted_at, g.id");
-    reader.all(sql).await
+    placed(reader, scope, sql).await
 }
 
 /// Gives a role.
@@ -278,11 +291,8 @@ pub async fn find_within(reader: &mut impl Reader, scope: &Scope, id: UserId) ->
 
 /// The grants of a person in scope that were ended, the latest first.
 pub async fn ended_grants(reader: &mut impl Reader, scope: &Scope, person: UserId) -> Result<Vec<Grant>, DbError> {
-    let mut sql = Sql::new(
-        "SELECT g.id, g.person_id, g.role, g.region_id, r.name AS region_name, g.ends_on, g.granted_at, g.granted_by, g.ended_at \
-         FROM role_grant g JOIN region r ON r.id = g.region_id WHERE g.ended_at IS NOT NULL AND g.region_id IN (",
-    );
-    sql.push_list(scope.regions()).push(") AND g.person_id = ").push_bind(person);
+    let mut sql = Sql::default();
+    sql.push(GRANTS).push("NOT NULL AND g.region_id IN (").push_list(scope.regions()).push(") AND g.person_id = ").push_bind(person);
     sql.push(" ORDER BY g.ended_at DESC, g.id");
-    reader.all(sql).await
+    placed(reader, scope, sql).await
 }

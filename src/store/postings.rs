@@ -2,6 +2,7 @@
 
 use super::db::{Reader, Sql};
 use super::failure::{DbError, Failure};
+use super::sql::whole;
 use crate::domain::access::Scope;
 use crate::domain::budget::{Account, End, Movement, PostingKind};
 use crate::domain::currency::Currency;
@@ -166,16 +167,19 @@ pub async fn newest(reader: &mut impl Reader, budget: BudgetId) -> Result<i64, D
     Ok(statement(reader, budget, &Wanted::default(), From::Start, 1).await?.first().map_or(0, |row| row.no))
 }
 
-/// What entered and left the available account of a budget, summed by accounting date.
-pub async fn by_day(reader: &mut impl Reader, budget: BudgetId) -> Result<Vec<(Day, i64)>, DbError> {
-    let sql = Sql::new(
-        "SELECT effective_date, CAST(sum(amount) AS BIGINT) FROM (\
+/// What entered and left the available account of a budget, summed by accounting date. A balance fits in 64 bits; all that came in on
+/// one day need not.
+pub async fn by_day(reader: &mut impl Reader, budget: BudgetId) -> Result<Vec<(Day, i128)>, DbError> {
+    let mut sql = Sql::new("SELECT effective_date, ");
+    sql.push_sum("amount").push(
+        " FROM (\
            SELECT effective_date, amount FROM posting WHERE destination_budget_id = $1 AND destination_account = 'available' \
            UNION ALL \
            SELECT effective_date, -amount AS amount FROM posting WHERE source_budget_id = $1 AND source_account = 'available') AS moves \
          GROUP BY effective_date ORDER BY effective_date",
     );
-    reader.all(sql.bind(budget)).await
+    let rows: Vec<(Day, i64, i64)> = reader.all(sql.bind(budget)).await?;
+    Ok(rows.into_iter().map(|(day, upper, lower)| (day, whole(upper, lower))).collect())
 }
 
 /// The reservations of a budget that are neither committed nor voided, oldest first; at most 200.

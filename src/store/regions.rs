@@ -111,6 +111,11 @@ pub fn labels<'r>(regions: impl IntoIterator<Item = &'r Region>) -> HashMap<Regi
     }
 }
 
+/// What each region in scope is called: see [`labels`].
+pub async fn names(reader: &mut impl Reader, scope: &Scope) -> Result<HashMap<RegionId, String>, DbError> {
+    Ok(labels(&list(reader, scope).await?))
+}
+
 /// One region in scope.
 pub async fn find(reader: &mut impl Reader, scope: &Scope, id: RegionId) -> Result<Option<Region>, DbError> {
     let mut sql = Sql::default();

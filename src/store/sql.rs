@@ -45,6 +45,14 @@ args! {
     Bytes: Vec<u8> => |v| v, [u8; 32] => |v| v.to_vec(), [u8; 16] => |v| v.to_vec();
 }
 
+/// Where [`Sql::push_sum`] cuts an amount in two, on both engines towards zero.
+const PART: i64 = 1 << 32;
+
+/// The sum of what [`Sql::push_sum`] added up in parts.
+pub fn whole(upper: i64, lower: i64) -> i128 {
+    i128::from(upper) * i128::from(PART) + i128::from(lower)
+}
+
 /// A query and its values. Text comes from literals and from pieces that this crate wrote: what a person typed is only ever bound.
 #[derive(Clone, Debug, Default)]
 pub struct Sql {
@@ -86,6 +94,16 @@ impl Sql {
     pub fn push_number(&mut self, number: i64) -> &mut Self {
         // Writing to a String cannot fail.
         let _ = std::fmt::Write::write_fmt(self.text.to_mut(), format_args!("{number}"));
+        self
+    }
+
+    /// Appends two columns that are the sum of `column` in parts: [`whole`] puts them together. Neither engine hands on a sum that 64 bits do
+    /// not hold, and SQLite fails where a sum on the way to it does not fit.
+    pub fn push_sum(&mut self, column: &str) -> &mut Self {
+        for (i, operator) in ["/", "%"].into_iter().enumerate() {
+            self.push(if i == 0 { "CAST(sum((" } else { ", CAST(sum((" }).push(column).push(") ").push(operator).push(" ");
+            self.push_number(PART).push(") AS BIGINT)");
+        }
         self
     }
 

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::db::{Reader, Sql};
 use super::failure::DbError;
+use super::sql::whole;
 use super::transaction_query::Asked;
 use super::transactions::counted;
 use crate::domain::list_query::{DateField, Filter, Period, Value};
@@ -17,14 +18,14 @@ use crate::domain::time::Day;
 pub const COUNT_MOST: i64 = 10_000;
 
 /// Count and sum of one currency.
-#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sum {
     /// The code of the currency.
     pub currency: String,
     /// How many transactions.
     pub count: i64,
-    /// Their issued amounts, in minor units.
-    pub amount: i64,
+    /// Their issued amounts, in minor units; 64 bits need not hold them.
+    pub amount: i128,
 }
 
 /// What a question comes to.
@@ -49,14 +50,14 @@ pub async fn totals(reader: &mut impl Reader, asked: &Asked<'_>, exact: bool) ->
         return Ok(Totals::default());
     }
     if let Some(months) = rollup_months(asked) {
-        let mut sums: Vec<Sum> = reader.all(rolled_up(asked, months)).await?;
+        let mut sums = read(reader, rolled_up(asked, months)).await?;
         // A key whose rows have all gone elsewhere stays, with nothing in it.
         sums.retain(|sum| sum.count != 0);
         return Ok(Totals { sums, capped: false });
     }
     let conditions = asked.conditions();
     let mut sql = asked.begin(&conditions, reader.engine());
-    sql.push("SELECT currency_code AS currency, CAST(count(*) AS BIGINT) AS count, CAST(sum(amount_issued) AS BIGINT) AS amount FROM (");
+    sql.push("SELECT currency_code, CAST(count(*) AS BIGINT), ").push_sum("amount_issued").push(" FROM (");
     sql.push("SELECT t.currency_code, t.amount_issued");
     asked.from(&mut sql, false);
     asked.anywhere(&mut sql, &conditions);
@@ -64,10 +65,14 @@ pub async fn totals(reader: &mut impl Reader, asked: &Asked<'_>, exact: bool) ->
         sql.push(" LIMIT ").push_number(COUNT_MOST + 1);
     }
     sql.push(") found GROUP BY currency_code ORDER BY currency_code");
-    let sums: Vec<Sum> = reader.all(sql).await?;
-    let totals = Totals { sums, capped: false };
+    let totals = Totals { sums: read(reader, sql).await?, capped: false };
     let capped = !exact && totals.count() > COUNT_MOST;
     Ok(Totals { capped, ..totals })
+}
+
+async fn read(reader: &mut impl Reader, sql: Sql) -> Result<Vec<Sum>, DbError> {
+    let rows: Vec<(String, i64, i64, i64)> = reader.all(sql).await?;
+    Ok(rows.into_iter().map(|(currency, count, upper, lower)| Sum { currency, count, amount: whole(upper, lower) }).collect())
 }
 
 /// Whole months: the first day of the first, and the first day after the last.
@@ -99,10 +104,8 @@ fn rollup_months(asked: &Asked<'_>) -> Option<Months> {
 }
 
 fn rolled_up(asked: &Asked<'_>, months: Months) -> Sql {
-    let mut sql = Sql::new(
-        "SELECT t.currency_code AS currency, CAST(sum(t.transactions) AS BIGINT) AS count, CAST(sum(t.amount) AS BIGINT) AS amount \
-         FROM rollup t WHERE t.region_id IN (",
-    );
+    let mut sql = Sql::new("SELECT t.currency_code, CAST(sum(t.transactions) AS BIGINT), ");
+    sql.push_sum("t.amount").push(" FROM rollup t WHERE t.region_id IN (");
     sql.push_list(asked.regions.iter().copied()).push(")");
     for (comparison, edge) in [(" AND t.month >= ", months.from), (" AND t.month < ", months.until)] {
         if let Some(day) = edge {

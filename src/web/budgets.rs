@@ -8,6 +8,7 @@ use super::Portal;
 use super::budgets_check::period_short;
 use super::budgets_groups::{Group, Sum, groups, sums};
 use super::budgets_list::{Chip, Column, Found, Seen, State};
+use super::choices;
 use super::error::WebError;
 use super::guard::{Allowed, ReadBudgets};
 use super::page::Shell;
@@ -190,10 +191,7 @@ async fn made(shell: Shell, portal: &Portal, who: &Allowed<ReadBudgets>, state: 
 }
 
 fn multis(found: &Found, state: &State, currencies: impl Iterator<Item = &'static str>) -> Vec<Multi> {
-    let region = found.branches.iter().map(|branch| {
-        let name = format!("{}{}", "\u{2003}".repeat(branch.depth), branch.region.name);
-        (branch.region.id.to_string(), name)
-    });
+    let region = choices::branches(&found.branches).into_iter();
     let status = BudgetStatus::ALL.iter().map(|status| (status.code().to_owned(), status.label().to_owned()));
     let attention = Attention::ALL.iter().map(|why| (why.code().to_owned(), why.label().to_owned()));
     vec![

@@ -11,7 +11,7 @@ use crate::domain::time::Day;
 const LABELS_MOST: usize = 14;
 
 /// The chart of a budget. `moves` are what entered and left its available account by accounting date.
-pub fn burn_down(budget: &Budget, moves: &[(Day, i64)], today: Day) -> LineChart {
+pub fn burn_down(budget: &Budget, moves: &[(Day, i128)], today: Day) -> LineChart {
     let series = burn_down::series(budget, moves, today);
     let many = series.months.len() > LABELS_MOST;
     let axis = series.months.iter().enumerate().map(|(i, month)| match (many, i % 3) {
@@ -41,7 +41,7 @@ fn point(budget: &Budget, month: Month, value: i64) -> Point {
         href: format!("/transactions?budget={}&from={}&to={}", budget.id, month.first.iso(), month.last.iso()),
         aria: format!("{label}: {amount} {} available; show transactions", budget.currency),
         label,
-        value,
+        value: value.into(),
     }
 }
 

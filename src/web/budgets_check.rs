@@ -34,11 +34,11 @@ pub struct Change {
 }
 
 /// Every budget that takes part.
-pub fn balances(plan: &Plan) -> Vec<Balance> {
-    plan.touched.iter().map(|touched| balance(plan, touched)).collect()
+pub fn balances(plan: &Plan, place: &Place) -> Vec<Balance> {
+    plan.touched.iter().map(|touched| balance(plan, touched, place)).collect()
 }
 
-fn balance(plan: &Plan, touched: &Touched) -> Balance {
+fn balance(plan: &Plan, touched: &Touched, place: &Place) -> Balance {
     let (before, after, currency) = (touched.budget.figures, touched.after, touched.budget.currency);
     let lines = [
         ("Allocated", before.allocated, after.allocated, false),
@@ -51,7 +51,7 @@ fn balance(plan: &Plan, touched: &Touched) -> Balance {
     let shown = lines.into_iter().filter(|(_, was, now, always)| *always || was != now);
     Balance {
         name: touched.budget.name.clone(),
-        place: touched.kept.region_name.clone(),
+        place: place.called(&touched.budget.region, &touched.kept.region_name).to_owned(),
         currency: currency.code(),
         new: plan.creates == Some(touched.budget.id),
         closes: plan.closes == Some(touched.budget.id),
@@ -63,7 +63,8 @@ fn balance(plan: &Plan, touched: &Touched) -> Balance {
 pub async fn facts(read: &mut Read, order: &Order, plan: &Plan, place: &Place) -> Result<Vec<(&'static str, String)>, WebError> {
     let amount = |minor: i64| format!("{} {}", money::grouped(minor, place.currency), place.currency);
     let mut facts = Vec::new();
-    let names: Vec<String> = plan.touched.iter().map(|touched| format!("{}, {}", touched.budget.name, touched.kept.region_name)).collect();
+    let name = |touched: &Touched| format!("{}, {}", touched.budget.name, place.called(&touched.budget.region, &touched.kept.region_name));
+    let names: Vec<String> = plan.touched.iter().map(name).collect();
     match names.as_slice() {
         [from, to, ..] if matches!(order.ask, Ask::Transfer { .. } | Ask::CarryOver { .. }) => {
             facts.extend([("From", from.clone()), ("To", to.clone())]);

@@ -137,7 +137,8 @@ async fn made(req: &HttpRequest, portal: &Portal, who: &Allowed<ReadBudgets>, id
         Some(previous) => budgets::names(&mut read, &scope, &[previous]).await?.remove(&previous).map(|name| (previous, name)),
         None => None,
     };
-    let line = line(&row, &budget, &region.name, today);
+    let place = regions::names(&mut read, &scope).await?.remove(&region.id).unwrap_or_default();
+    let line = line(&row, &budget, &place, today);
     Ok(DetailPage {
         shell: Shell::new(req, portal, who, row.name.clone()),
         crumbs: vec![("/budgets".to_owned(), "Budgets".to_owned())],

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::Portal;
 use super::budgets_fields::has_own_page;
+use super::choices;
 use super::error::{WebError, status_of};
 use super::form::{Errors, Posted};
 use super::guard::{Allowed, ManageBudgets, Signed};
@@ -24,7 +25,7 @@ use crate::domain::time::Day;
 use crate::store::db::Read;
 use crate::store::failure::Failure;
 use crate::store::ledger::{self, BudgetRow};
-use crate::store::{people, regions, settings};
+use crate::store::{people, settings};
 
 /// What the form for a budget holds, as it was typed. A new budget has all of it, an old one no region, currency, status and amount.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -268,8 +269,6 @@ async fn edit_page(
     let known: Vec<UserId> = row.and_then(|row| row.owner_id).into_iter().chain([who.person.id]).collect();
     let names = people::names(&mut read, &known).await?;
     owners.extend(names.into_iter().filter(|(id, _)| !owners.iter().any(|(known, _)| known == id)).collect::<Vec<_>>());
-    let regions = regions::tree(&mut read, &scope).await?;
-    let regions = regions.into_iter().filter(|branch| branch.region.is_active());
     let currencies = settings::currencies(&mut read).await?;
     let base = vec![("/budgets".to_owned(), "Budgets".to_owned())];
     let here = row.map(|row| (format!("/budgets/{}", row.id), row.name.clone()));
@@ -280,7 +279,7 @@ async fn edit_page(
         post_to: here.as_ref().map_or("/budgets".to_owned(), |(href, _)| format!("{href}/versions")),
         back: here.as_ref().map_or("/budgets".to_owned(), |(href, _)| href.clone()),
         crumbs: base.into_iter().chain(here).collect(),
-        regions: regions.map(|b| (b.region.id.to_string(), format!("{}{}", "\u{2003}".repeat(b.depth), b.region.name))).collect(),
+        regions: choices::places(&mut read, &scope).await?,
         currencies: currencies.iter().map(|c| (c.code().to_owned(), format!("{} {}", c.code(), c.name()))).collect(),
         owners: owners.into_iter().map(|(id, name)| (id.to_string(), name)).collect(),
         typed,

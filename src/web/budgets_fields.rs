@@ -1,5 +1,7 @@
 //! The fields of the money forms: read from a query or a post, checked all at once, and written back into links.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::error::WebError;
@@ -9,7 +11,7 @@ use crate::actions::budgets_plan::{Ask, NOTE_MOST, Next, Order, StatedRate};
 use crate::domain::access::Permission;
 use crate::domain::currency::Currency;
 use crate::domain::exchange::Rate;
-use crate::domain::id::{BudgetId, PostingId};
+use crate::domain::id::{BudgetId, PostingId, RegionId};
 use crate::domain::money;
 use crate::domain::refusal::Refusal;
 use crate::domain::time::Day;
@@ -299,10 +301,17 @@ pub struct Place {
     pub budget: BudgetRow,
     pub currency: Currency,
     pub region: crate::store::regions::Region,
+    /// What each region that she sees budgets in is called.
+    pub regions: HashMap<RegionId, String>,
     pub posting: Option<PostingRow>,
 }
 
 impl Place {
+    /// What a region of this name is called.
+    pub fn called<'p>(&'p self, region: &RegionId, name: &'p str) -> &'p str {
+        self.regions.get(region).map_or(name, String::as_str)
+    }
+
     fn posting_id(&self) -> Option<PostingId> {
         self.posting.as_ref().map(|posting| posting.id)
     }

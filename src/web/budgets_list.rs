@@ -183,10 +183,8 @@ impl State {
                 chips.push(Chip { label, value: name(value), href: self.href(|state| drop(state, value)) });
             }
         };
-        let region = |id: &str| {
-            let named = found.branches.iter().find(|branch| branch.region.id.to_string() == id);
-            named.map_or_else(|| "Not in your scope".to_owned(), |branch| branch.region.name.clone())
-        };
+        let named = |id: &str| found.regions.get(&RegionId::parse(id)?).cloned();
+        let region = |id: &str| named(id).unwrap_or_else(|| "Not in your scope".to_owned());
         let status = |code: &str| BudgetStatus::parse(code).map_or(code.to_owned(), |status| status.label().to_owned());
         let attention = |code: &str| Attention::parse(code).map_or(code.to_owned(), |attention| attention.label().to_owned());
         each("Region", &self.region, &region, &|state, value| state.region.retain(|other| other != value));
@@ -232,6 +230,8 @@ pub struct Seen {
 /// What the list shows, and what its filters need to name.
 pub struct Found {
     pub branches: Vec<Branch>,
+    /// What each of them is called.
+    pub regions: HashMap<RegionId, String>,
     pub owners: Vec<(UserId, String)>,
     /// In the order of the page.
     pub seen: Vec<Seen>,
@@ -246,13 +246,13 @@ impl Found {
         let places: HashMap<RegionId, (usize, &Branch)> =
             branches.iter().enumerate().map(|(at, branch)| (branch.region.id, (at, branch))).collect();
         let attention = state.attention();
-        let labels = regions::labels(branches.iter().map(|branch| &branch.region));
+        let regions = regions::labels(branches.iter().map(|branch| &branch.region));
         let mut seen = Vec::with_capacity(rows.len());
         for row in rows {
             let Some((_, branch)) = places.get(&row.region_id) else { continue };
             let (budget, today) = (row.budget()?, now.day(branch.region.zone()));
             if attention.is_empty() || Attention::of(&budget, today).is_some_and(|why| attention.contains(&why)) {
-                seen.push(Seen { budget, today, region: labels.get(&branch.region.id).cloned().unwrap_or_default(), row });
+                seen.push(Seen { budget, today, region: regions.get(&branch.region.id).cloned().unwrap_or_default(), row });
             }
         }
         if state.is_tree() {
@@ -260,7 +260,7 @@ impl Found {
         } else {
             sort(&mut seen, state.sorting());
         }
-        Ok(Self { branches, owners, seen })
+        Ok(Self { branches, regions, owners, seen })
     }
 
     /// The part of the table that one page shows. A budget that has left the list leads to its beginning.

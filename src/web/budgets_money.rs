@@ -111,7 +111,8 @@ async fn place(read: &mut Read, who: &Signed, action: Action, id: &str) -> Resul
     budgets_plan::require(&who.access, action.permission(), budget.region_id)?;
     let region = regions::find(read, &Scope::of([budget.region_id], false), budget.region_id).await?.ok_or(Refusal::NotFound)?;
     let currency = budget.budget()?.currency;
-    Ok(Place { budget, currency, region, posting })
+    let regions = regions::names(read, &scope).await?;
+    Ok(Place { budget, currency, region, regions, posting })
 }
 
 /// The form.
@@ -298,7 +299,7 @@ impl Visit<'_> {
         match self.action {
             Action::Transfer => {
                 let scope = self.who.scope(Permission::BudgetsAdjust);
-                let names = regions::labels(&regions::list(read, &scope).await?);
+                let names = regions::names(read, &scope).await?;
                 let wanted = budgets::Wanted { statuses: vec![crate::domain::budget::BudgetStatus::Active], ..budgets::Wanted::default() };
                 let rows = budgets::matching(read, &scope, &wanted).await?;
                 let region = |row: &ledger::BudgetRow| names.get(&row.region_id).map(String::as_str).unwrap_or_default();
@@ -345,7 +346,7 @@ impl Visit<'_> {
             change_at: format!("{address}/new?{}", fields.query()),
             post_to: address,
             facts: facts(read, order, &plan, self.place).await?,
-            balances: balances(&plan),
+            balances: balances(&plan, self.place),
             hidden,
             changes,
         };

@@ -5,8 +5,8 @@ mod scale;
 
 use askama::Template;
 
+use super::budgets_groups::amount;
 use crate::domain::currency::Currency;
-use crate::domain::money;
 
 use scale::{Scale, Tick};
 
@@ -31,8 +31,8 @@ const MOST_LINKS: usize = 15;
 pub struct Point {
     /// On the axis and in the table: `Jan`.
     pub label: String,
-    /// Minor units.
-    pub value: i64,
+    /// Minor units; what 64 bits do not hold is drawn, and said to be too large in the table.
+    pub value: i128,
     /// The list behind the figure; empty where there is none.
     pub href: String,
     /// What a screen reader says: `Jan 2026: 480,000.00 EUR available; show transactions`.
@@ -178,16 +178,16 @@ impl LineChart {
     /// Lays the chart out. Without points it is an empty grid with its plan.
     pub fn new(spec: LineSpec) -> Self {
         let slots = spec.axis.len().max(spec.points.len());
-        let values: Vec<i64> = spec.points.iter().map(|point| point.value).collect();
-        let plan = spec.plan.unwrap_or_default();
-        let ahead = spec.forecast.unwrap_or_default();
+        let values: Vec<i128> = spec.points.iter().map(|point| point.value).collect();
+        let wide = |line: Option<Vec<i64>>| -> Vec<i128> { line.unwrap_or_default().into_iter().map(i128::from).collect() };
+        let (plan, ahead) = (wide(spec.plan), wide(spec.forecast));
         let scale = Scale::over(values.iter().chain(&plan).chain(&ahead).copied(), spec.currency);
         let at = |slot: usize| slot_x(slot, slots);
-        let place = |from: usize, line: &[i64]| -> Vec<(f64, f64)> {
+        let place = |from: usize, line: &[i128]| -> Vec<(f64, f64)> {
             line.iter().enumerate().filter(|(i, _)| from + i < slots).map(|(i, value)| (at(from + i), scale.y(*value))).collect()
         };
         let actual = place(0, &values);
-        let onward: Vec<i64> = values.last().into_iter().chain(&ahead).copied().collect();
+        let onward: Vec<i128> = values.last().into_iter().chain(&ahead).copied().collect();
         let mut lines = [
             line(&actual),
             line(&place(0, &plan)),
@@ -296,12 +296,12 @@ fn area(points: &[(f64, f64)], zero: f64) -> Option<String> {
     Some(format!("{},{zero} {} {},{zero}", n(*first), polyline(points), n(*last), zero = n(zero)))
 }
 
-fn rows(points: &[Point], plan: &[i64], currency: Currency) -> Vec<Row> {
+fn rows(points: &[Point], plan: &[i128], currency: Currency) -> Vec<Row> {
     let row = |(i, point): (usize, &Point)| Row {
         label: point.label.clone(),
         href: point.href.clone(),
-        value: money::grouped(point.value, currency),
-        plan: plan.get(i).map(|value| money::grouped(*value, currency)).unwrap_or_default(),
+        value: amount(point.value, Some(currency)),
+        plan: plan.get(i).map(|value| amount(*value, Some(currency))).unwrap_or_default(),
     };
     points.iter().enumerate().map(row).collect()
 }
@@ -325,7 +325,7 @@ fn n(value: f64) -> String {
 mod tests {
     use super::*;
 
-    fn point(label: &str, value: i64) -> Point {
+    fn point(label: &str, value: i128) -> Point {
         Point { label: label.into(), value, href: format!("/transactions?month={label}"), aria: format!("{label}: {value}") }
     }
 

@@ -5,6 +5,7 @@ use crate::domain::currency::Currency;
 use crate::domain::id::RegionId;
 use crate::store::db::Reader;
 use crate::store::failure::DbError;
+use crate::store::regions::Branch;
 use crate::store::{regions, settings};
 
 /// (value, label).
@@ -42,11 +43,19 @@ pub fn all_currencies() -> Vec<Choice> {
     Currency::all().map(spelled).collect()
 }
 
-/// The active regions in scope as a tree, the depth shown by what stands before the name.
+/// The active regions in scope as a tree.
 pub async fn places(reader: &mut impl Reader, scope: &Scope) -> Result<Vec<Choice>, DbError> {
-    let tree = regions::tree(reader, scope).await?;
-    let active = tree.into_iter().filter(|branch| branch.region.is_active());
-    Ok(active.map(|branch| (branch.region.id.to_string(), format!("{}{}", "\u{2003}".repeat(branch.depth), branch.region.name))).collect())
+    let mut tree = regions::tree(reader, scope).await?;
+    tree.retain(|branch| branch.region.is_active());
+    Ok(branches(&tree))
+}
+
+/// The regions of a tree, the depth shown by what stands before the name. A field that is closed shows the name alone: it tells those of one
+/// name apart.
+pub fn branches(tree: &[Branch]) -> Vec<Choice> {
+    let names = regions::labels(tree.iter().map(|branch| &branch.region));
+    let name = |branch: &Branch| names.get(&branch.region.id).map_or("", String::as_str);
+    tree.iter().map(|branch| (branch.region.id.to_string(), format!("{}{}", "\u{2003}".repeat(branch.depth), name(branch)))).collect()
 }
 
 /// The five roles.

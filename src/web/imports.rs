@@ -318,6 +318,7 @@ fn facts(row: &ImportRow) -> Vec<(&'static str, String)> {
     let mode = match row.mode.as_str() {
         "all_or_nothing" => "All or nothing",
         "good_rows" => "Good rows only",
+        _ if row.state == "withdrawn" => "Withdrawn before it was chosen",
         _ => "Not chosen yet",
     };
     vec![

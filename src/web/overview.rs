@@ -262,7 +262,7 @@ fn closest(budgets: &[(Budget, Day)]) -> Vec<Close> {
     active.into_iter().take(6).map(shown).collect()
 }
 
-type Months = [(String, Day, i64, i64)];
+type Months = [(String, Day, i64, i128)];
 
 /// The tabs of the currencies, the one with the most transactions first, and the one that is shown.
 fn currencies(money: &[Money], months: &Months, chosen: &str) -> (Vec<(String, String, bool)>, Option<Currency>) {
@@ -290,13 +290,13 @@ fn bars(months: &Months, currency: Currency, from: Day) -> BarChart {
                 label: month.date().format("%b").to_string(),
                 value,
                 href: format!("/transactions?currency={}&from={}&to={}", currency.code(), month.iso(), last.iso()),
-                aria: format!("{name}: {} {currency} in {} transactions; show them", money::grouped(value, currency), group(count)),
+                aria: format!("{name}: {} {currency} in {} transactions; show them", amount(value, Some(currency)), group(count)),
             }
         })
         .collect();
-    let sum: i128 = points.iter().map(|point| i128::from(point.value)).sum();
+    let sum: i128 = points.iter().map(|point| point.value).sum();
     let most = points.iter().zip(0..MONTHS).max_by_key(|(point, _)| point.value);
-    let most = most.map(|(point, n)| (from.add_months(n).date().format("%B %Y").to_string(), money::grouped(point.value, currency)));
+    let most = most.map(|(point, n)| (from.add_months(n).date().format("%B %Y").to_string(), amount(point.value, Some(currency))));
     let caption = match most {
         Some((month, value)) if sum != 0 => {
             format!("{} {currency} issued in twelve months; the most in {month}, {value} {currency}.", amount(sum, Some(currency)))

@@ -7,6 +7,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
+use super::budgets_groups::amount;
 use super::error::WebError;
 use super::guard::{ReadTransactions, Reading};
 use super::pack::Packed;
@@ -205,10 +206,10 @@ fn heads(query: &ListQuery, known: &Known) -> Vec<Head> {
 }
 
 fn sum_lines(totals: &Totals) -> Vec<SumLine> {
-    let line = |sum: &crate::store::transaction_totals::Sum| {
-        let currency = Currency::parse(&sum.currency);
-        let amount = currency.map_or_else(|| sum.amount.to_string(), |currency| money::grouped(sum.amount, currency));
-        SumLine { amount, currency: sum.currency.clone(), count: thousands(sum.count) }
+    let line = |sum: &crate::store::transaction_totals::Sum| SumLine {
+        amount: amount(sum.amount, Currency::parse(&sum.currency)),
+        currency: sum.currency.clone(),
+        count: thousands(sum.count),
     };
     if totals.capped { Vec::new() } else { totals.sums.iter().map(line).collect() }
 }

@@ -39,7 +39,7 @@ pub struct BudgetChoice {
 /// See the module's head.
 #[derive(Debug)]
 pub struct Known {
-    /// The regions in scope as a tree: (id, name, depth).
+    /// The regions in scope as a tree: (id, what it is called, depth).
     pub regions: Vec<(RegionId, String, usize)>,
     /// The budgets in scope, by name.
     pub budgets: Vec<BudgetChoice>,
@@ -143,7 +143,8 @@ impl Known {
         let base_digits = root.as_ref().and_then(regions::Region::currency).map_or(2, Currency::digits);
         let tree = regions::tree(reader, &mark.scope).await?;
         let labels = regions::labels(tree.iter().map(|branch| &branch.region));
-        let regions: Vec<(RegionId, String, usize)> = tree.into_iter().map(|row| (row.region.id, row.region.name, row.depth)).collect();
+        let called = |row: &regions::Branch| labels.get(&row.region.id).cloned().unwrap_or_default();
+        let regions: Vec<(RegionId, String, usize)> = tree.iter().map(|row| (row.region.id, called(row), row.depth)).collect();
         let budgets: Vec<BudgetChoice> = transaction_detail::budgets(reader, &mark.scope)
             .await?
             .into_iter()

@@ -1,8 +1,7 @@
 // Regions, people and settings: what is changed, and how the audit trail tells it.
 import assert from 'node:assert/strict';
-import { it } from 'node:test';
 import { visit } from './lib/browser.mjs';
-import { as, FEW, heading, listed, menu, onEachEngine, press, withAndWithoutScript } from './lib/journey.mjs';
+import { as, FEW, heading, it, listed, menu, onEachEngine, press, withAndWithoutScript } from './lib/journey.mjs';
 import { lookOver } from './lib/look.mjs';
 import { portal } from './lib/portal.mjs';
 

@@ -1,8 +1,7 @@
 // Moving money: form, check, confirmation with a reference; never twice, and never on what is no longer so.
 import assert from 'node:assert/strict';
-import { it } from 'node:test';
 import { visit } from './lib/browser.mjs';
-import { as, FEW, figure, heading, listed, menu, onEachEngine, press, typed, withAndWithoutScript } from './lib/journey.mjs';
+import { as, FEW, figure, heading, it, listed, menu, onEachEngine, press, typed, withAndWithoutScript } from './lib/journey.mjs';
 import { lookOver } from './lib/look.mjs';
 import { askToAdjust, balance, confirm, confirmOnce, openBudget } from './lib/money.mjs';
 import { portal } from './lib/portal.mjs';

@@ -1,8 +1,7 @@
 // Taking a list away: the rows, the columns and the order that were seen.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { it } from 'node:test';
-import { as, csv, heading, listed, menu, onEachEngine, tick, withAndWithoutScript } from './lib/journey.mjs';
+import { as, csv, heading, it, listed, menu, onEachEngine, tick, withAndWithoutScript } from './lib/journey.mjs';
 
 const OWEN = 'Owen Byrne';
 

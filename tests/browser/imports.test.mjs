@@ -2,8 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { it } from 'node:test';
-import { as, csv, heading, listed, menu, minor, onEachEngine, press } from './lib/journey.mjs';
+import { as, csv, heading, it, listed, menu, minor, onEachEngine, press } from './lib/journey.mjs';
 import { lookOver } from './lib/look.mjs';
 import { ROOT } from './lib/portal.mjs';
 import { workbook } from './lib/workbook.mjs';
@@ -268,6 +267,44 @@ onEachEngine('an import', (engine) => {
       await as(engine, 'Marta Ortega', { js }, async (page) => {
         await page.goto('/imports');
         assert.equal(await page.getByRole('row').filter({ hasText: name }).count(), 0, 'an import of another region is not hers to see');
+      });
+    });
+
+    it(`writes nothing where a region was retired after the check, and says why ${words}`, async () => {
+      const place = js ? 'Faroe Islands' : 'Greenland';
+      const name = `${place}.csv`;
+      const buffer = Buffer.from('id,amount,recipient,issued\nF-1,12.00,Asha Rao,2026-10-01\nF-2,7.00,Jonas Weber,2026-10-02\n');
+      await as(engine, 'Ingrid Larsen', { js }, async (admin) => {
+        await admin.goto('/regions/new');
+        await choose(admin.getByLabel('Part of'), 'Nordics');
+        await admin.getByLabel('Name', { exact: true }).fill(place);
+        await admin.getByLabel('Currency').selectOption('EUR');
+        await admin.getByLabel('Time zone').fill('Europe/Copenhagen');
+        await admin.getByRole('button', { name: 'Add the region' }).click();
+        await heading(admin, new RegExp(`^${place}`));
+        await as(engine, SAMUEL, { js }, async (page) => {
+          await upload(page, place, { name, mimeType: 'text/csv', buffer });
+          await mapColumns(page, { id: 'External id', amount: 'Amount issued', recipient: 'Recipient', issued: 'Issued' });
+          await page.getByLabel('Currency of every row').selectOption('EUR');
+          await page.getByRole('button', { name: 'Continue' }).click();
+          await heading(page, 'Values');
+          await choose(page.getByLabel('Region of every row'), place);
+          await checked(page);
+          assert.deepEqual(await counts(page), [2, 0, 0, 0]);
+
+          await admin.getByRole('link', { name: 'Retire', exact: true }).click();
+          await admin.getByRole('button', { name: `Retire ${place}` }).click();
+          await admin.getByRole('heading', { level: 1 }).getByText('Retired').waitFor();
+
+          await page.getByRole('button', { name: 'Import', exact: true }).click();
+          await until(page, 'Look again', page.getByRole('heading', { level: 1 }).getByText('Failed', { exact: true }));
+          await page.getByRole('heading', { name: 'Nothing is imported' }).waitFor();
+          await page.getByText(/^2 rows are refused, so nothing is taken/).waitFor();
+          await page.getByText('No row of this file is kept.').waitFor();
+          if (js) await lookOver(page, `import-failed-${engine}`);
+          await menu(page, 'Imports');
+          await page.getByRole('row').filter({ hasText: name }).getByText('Failed', { exact: true }).waitFor();
+        });
       });
     });
   }

@@ -1,8 +1,9 @@
 // Every page, for several people, on both engines, in light and dark, wide and narrow: axe, console, policy, width, weight, a picture.
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { describe } from 'node:test';
 import { axe } from './lib/axe.mjs';
 import { people, withPage } from './lib/browser.mjs';
+import { it as test } from './lib/journey.mjs';
 import { noSidewaysScroll, picture, weigh } from './lib/look.mjs';
 import { MORE_PAGES, open, PAGES, PUBLIC_PAGES } from './lib/pages.mjs';
 import { ENGINES, portal } from './lib/portal.mjs';
@@ -16,12 +17,15 @@ const MODES = [
 /** WCAG 1.4.10: what a person sees who enlarges a 1280 px window four times. */
 const NARROWEST = { width: 320 };
 const ALL_PAGES = [...PAGES, ...MORE_PAGES];
-const TIMEOUT_MS = 1_500_000;
+/** A walk over all pages takes a minute, that of several people three on two busy cores. */
+const WALK_MS = 360_000;
+
+const it = (words, use) => test(words, use, WALK_MS);
 
 const sayMode = ({ width, dark }) => `${width} px, ${dark ? 'dark' : 'light'}`;
 
 for (const engine of ENGINES) {
-  describe(`pages on ${engine}`, { timeout: TIMEOUT_MS }, () => {
+  describe(`pages on ${engine}`, () => {
     for (const mode of MODES) {
       it(`are sound before sign-in (${sayMode(mode)})`, async () => {
         await withPage(await portal(engine), mode, (page) => look(page, PUBLIC_PAGES, mode, engine === 'sqlite'));

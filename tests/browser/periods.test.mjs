@@ -1,7 +1,6 @@
 // Money that a controller gives, takes back and carries into the next period; whatever is pressed twice moves it once.
 import assert from 'node:assert/strict';
-import { it } from 'node:test';
-import { as, figure, heading, onEachEngine, withAndWithoutScript } from './lib/journey.mjs';
+import { as, figure, heading, it, onEachEngine, withAndWithoutScript } from './lib/journey.mjs';
 import { lookOver } from './lib/look.mjs';
 import { balance, confirm, confirmOnce, openBudget } from './lib/money.mjs';
 

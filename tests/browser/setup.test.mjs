@@ -3,9 +3,8 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { it } from 'node:test';
 import { withPage } from './lib/browser.mjs';
-import { heading, menu, onEachEngine, press, withAndWithoutScript } from './lib/journey.mjs';
+import { heading, it, menu, onEachEngine, press, withAndWithoutScript } from './lib/journey.mjs';
 import { lookOver } from './lib/look.mjs';
 import { printed, startServe } from './lib/portal.mjs';
 

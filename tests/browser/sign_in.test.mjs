@@ -1,8 +1,8 @@
 // Coming in, going out, and what an address is worth without the right to it.
 import assert from 'node:assert/strict';
-import { after, it } from 'node:test';
+import { after } from 'node:test';
 import { keepingPages, withPage } from './lib/browser.mjs';
-import { as, FEW, heading, onEachEngine, withAndWithoutScript } from './lib/journey.mjs';
+import { as, FEW, heading, it, onEachEngine, withAndWithoutScript } from './lib/journey.mjs';
 import { portal } from './lib/portal.mjs';
 
 const OWEN = 'Owen Byrne';

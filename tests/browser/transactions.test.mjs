@@ -1,7 +1,6 @@
 // Finding transactions, and giving one to a budget.
 import assert from 'node:assert/strict';
-import { it } from 'node:test';
-import { as, chips, figure, heading, listed, menu, minor, onEachEngine, press, tick, withAndWithoutScript } from './lib/journey.mjs';
+import { as, chips, figure, heading, it, listed, menu, minor, onEachEngine, press, tick, withAndWithoutScript } from './lib/journey.mjs';
 
 /** Sees every region. */
 const SAMUEL = 'Samuel Adeyemi';

@@ -98,5 +98,8 @@ on_both_engines! {
         let all = counterfoil::domain::access::Scope::of([south], true);
         let grants = counterfoil::store::people::grants(&mut read, &all, None).await.unwrap();
         assert_eq!(grants.len(), 1, "below the one in the South");
+        drop(read);
+        let listed = done(folder.path(), &["user", "list", "--database", &url]);
+        assert!(listed.contains("Auditor in South / Germany") && listed.contains("Auditor in Global"), "{listed}");
     }
 }

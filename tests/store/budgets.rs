@@ -88,8 +88,8 @@ async fn check_ledger(company: &Company) {
             }
         }
         assert_eq!(folded, kept.figures(), "{} is the sum of its postings", kept.name);
-        let by_day: i64 = postings::by_day(&mut read, *id).await.unwrap().iter().map(|(_, amount)| amount).sum();
-        assert_eq!(by_day, folded.available());
+        let by_day: i128 = postings::by_day(&mut read, *id).await.unwrap().iter().map(|(_, amount)| amount).sum();
+        assert_eq!(by_day, folded.available().into());
         let reserved: i64 = postings::open_reservations(&mut read, *id).await.unwrap().iter().map(|row| row.amount).sum();
         assert_eq!(reserved, folded.reserved, "what is reserved is what is open");
         assert!(folded.available() >= 0, "only requests were made");

@@ -167,7 +167,7 @@ on_both_engines! {
                     && (text != "amount_min=0" || reward.amount >= 0)
             };
             for currency in ["EUR", "JPY", "BHD"] {
-                let wanted: Vec<i64> = rows.iter().filter(fits).filter(|row| row.currency == currency).map(|row| row.amount).collect();
+                let wanted: Vec<i128> = rows.iter().filter(fits).filter(|row| row.currency == currency).map(|row| row.amount.into()).collect();
                 let got = totals.sums.iter().find(|sum| sum.currency == currency).map_or((0, 0), |sum| (sum.count, sum.amount));
                 assert_eq!(got, (wanted.len() as i64, wanted.iter().sum()), "{text} {currency}");
             }

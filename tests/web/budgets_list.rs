@@ -6,6 +6,7 @@ use counterfoil::domain::budget_attention::lasts_to;
 use counterfoil::domain::currency::Currency;
 use counterfoil::domain::id::BudgetId;
 use counterfoil::domain::time::Day;
+use counterfoil::store::check;
 use counterfoil::store::db::Sql;
 use counterfoil::store::ledger::{self, Details, NewBudget};
 use counterfoil::store::writer::Intent;
@@ -55,6 +56,25 @@ async fn spend(company: &Company) {
     let rows = EXTRA.iter().zip(spent).enumerate();
     let rows = rows.map(|(i, (name, amount))| Reward { budget: Some(name), amount, ..reward(&format!("RW-{i}")) });
     load(company, rows.collect(), true).await;
+}
+
+/// Fills the budget as far as it goes on one day, empties it and fills it again.
+async fn swing(company: &Company, id: BudgetId) {
+    let made = company.store.write(Intent::once(Actor::system("test"), "test.swing"), move |tx| {
+        Box::pin(async move {
+            let steps = [(PostingKind::Allocation, true), (PostingKind::Adjustment, false), (PostingKind::Adjustment, true)];
+            for (kind, up) in steps {
+                let budget = ledger::get(tx, id).await?;
+                let (outside, inside) = (End::outside(Account::Funding), End::of(Account::Available, &budget));
+                let (source, destination) = if up { (outside, inside) } else { (inside, outside) };
+                let movement = Movement { kind, counted: kind, source, destination, amount: i64::MAX - 15_000, currency: budget.currency };
+                let details = Details { effective: Day::parse("2026-05-01"), ..Details::default() };
+                ledger::post(tx, &movement, Nature::Request, &details).await?;
+            }
+            Ok(())
+        })
+    });
+    made.await.unwrap();
 }
 
 /// The names of the budgets of a page, from above.
@@ -171,6 +191,63 @@ on_both_engines! {
             assert!(page.status == 200 && page.body.contains("too large to add"), "{address}: {}", page.body);
             assert!(!page.body.contains("92,233,720,368,547,758.07"), "{address} shows a sum that it is not");
         }
+        app.finish().await;
+    }
+
+    async fn regions_of_one_name_are_told_apart_wherever_they_are_named(db: TestDb) {
+        let app = TestApp::start(db).await;
+        let (asia, south) = (app.company.add_region("Asia", "Global").await, app.company.regions["South"]);
+        let moved = Sql::new("UPDATE region SET parent_id = $1, name = 'North' WHERE id = $2").bind(asia).bind(south);
+        change(&app.company, moved).await;
+        let (ada, finn) = (app.signed_in("Ada Admin").await, app.signed_in("Finn Finance").await);
+        let (sara, budget) = (app.company.people["Sara South"], app.company.budgets["South one"]);
+        for (client, page, words) in [
+            (&ada, "/people".to_owned(), "Regional administrator, Asia / North"),
+            (&ada, "/people".to_owned(), "Regional administrator, Global / North"),
+            (&ada, format!("/people/{sara}"), ">Asia / North</a>"),
+            (&ada, format!("/people/{sara}"), "\u{2003}Global / North</option>"),
+            (&finn, "/budgets/new".to_owned(), "\u{2003}Asia / North</option>"),
+            (&finn, "/budgets".to_owned(), "\u{2003}Global / North<"),
+            (&finn, format!("/budgets?view=table&region={south}"), "Region: Asia / North"),
+            (&finn, format!("/budgets/{budget}"), ">Asia / North</a>"),
+            (&finn, format!("/budgets/{budget}/allocations/new"), "<dd>Asia / North</dd>"),
+            (&finn, "/transactions".to_owned(), "\u{2003}Asia / North"),
+            (&finn, "/search?q=north".to_owned(), ">Asia / North</a>"),
+        ] {
+            let answer = client.get(&page).await;
+            assert!(answer.status == 200 && answer.body.contains(words), "{words} on {page}: {}", answer.body);
+        }
+        let check = crate::web::budgets::check(&finn, &format!("/budgets/{budget}/allocations"), &[("amount", "1"), ("note", "")]).await;
+        assert!(check.body.contains("South one, Asia / North"), "{}", check.body);
+        let own = app.signed_in("Sara South").await.get(&format!("/budgets/{budget}")).await.body;
+        assert!(own.contains(">North</a>") && !own.contains("Asia"), "what she does not see is not named");
+        app.finish().await;
+    }
+
+    async fn what_no_64_bits_hold_is_said_and_every_page_opens(db: TestDb) {
+        let mut app = TestApp::start(db).await;
+        add(&mut app.company, &EXTRA[..1]).await;
+        for (i, product) in ["Card", "Card", "Voucher"].into_iter().enumerate() {
+            let most = Reward { amount: i64::MAX - 5, product: Some(product.to_owned()), ..reward(&format!("RW-{i}")) };
+            load(&app.company, vec![most], true).await;
+        }
+        let budget = app.company.budgets["Extra 0"];
+        swing(&app.company, budget).await;
+        let finn = app.signed_in("Finn Finance").await;
+        for address in ["/", "/transactions", "/transactions?q=Asha", "/transactions?amount_min=1&count=exact"] {
+            let page = finn.get(address).await;
+            assert!(page.status == 200 && page.body.contains("too large to add"), "{address}: {}", page.body);
+        }
+        let one = finn.get("/transactions?product=Voucher").await;
+        assert!(one.status == 200 && !one.body.contains("too large to add"), "{}", one.body);
+        let page = finn.get(&format!("/budgets/{budget}")).await;
+        assert!(page.status == 200 && page.body.contains("92,233,720,368,547,708.07"), "{}", page.body);
+        for address in ["/exports/new".to_owned(), "/regions".to_owned(), format!("/exports/new?list=burn_down&budget={budget}")] {
+            assert_eq!(finn.get(&address).await.status, 200, "{address}");
+        }
+        let mut read = app.company.store.read().await.unwrap();
+        assert_eq!(check::fault(&mut read).await.unwrap(), None);
+        drop(read);
         app.finish().await;
     }
 

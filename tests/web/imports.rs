@@ -100,6 +100,21 @@ on_both_engines! {
         app.finish().await;
     }
 
+    async fn a_withdrawn_import_says_what_became_of_it_and_offers_nothing(db: TestDb) {
+        let app = TestApp::start(db).await;
+        let nora = app.signed_in("Nora North").await;
+        let columns = upload(&nora, &fields(&nora).await, "may.csv", ROWS.into()).await.location().to_owned();
+        let import = columns.trim_end_matches("/columns");
+        let page = nora.get(import).await;
+        assert!(page.body.contains("<dt>Refused rows</dt><dd>Not chosen yet</dd>"), "{}", page.body);
+        let (csrf, version) = (page.csrf(), page.field("version"));
+        let sent = nora.post(&format!("{import}/withdrawal"), &[("csrf", csrf.as_str()), ("version", version.as_str())]).await;
+        assert_eq!(sent.status, 303, "{}", sent.body);
+        let page = nora.get(import).await.body;
+        assert!(page.contains("<dt>Refused rows</dt><dd>Withdrawn before it was chosen</dd>") && !page.contains("yet"), "{page}");
+        app.finish().await;
+    }
+
     async fn nothing_is_read_before_the_token_and_too_much_is_refused(db: TestDb) {
         let app = TestApp::start(db).await;
         let nora = app.signed_in("Nora North").await;

@@ -22,15 +22,15 @@ pub(super) struct Scale {
 }
 
 impl Scale {
-    pub fn over(values: impl Iterator<Item = i64>, currency: Currency) -> Self {
-        let (low, high) = values.fold((0i128, 0i128), |(low, high), v| (low.min(v.into()), high.max(v.into())));
+    pub fn over(values: impl Iterator<Item = i128>, currency: Currency) -> Self {
+        let (low, high) = values.fold((0i128, 0i128), |(low, high), v| (low.min(v), high.max(v)));
         let one = 10i128.pow(currency.digits());
         let step = nice_step(high - low, one);
         Self { step, low: low.div_euclid(step) * step, high: (-(-high).div_euclid(step) * step).max(step), currency }
     }
 
-    pub fn y(&self, value: i64) -> f64 {
-        let share = (i128::from(value) - self.low) as f64 / (self.high - self.low) as f64;
+    pub fn y(&self, value: i128) -> f64 {
+        let share = (value - self.low) as f64 / (self.high - self.low) as f64;
         BOTTOM - (BOTTOM - TOP) * share
     }
 
@@ -85,7 +85,7 @@ mod tests {
         let shown: Vec<_> = [0, 500, 1_500, 480_000, 2_500_000, 3_000_000_000, -20_000].into_iter().map(compact).collect();
         assert_eq!(shown, ["0", "500", "1.5k", "480k", "2.5M", "3bn", "\u{2212}20k"]);
         let jpy = Currency::parse("JPY").expect("JPY is a currency");
-        let scale = Scale::over([i64::MAX, i64::MIN].into_iter(), jpy);
+        let scale = Scale::over([i64::MAX, i64::MIN].map(|most| i128::from(most) * 1_000).into_iter(), jpy);
         assert!(scale.ticks().len() <= 12);
     }
 }

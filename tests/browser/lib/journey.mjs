@@ -1,16 +1,22 @@
 // What several journeys share: the two engines, a script on and off, and the parts of a page that a person reads.
 import assert from 'node:assert/strict';
-import { describe } from 'node:test';
+import { describe, it as test } from 'node:test';
 import { withPage } from './browser.mjs';
 import { ENGINES, portal } from './portal.mjs';
 
 /** Enough for every status, and there in seconds. */
 export const FEW = { transactions: 2_000 };
-const TIMEOUT_MS = 1_500_000;
+/** Twice what the longest journey takes on two busy cores: whatever hangs fails soon, and the tests after it have a time of their own. */
+const TEST_MS = 120_000;
+
+/** A test that may not hang. */
+export function it(words, use, timeout = TEST_MS) {
+  test(words, { timeout }, use);
+}
 
 /** `define(engine)` once for each engine. */
 export function onEachEngine(title, define) {
-  for (const engine of ENGINES) describe(`${title} on ${engine}`, { timeout: TIMEOUT_MS }, () => define(engine));
+  for (const engine of ENGINES) describe(`${title} on ${engine}`, () => define(engine));
 }
 
 /** `define(js, words)` with the script and without it. */

@@ -91,7 +91,7 @@ async function start(engine, words, { database, environment }) {
     })();
     return stopped;
   };
-  return { engine, url: first.url, database: database?.url, output, process: child, stop };
+  return { engine, url: first.url, database, output, process: child, stop };
 }
 
 /** The environment without our own words for the tests: the portal refuses settings that it does not know. */
@@ -103,7 +103,7 @@ function late(ms) {
   return new Promise((resolve) => setTimeout(() => resolve({ late: `${ms} ms` }), ms).unref());
 }
 
-/** A fresh database on the cluster that tests/run started. */
+/** A fresh database on the cluster that tests/run started; `open(false)` sends everybody away until `open(true)`. */
 function createDatabase() {
   const base = process.env.COUNTERFOIL_TEST_POSTGRES;
   assert.ok(base, 'COUNTERFOIL_TEST_POSTGRES is not set: run the tests with `bash tests/run`');
@@ -111,5 +111,9 @@ function createDatabase() {
   const at = (database) => `${base.replace(/\/+$/, '')}/${database}`;
   const psql = (sql) => execFileSync('psql', ['--no-psqlrc', '--quiet', '--dbname', at('postgres'), '--command', sql], { stdio: 'pipe' });
   psql(`CREATE DATABASE ${name} TEMPLATE template0`);
-  return { url: at(name), drop: () => psql(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`) };
+  const open = (wide) => {
+    psql(`ALTER DATABASE ${name} ALLOW_CONNECTIONS ${wide}`);
+    if (!wide) psql(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${name}'`);
+  };
+  return { url: at(name), open, drop: () => psql(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`) };
 }
