@@ -89,6 +89,12 @@ fn some_refused(count: i64) -> String {
     format!("{rows} refused, so nothing is taken. Correct the file, or take the good rows only")
 }
 
+/// Why an import ends of which all was to be taken: it was not checked before, or something has changed since.
+fn refused_since(rows: &[RefusedRow]) -> String {
+    let first = rows.first().map_or_else(String::new, |row| format!(" (line {}: {})", row.line, row.message));
+    format!("A row is refused{first}, so nothing is taken. Correct the file, or check it again to see all that is refused")
+}
+
 /// Puts an import into the state in which its rows are written.
 async fn begin(tx: &mut WriteTx<'_>, row: &imports::ImportRow, mode: Mode, beat: i64) -> Result<Running, Failure> {
     if imports::source_busy(tx, row.source_id, row.id).await? {
@@ -132,7 +138,7 @@ pub async fn perform(store: &Store, run: &mut Run, mut progress: impl FnMut(u64,
     let mut next = sorted_next(store, &plan, source, known_rows, &mut chunks).await?;
     while let Some(mut sorted) = next {
         if run.row.mode != Mode::GoodRows.code() && !sorted.refused.is_empty() {
-            return Err(Refusal::State(some_refused(sorted.refused.len() as i64)).into());
+            return Err(Refusal::State(refused_since(&sorted.refused)).into());
         }
         tally.add(&sorted, &plan, store.now())?;
         progress(sorted.bytes, total);
@@ -199,7 +205,7 @@ async fn write(store: &Store, run: &mut Run, sorted: Sorted, remembered: &mut Re
                     imports::update(tx, id, fence, true, &change).await?;
                     permitted(tx, part.new.iter().map(|line| line.draft.region))?;
                     imports::insert_refusals(tx, id, &part.refused).await?;
-                    Ok(insert(tx, &part, no, source).await?)
+                    insert(tx, &part, no, source).await
                 })
             })
             .await;
@@ -215,7 +221,7 @@ async fn write(store: &Store, run: &mut Run, sorted: Sorted, remembered: &mut Re
     Ok(())
 }
 
-async fn insert(tx: &mut WriteTx<'_>, part: &Batch, no: i64, source: SourceId) -> Result<Vec<RecipientId>, DbError> {
+async fn insert(tx: &mut WriteTx<'_>, part: &Batch, no: i64, source: SourceId) -> Result<Vec<RecipientId>, Failure> {
     let (now, zone) = (tx.now, settings::zone(tx).await?);
     let missing: Vec<Named> =
         part.named.iter().zip(&part.known).filter(|(_, known)| known.is_none()).map(|(named, _)| named.clone()).collect();
@@ -225,7 +231,7 @@ async fn insert(tx: &mut WriteTx<'_>, part: &Batch, no: i64, source: SourceId) -
     let mut rows = Vec::with_capacity(part.new.len());
     for (line, person) in part.new.iter().zip(&part.people) {
         let sum = sums.entry(RollupKey::of(&line.draft, now, zone)).or_default();
-        *sum = (sum.0 + 1, sum.1.saturating_add(line.draft.amount_issued));
+        *sum = (sum.0 + 1, sum.1.checked_add(line.draft.amount_issued).ok_or(Refusal::Overflow)?);
         rows.push(NewTransaction {
             id: TransactionId(tx.new_id()),
             recipient: person.and_then(|at| ids.get(at)).copied(),
