@@ -64,18 +64,22 @@ pub async fn fault(reader: &mut impl Reader) -> Result<Option<String>, DbError> 
     Ok(budget.map(|budget| format!("the figures of {budget} are not the sum of its postings")))
 }
 
-/// A budget whose figures are not what its postings add up to.
-async fn unbalanced(reader: &mut impl Reader) -> Result<Option<BudgetId>, DbError> {
+/// A budget whose figures are not what its postings add up to, each by itself: what entered `available` counts as what the posting says.
+pub async fn unbalanced(reader: &mut impl Reader) -> Result<Option<BudgetId>, DbError> {
     let sql = Sql::new(
-        "WITH moved (budget_id, account, amount) AS (\
-           SELECT destination_budget_id, destination_account, amount FROM posting WHERE destination_budget_id IS NOT NULL \
-           UNION ALL SELECT source_budget_id, source_account, -amount FROM posting WHERE source_budget_id IS NOT NULL), \
-         held (budget_id, available, reserved, spent) AS (\
+        "WITH moved (budget_id, account, counted, amount) AS (\
+           SELECT destination_budget_id, destination_account, counted, amount FROM posting WHERE destination_budget_id IS NOT NULL \
+           UNION ALL SELECT source_budget_id, source_account, counted, -amount FROM posting WHERE source_budget_id IS NOT NULL), \
+         held (budget_id, available, reserved, spent, allocated, adjusted, carried_over) AS (\
            SELECT budget_id, sum(CASE WHEN account = 'available' THEN amount ELSE 0 END), \
-             sum(CASE WHEN account = 'reserved' THEN amount ELSE 0 END), sum(CASE WHEN account = 'spent' THEN amount ELSE 0 END) \
+             sum(CASE WHEN account = 'reserved' THEN amount ELSE 0 END), sum(CASE WHEN account = 'spent' THEN amount ELSE 0 END), \
+             sum(CASE WHEN account = 'available' AND counted = 'allocation' THEN amount ELSE 0 END), \
+             sum(CASE WHEN account = 'available' AND counted IN ('adjustment', 'transfer') THEN amount ELSE 0 END), \
+             sum(CASE WHEN account = 'available' AND counted = 'carry_over' THEN amount ELSE 0 END) \
            FROM moved GROUP BY budget_id) \
          SELECT b.id FROM budget b LEFT JOIN held h ON h.budget_id = b.id \
-         WHERE b.reserved <> coalesce(h.reserved, 0) OR b.spent <> coalesce(h.spent, 0) \
+         WHERE b.reserved <> coalesce(h.reserved, 0) OR b.spent <> coalesce(h.spent, 0) OR b.allocated <> coalesce(h.allocated, 0) \
+           OR b.adjusted <> coalesce(h.adjusted, 0) OR b.carried_over <> coalesce(h.carried_over, 0) \
            OR b.allocated + b.adjusted + b.carried_over - b.reserved - b.spent <> coalesce(h.available, 0) \
          LIMIT 1",
     );
