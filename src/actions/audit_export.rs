@@ -35,7 +35,9 @@ pub async fn noted(store: &Store, actor: Actor, scope: &Scope) -> Result<(), Fai
                 }
                 let event = |region| Event::new("audit.exported", "audit", "", region).detail(json!({ "whole": whole }));
                 tx.record(event(None));
-                regions.iter().for_each(|region| tx.record(event(Some(*region))));
+                for region in &regions {
+                    tx.record(event(Some(*region)));
+                }
                 Ok(())
             })
         })

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde_json::Value;
+use tokio::sync::mpsc;
 
 use super::audit::{Verdict, at_the_end, link};
 use super::audit_keys::{BEGUN, REPLACED, ROTATED, handing_over};
@@ -17,7 +18,9 @@ use crate::domain::proof::merkle::Tree;
 use crate::domain::proof::note::{Note, PublicKey, Signed, Signer};
 use crate::domain::proof::postings;
 use crate::domain::time::Instant;
+use crate::store::Store;
 use crate::store::audit_log::{self, Head, Kept};
+use crate::store::bulk_audit;
 use crate::store::check;
 use crate::store::checkpoints::{self, CheckpointRow};
 use crate::store::db::Reader;
@@ -120,13 +123,29 @@ struct Walk<'o> {
 }
 
 /// Proves the trail as far as it can be proved. `progress` is told (events walked, events there should be).
-pub async fn prove(read: &mut impl Reader, outside: &Outside, mut progress: impl FnMut(i64, i64)) -> Result<Proof, DbError> {
+pub async fn prove(read: &mut impl Reader, outside: &Outside, progress: impl FnMut(i64, i64)) -> Result<Proof, DbError> {
+    of(read, None, outside, progress).await
+}
+
+/// The same of a store, in the quickest way that its engine has.
+pub async fn of_store(store: &Store, outside: &Outside, progress: impl FnMut(i64, i64)) -> Result<Proof, DbError> {
+    let mut read = store.read().await?;
+    let last = audit_log::stated_head(&mut read).await?.map_or(0, |head| head.seq);
+    // Read beside the snapshot, and only as far as it reaches: up to there a trail that is added to stays as it is.
+    let ahead = bulk_audit::events(store.pools(), last);
+    of(&mut read, ahead, outside, progress).await
+}
+
+/// Events that are read ahead.
+type Ahead = mpsc::Receiver<Result<Vec<Kept>, DbError>>;
+
+async fn of(read: &mut impl Reader, ahead: Option<Ahead>, outside: &Outside, mut progress: impl FnMut(i64, i64)) -> Result<Proof, DbError> {
     let Some(head) = audit_log::stated_head(read).await? else {
         let verdict = Verdict::Broken { seq: 0, why: "the head of the trail is missing".to_owned() };
         return Ok(Proof { verdict, checkpoints: 0, signed: None, anchored: None, lost: Vec::new() });
     };
     let mut walk = Walk::begin(head, outside);
-    let fault = match walk.events(read, &mut progress).await? {
+    let fault = match walk.events(read, ahead, &mut progress).await? {
         Some(fault) => Some(fault),
         None => walk.after_the_events(read).await?,
     };
@@ -154,12 +173,24 @@ impl<'o> Walk<'o> {
         }
     }
 
-    async fn events(&mut self, read: &mut impl Reader, progress: &mut impl FnMut(i64, i64)) -> Result<Option<Fault>, DbError> {
+    async fn events(
+        &mut self,
+        read: &mut impl Reader,
+        mut ahead: Option<Ahead>,
+        progress: &mut impl FnMut(i64, i64),
+    ) -> Result<Option<Fault>, DbError> {
         let mut waiting = checkpoints::after(read, i64::MIN, BATCH).await?.into_iter().peekable();
         loop {
-            let events = audit_log::after(read, self.seq, BATCH).await?;
+            let events = match &mut ahead {
+                Some(batches) => batches.recv().await.unwrap_or(Ok(Vec::new()))?,
+                None => audit_log::after(read, self.seq, BATCH).await?,
+            };
             if events.is_empty() {
-                break;
+                // Whatever comes after the head is only seen in the snapshot.
+                if ahead.take().is_none() {
+                    break;
+                }
+                continue;
             }
             for event in events {
                 if let Err(fault) = self.event(&event) {

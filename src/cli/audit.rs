@@ -152,9 +152,7 @@ fn verify(args: &Verify) -> Result<(), CliError> {
     let proof = serve::block_on(async {
         let store = open_existing(&config).await?;
         let mut progress = Progress::start("events", None, &Clock::system());
-        let mut snapshot = store.read().await.map_err(Failure::from)?;
-        let proof = proof::prove(&mut snapshot, &outside, |done, _| progress.set(done.unsigned_abs())).await;
-        drop(snapshot);
+        let proof = proof::of_store(&store, &outside, |done, _| progress.set(done.unsigned_abs())).await;
         progress.finish();
         let proof = proof.map_err(Failure::from)?;
         let noted = audit::note(&store, Actor::system("cli"), proof.verdict.clone()).await;

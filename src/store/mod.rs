@@ -3,6 +3,7 @@
 pub mod access;
 pub mod audit_log;
 pub mod budgets;
+pub mod bulk_audit;
 mod bulk_file;
 pub mod bulk_read;
 pub mod cells;

@@ -91,14 +91,14 @@ pub async fn verify(portal: web::Data<Portal>, who: Allowed<ReadAudit>, Posted((
     }
     let mut read = portal.store.read().await?;
     let events = audit_log::stated_head(&mut read).await?.map_or(0, |head| head.seq);
+    drop(read);
     if events > WALKED_HERE {
         let words = format!("The trail has {events} events: too many to wait for here. Run \u{201c}counterfoil audit verify\u{201d}.");
         return Ok(see_other(&portal, "/audit/proof", Some(("info", words))));
     }
     let places = portal.places.clone();
     let outside = web::block(move || places.outside()).await.map_err(|error| WebError::Ours(error.to_string()))?;
-    let proof = proof::prove(&mut read, &outside, |_, _| {}).await?;
-    drop(read);
+    let proof = proof::of_store(&portal.store, &outside, |_, _| {}).await?;
     let noted = act::note(&portal.store, who.actor.clone(), proof.verdict).await?;
     let flash = match noted.verdict {
         Verdict::Ok { events, head } => {

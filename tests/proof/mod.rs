@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use counterfoil::actions::audit::Verdict;
-use counterfoil::actions::proof::{Outside, Places, prove};
+use counterfoil::actions::proof::{Outside, Places, of_store, prove};
 use counterfoil::actions::{audit_export, audit_keys, checkpoints};
 use counterfoil::domain::access::Scope;
 use counterfoil::domain::audit::Event;
@@ -116,7 +116,10 @@ impl Proven {
 
     /// What the program says.
     pub async fn program(&self, outside: &Outside) -> Verdict {
-        prove(&mut self.company.store.read().await.unwrap(), outside, |_, _| {}).await.unwrap().verdict
+        let quick = of_store(&self.company.store, outside, |_, _| {}).await.unwrap();
+        let plain = prove(&mut self.company.store.read().await.unwrap(), outside, |_, _| {}).await.unwrap();
+        assert_eq!(quick, plain, "both ways of reading say the same");
+        plain.verdict
     }
 
     /// The trail as a file.
