@@ -23,19 +23,19 @@ async fn forged(proven: &Proven, change: impl Fn(&Kept) -> Option<Vec<u8>>, key:
         let leaf = audit::leaf(&body);
         chain = audit::chain(&head.log_id, event.seq.unsigned_abs(), &chain, &leaf);
         tree.push(leaf);
-        let set = format!("body = 0x{}, leaf = 0x{}, chain = 0x{}", hex(&body), hex(&leaf), hex(&chain));
+        let set = format!("body = bytes:{}, leaf = bytes:{}, chain = bytes:{}", hex(&body), hex(&leaf), hex(&chain));
         statements.push(format!("UPDATE audit_event SET {set} WHERE seq = {}", event.seq));
         while let Some(row) = checkpoints.next_if(|row| row.size == event.seq) {
             let Some(key) = key else { continue };
             let made = Checkpoint::parse(&Note::parse(&row.note).unwrap().text).unwrap();
             let made = Checkpoint { root: tree.root(), chain, ..made };
             let note = sign(&made.text(), &[key]);
-            let bytes = format!("root = 0x{}, chain = 0x{}, peaks = 0x{}", hex(&made.root), hex(&chain), hex(&tree.peaks()));
+            let bytes = format!("root = bytes:{}, chain = bytes:{}, peaks = bytes:{}", hex(&made.root), hex(&chain), hex(&tree.peaks()));
             let set = format!("{bytes}, note = '{note}', public_key = '{}'", key.public());
             statements.push(format!("UPDATE audit_checkpoint SET {set} WHERE size = {}", row.size));
         }
     }
-    statements.push(format!("UPDATE audit_head SET chain = 0x{} WHERE one = 1", hex(&chain)));
+    statements.push(format!("UPDATE audit_head SET chain = bytes:{} WHERE one = 1", hex(&chain)));
     if let Some(key) = key {
         statements.push(format!("UPDATE audit_key SET public_key = '{}'", key.public()));
     }
@@ -95,7 +95,7 @@ on_both_engines! {
         let older = [
             format!("DELETE FROM audit_event WHERE seq > {size}"),
             format!("DELETE FROM audit_checkpoint WHERE size > {size}"),
-            format!("UPDATE audit_head SET seq = {size}, chain = 0x{}", hex(&rows[1].chain)),
+            format!("UPDATE audit_head SET seq = {size}, chain = bytes:{}", hex(&rows[1].chain)),
         ];
         tamper(&proven.url, &older).await;
         assert_eq!(proven.both_find("yesterday's database").await, size + 1);

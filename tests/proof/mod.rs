@@ -176,10 +176,10 @@ const GUARDED: [&str; 5] = ["audit_event", "audit_key", "audit_checkpoint", "aud
 /// The tables that the proof is about.
 pub const SEALED: [&str; 6] = ["audit_event", "audit_head", "audit_key", "audit_checkpoint", "posting", "budget"];
 
-/// Somebody with the database's own tools, who has taken the guards away. `0x…` is bytes, `ANY_ID` an id.
+/// Somebody with the database's own tools, who has taken the guards away. `bytes:…` is bytes, `ANY_ID` an id.
 pub async fn tamper(url: &str, statements: &[String]) {
     let bytes = |statement: &str, open: &str, close: &str| {
-        let mut parts = statement.split("0x");
+        let mut parts = statement.split("bytes:");
         let mut out = parts.next().unwrap().to_owned();
         for part in parts {
             let end = part.find(|c: char| !c.is_ascii_hexdigit()).unwrap_or(part.len());
@@ -195,7 +195,7 @@ pub async fn tamper(url: &str, statements: &[String]) {
             connection.execute(AssertSqlSafe(drop)).await.unwrap();
         }
         for statement in statements {
-            let statement = bytes(&statement.replace("ANY_ID", "0x00000000000070008000000000000001"), "X'", "'");
+            let statement = bytes(&statement.replace("ANY_ID", "bytes:00000000000070008000000000000001"), "X'", "'");
             connection.execute(AssertSqlSafe(statement.clone())).await.unwrap_or_else(|error| panic!("{statement}: {error}"));
         }
         connection.close().await.unwrap();

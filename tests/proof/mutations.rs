@@ -77,7 +77,7 @@ fn flipped(bytes: &[u8], random: &Random) -> String {
     let mut bytes = bytes.to_vec();
     let at = usize::try_from(random.below(bytes.len() as u64 * 8)).unwrap();
     bytes[at / 8] ^= 1 << (at % 8);
-    format!("0x{}", bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+    format!("bytes:{}", bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
 }
 
 /// Does it, sees that both find it, and puts everything back; where it was found.
@@ -185,7 +185,7 @@ on_both_engines! {
         }
         let gone = [format!("DELETE FROM audit_event WHERE seq = {at}"), copy(at - 1, at)];
         assert_eq!(found(&proven, &gone).await, at);
-        for head in ["seq = seq + 1", "seq = seq - 1", "chain = 0xff", "log_id = 0xff"] {
+        for head in ["seq = seq + 1", "seq = seq - 1", "chain = bytes:ff", "log_id = bytes:ff"] {
             found(&proven, &[format!("UPDATE audit_head SET {head}")]).await;
         }
         found(&proven, &["DELETE FROM audit_checkpoint WHERE size < 20".to_owned(), copy(2, last + 1)]).await;

@@ -21,7 +21,7 @@ on_both_engines! {
         let older = [
             format!("DELETE FROM audit_event WHERE seq > {kept_to}"),
             format!("DELETE FROM audit_checkpoint WHERE size > {kept_to}"),
-            format!("UPDATE audit_head SET seq = {kept_to}, chain = 0x{}", hex(&rows[1].chain)),
+            format!("UPDATE audit_head SET seq = {kept_to}, chain = bytes:{}", hex(&rows[1].chain)),
         ];
         tamper(&proven.url, &older).await;
         assert_eq!(restores::look(store, &outside).await.unwrap(), Some(Lost { kept_to, lost_to }));
