@@ -2,7 +2,7 @@
 
 use super::db::{Reader, Sql};
 use super::failure::{DbError, Failure};
-use super::ledger::{POSTING_COLUMNS, PostingRow};
+use super::postings::{POSTING_COLUMNS, PostingRow};
 use super::writer::WriteTx;
 use crate::domain::audit::Hash;
 use crate::domain::id::BudgetId;
