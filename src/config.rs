@@ -55,6 +55,12 @@ pub struct Config {
     pub session_absolute_hours: u32,
     /// The file with the key that signs session cookies; `None`: the key is in the database.
     pub secret_key_file: Option<PathBuf>,
+    /// The file with the key that signs the audit trail, where one is named.
+    pub audit_key_file: Option<PathBuf>,
+    /// The file that signed checkpoints are appended to.
+    pub audit_anchor_file: Option<PathBuf>,
+    /// The socket of the system's log that they are sent to.
+    pub audit_syslog: Option<PathBuf>,
     /// The largest upload, in bytes.
     pub upload_max_bytes: u64,
     /// The most rows of one import.
@@ -106,6 +112,16 @@ impl Config {
     /// Each setting with its value and where it came from, for `config show`.
     pub fn show(&self) -> &[Shown] {
         &self.shown
+    }
+
+    /// Where the key is that signs the audit trail: as named, else beside the SQLite file; `None` on a server where none is named.
+    pub fn audit_key(&self) -> Option<PathBuf> {
+        let beside = |file: &std::path::Path| {
+            let mut name = file.as_os_str().to_owned();
+            name.push(".audit-key");
+            PathBuf::from(name)
+        };
+        self.audit_key_file.clone().or_else(|| self.database.file().map(beside))
     }
 
     /// A TOML file with every setting, explained and commented out.
@@ -172,6 +188,7 @@ impl Reader {
         let session_idle_minutes = self.number("session_idle_minutes", 1, 30);
         let session_absolute_hours = self.number("session_absolute_hours", 1, 24);
         let secret_key_file = self.read("secret_key_file", values::path);
+        let audit = ["audit_key_file", "audit_anchor_file", "audit_syslog"].map(|name| self.read(name, values::path));
         let upload_max_bytes = self.number("upload_max_bytes", 1 << 10, 1 << 34);
         let import_max_rows = self.number("import_max_rows", 1, 100_000_000);
         let xlsx_max_inflated_bytes = self.number("xlsx_max_inflated_bytes", 1 << 16, 1 << 32);
@@ -195,8 +212,10 @@ impl Reader {
         if let Some(path) = secret_key_file.as_ref().and_then(Option::as_ref) {
             self.check("secret_key_file", checks::key_file(path));
         }
+        self.check_audit_key(audit[0].as_ref().and_then(Option::as_ref));
         self.check_file_is_private(&["database", "smtp_url"]);
 
+        let [audit_key_file, audit_anchor_file, audit_syslog] = audit;
         Some(Config {
             database: database?,
             allow_unverified_database: allow_unverified_database?,
@@ -212,6 +231,9 @@ impl Reader {
             session_idle_minutes: session_idle_minutes?,
             session_absolute_hours: session_absolute_hours?,
             secret_key_file: secret_key_file?,
+            audit_key_file: audit_key_file?,
+            audit_anchor_file: audit_anchor_file?,
+            audit_syslog: audit_syslog?,
             upload_max_bytes: upload_max_bytes?,
             import_max_rows: import_max_rows?,
             xlsx_max_inflated_bytes: xlsx_max_inflated_bytes?,
@@ -220,6 +242,13 @@ impl Reader {
             log_format: log_format?,
             shown: self.shown(),
         })
+    }
+
+    /// The key may not be there yet; where it is, it is a secret.
+    fn check_audit_key(&mut self, file: Option<&PathBuf>) {
+        if let Some(path) = file.filter(|path| path.exists()) {
+            self.check("audit_key_file", checks::private(path));
+        }
     }
 
     /// The configuration file is a secret as soon as a password stands in it.

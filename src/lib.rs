@@ -12,6 +12,7 @@ pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod formats;
+pub mod integrations;
 pub mod jobs;
 pub mod metrics;
 pub mod store;

@@ -22,6 +22,7 @@ mod pages;
 mod search;
 mod server;
 mod start;
+mod verify;
 mod writers;
 
 use std::io::Write;
@@ -46,7 +47,7 @@ pub struct Bench {
     pub postgres: Option<String>,
 }
 
-const ROWS: [&str; 7] = ["export", "pages", "search", "start", "door", "import", "help"];
+const ROWS: [&str; 8] = ["export", "pages", "search", "start", "door", "import", "verify", "help"];
 
 const HELP: &str = "\
 cargo bench --bench speed -- [NAME…] [--rows N] [--large] [--rounds N]
@@ -57,6 +58,7 @@ cargo bench --bench speed -- [NAME…] [--rows N] [--large] [--rounds N]
   start    `serve` to ready, large store against empty
   door     budget adjustments of 64 clients against one commit each
   import   `counterfoil import` against `sqlite3 .import` and `psql \\copy`, memory, and what other writers wait
+  verify   the proof of as many audit events against the Python file that does the same
 
 Needs the sqlite3 and psql command lines for their yardsticks, and COUNTERFOIL_TEST_POSTGRES=postgres://user@host:port (a
 server where databases may be made) for the rows on PostgreSQL. --large adds ten times the rows (about 10 GB, a quarter of an hour to make).
@@ -108,6 +110,7 @@ async fn row(bench: &Bench, name: &str) -> Result<Vec<Line>> {
         "pages" => pages::run(bench).await,
         "search" => search::run(bench).await,
         "start" => start::run(bench).await,
+        "verify" => verify::run(bench).await,
         "door" => door::run(bench).await,
         _ => import::run(bench).await,
     }

@@ -3,11 +3,13 @@
 //! What it proves, and what it cannot (security.md 5.3): any change of a kept event, any missing, added or reordered one is found. Somebody who
 //! can write the database and computes the whole chain afresh from the changed event on is found only by a head that was noted elsewhere.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::domain::access::{Actor, Permission};
-use crate::domain::audit::{self, BODY_VERSION, Event, START};
+use crate::domain::audit::{self, BODY_VERSION, Event, Hash, START};
 use crate::domain::time::Instant;
 use crate::store::audit_log::{self, Head, Kept};
 use crate::store::db::Reader;
@@ -33,6 +35,15 @@ pub enum Verdict {
         /// Its number; one past the last where the end is what is wrong.
         seq: i64,
         /// What is wrong with it.
+        why: String,
+    },
+    /// Nothing is wrong with what is there, and nothing outside the database says that it is all there was.
+    NotProven {
+        /// How many there are.
+        events: i64,
+        /// The chain's newest value, in hexadecimal.
+        head: String,
+        /// What is missing for a proof.
         why: String,
     },
 }
@@ -69,7 +80,7 @@ pub async fn walk(read: &mut impl Reader, mut progress: impl FnMut(i64, i64)) ->
         }
         for event in events {
             match link(&head, seq + 1, &chain, &event) {
-                Ok(next) => (seq, chain) = (event.seq, next),
+                Ok((_, next)) => (seq, chain) = (event.seq, next.to_vec()),
                 Err(why) => return Ok(Verdict::Broken { seq: seq + 1, why }),
             }
         }
@@ -82,7 +93,7 @@ pub async fn walk(read: &mut impl Reader, mut progress: impl FnMut(i64, i64)) ->
     Ok(at_the_end(&head, seq, &chain))
 }
 
-fn at_the_end(head: &Head, seq: i64, chain: &[u8]) -> Verdict {
+pub(super) fn at_the_end(head: &Head, seq: i64, chain: &[u8]) -> Verdict {
     let broken = |why: String| Verdict::Broken { seq: seq + 1, why };
     if seq < head.seq {
         return broken(format!("the trail ends at event {seq}, and its head says {}: the end was cut off", head.seq));
@@ -96,8 +107,8 @@ fn at_the_end(head: &Head, seq: i64, chain: &[u8]) -> Verdict {
     Verdict::Ok { events: seq, head: hex(chain) }
 }
 
-/// Checks one event against its number and the chain before it; the chain value after it, or what is wrong.
-fn link(head: &Head, expected: i64, previous: &[u8], event: &Kept) -> Result<Vec<u8>, String> {
+/// Checks one event against its number and the chain before it; its leaf and the chain value after it, or what is wrong.
+pub(super) fn link(head: &Head, expected: i64, previous: &[u8], event: &Kept) -> Result<(Hash, Hash), String> {
     if event.seq != expected {
         return Err(format!("event {expected} is missing: {} follows", event.seq));
     }
@@ -114,32 +125,54 @@ fn link(head: &Head, expected: i64, previous: &[u8], event: &Kept) -> Result<Vec
     }
     match differing_column(event) {
         Some(column) => Err(format!("its {column} is not what its body says")),
-        None => Ok(chain.to_vec()),
+        None => Ok((leaf, chain)),
     }
+}
+
+/// What of a body stands in columns as well, so that it can be searched.
+#[derive(Deserialize)]
+struct Sealed<'b> {
+    #[serde(borrow)]
+    id: Cow<'b, str>,
+    #[serde(borrow)]
+    at: Cow<'b, str>,
+    #[serde(borrow)]
+    action: Cow<'b, str>,
+    #[serde(borrow)]
+    actor: Named<'b>,
+    #[serde(borrow)]
+    object: Named<'b>,
+    #[serde(borrow)]
+    region: Option<Cow<'b, str>>,
+}
+
+#[derive(Deserialize)]
+struct Named<'b> {
+    #[serde(borrow)]
+    id: Cow<'b, str>,
+    #[serde(borrow)]
+    kind: Cow<'b, str>,
 }
 
 /// The first searchable column that says something else than the sealed body.
 fn differing_column(event: &Kept) -> Option<&'static str> {
-    let Ok(body) = serde_json::from_slice::<Value>(&event.body) else { return Some("body, which cannot be read, and") };
-    let at = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-    let actor = event.actor_id.map(|id| id.to_string()).unwrap_or_default();
-    let region = event.region_id.map(|id| id.to_string()).unwrap_or_default();
-    let pairs = [
-        ("id", at("/id"), event.id.to_string()),
-        ("time", at("/at"), event.at.0.to_string()),
-        ("kind of actor", at("/actor/kind"), event.actor_kind.clone()),
-        ("actor", at("/actor/id"), actor),
-        ("action", at("/action"), event.action.clone()),
-        ("kind of object", at("/object/kind"), event.object_kind.clone()),
-        ("object", at("/object/id"), event.object_id.clone()),
-        ("region", at("/region"), region),
+    let Ok(body) = serde_json::from_slice::<Sealed<'_>>(&event.body) else { return Some("body, which cannot be read, and") };
+    let is = |column: Option<String>, sealed: &str| column.unwrap_or_default() == sealed;
+    let checks = [
+        ("id", is(Some(event.id.to_string()), &body.id)),
+        ("time", is(Some(event.at.0.to_string()), &body.at)),
+        ("kind of actor", event.actor_kind == body.actor.kind),
+        ("actor", is(event.actor_id.map(|id| id.to_string()), &body.actor.id)),
+        ("action", event.action == body.action),
+        ("kind of object", event.object_kind == body.object.kind),
+        ("object", event.object_id == body.object.id),
+        ("region", event.region_id.map(|id| id.to_string()).as_deref() == body.region.as_deref()),
     ];
-    pairs.into_iter().find(|(_, sealed, column)| sealed != column).map(|(name, ..)| name)
+    checks.into_iter().find(|(_, same)| !same).map(|(name, _)| name)
 }
 
-/// Verifies, and keeps the verdict for the settings page; the walk is itself an event.
-pub async fn verify_and_note(store: &Store, actor: Actor, progress: impl FnMut(i64, i64)) -> Result<Noted, Failure> {
-    let verdict = verify(store, progress).await?;
+/// Keeps a verdict for the pages that show the last one; that it was reached is itself an event.
+pub async fn note(store: &Store, actor: Actor, verdict: Verdict) -> Result<Noted, Failure> {
     store
         .write(Intent::once(actor, "audit.verify"), move |tx| {
             let verdict = verdict.clone();
@@ -148,6 +181,9 @@ pub async fn verify_and_note(store: &Store, actor: Actor, progress: impl FnMut(i
                 let said = match &verdict {
                     Verdict::Ok { events, head } => json!({ "verdict": "ok", "events": events, "head": head }),
                     Verdict::Broken { seq, why } => json!({ "verdict": "broken", "event": seq, "why": why }),
+                    Verdict::NotProven { events, head, why } => {
+                        json!({ "verdict": "not_proven", "events": events, "head": head, "why": why })
+                    }
                 };
                 let noted = Noted { verdict, at: tx.now };
                 // A verdict is plain data: it cannot fail to become JSON.

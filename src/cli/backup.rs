@@ -101,7 +101,7 @@ pub(super) async fn checked(pools: &Pools, clock: &Clock, what: &str) -> Result<
     progress.finish();
     let fault = match walked {
         Verdict::Broken { seq, why } => Some(format!("audit event {seq}: {why}")),
-        Verdict::Ok { .. } => check::fault(&mut read).await.map_err(Failure::from)?,
+        Verdict::Ok { .. } | Verdict::NotProven { .. } => check::fault(&mut read).await.map_err(Failure::from)?,
     };
     match fault {
         Some(fault) => Err(CliError::new(Exit::Unproven, format!("{what} does not fit together: {fault}"))),

@@ -12,6 +12,7 @@ use crate::actions::demo;
 use crate::actions::imports::Limits;
 use crate::clock::Clock;
 use crate::domain::time::Instant;
+use crate::jobs::checkpoints::Proving;
 use crate::web::Lives;
 use crate::web::server::Running;
 
@@ -58,7 +59,9 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         })
         .await?;
         progress.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner).finish();
+        let key = url.strip_prefix("sqlite:").map(|file| format!("{}.audit-key", file.trim_start_matches("//")).into());
         let site = Site {
+            proving: Proving { key, anchors: Vec::new() },
             url,
             read_connections: 8,
             running: Running { listen, workers: 2, max_connections: 1024, max_connections_per_peer: 1024 },

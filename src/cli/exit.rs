@@ -20,6 +20,8 @@ pub enum Exit {
     Refused = 4,
     /// `audit verify` or a backup's check found something that does not fit.
     Unproven = 5,
+    /// `audit verify` found nothing wrong, and nothing outside the database that vouches for it.
+    NotVouched = 6,
     /// The database cannot be reached or is of a newer version.
     Unavailable = 69,
 }
@@ -45,6 +47,7 @@ pub const HELP: &str = "Exit codes:
   3   the configuration has faults
   4   refused by a rule; nothing was changed
   5   not proven: a check found something that does not fit
+  6   nothing is wrong, but nothing outside the database vouches for the audit trail
   69  the database cannot be reached, or is newer than this program";
 
 /// What a command says when it does not do what was asked: never a stack trace.
@@ -91,7 +94,9 @@ mod tests {
 
     #[test]
     fn the_help_names_every_number() {
-        for exit in [Exit::Done, Exit::Failed, Exit::Usage, Exit::Configuration, Exit::Refused, Exit::Unproven, Exit::Unavailable] {
+        for exit in
+            [Exit::Done, Exit::Failed, Exit::Usage, Exit::Configuration, Exit::Refused, Exit::Unproven, Exit::NotVouched, Exit::Unavailable]
+        {
             assert!(HELP.lines().any(|line| line.starts_with(&format!("  {} ", exit.code()))), "{exit:?}");
         }
     }

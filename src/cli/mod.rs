@@ -14,6 +14,7 @@ use crate::store::{Options, Store};
 use exit::{CliError, Exit};
 
 pub mod audit;
+pub mod audit_key;
 pub mod backup;
 pub mod config;
 pub mod demo;

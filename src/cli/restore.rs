@@ -4,28 +4,33 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use clap::Args as ClapArgs;
+use clap::{Args as ClapArgs, Subcommand};
 
 use super::backup::{checked, digest, with_ending};
 use super::exit::{CliError, Exit};
 use super::progress::Progress;
 use super::{Settings, say, serve};
-use crate::actions::backups;
+use crate::actions::{backups, restores};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::access::Actor;
 use crate::store::check::{self, Facts};
 use crate::store::db_pools::Pools;
 use crate::store::failure::Failure;
-use crate::store::{db_copy as copy, db_dump as dump, db_inspect as inspect, migrate};
+use crate::store::{audit_log, db_copy as copy, db_dump as dump, db_inspect as inspect, migrate};
 
 /// Arguments of `restore`.
 #[derive(ClapArgs)]
 #[command(after_help = "Example:\n  counterfoil restore /backup/rewards-2026-11-22.db --database sqlite:rewards.db\n\n\
     The portal must not run. Everybody has to sign in again, and links that were sent before are of no use.")]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Args {
+    /// What else can be done
+    #[command(subcommand)]
+    pub what: Option<What>,
     /// The backup; it is checked before anything is touched
-    pub file: PathBuf,
+    #[arg(required = true)]
+    pub file: Option<PathBuf>,
     /// Replace what the database holds; without this it has to be empty or not there
     #[arg(long)]
     pub replace: bool,
@@ -34,29 +39,90 @@ pub struct Args {
     pub settings: Settings,
 }
 
+/// What `restore` can do besides restoring.
+#[derive(Subcommand)]
+pub enum What {
+    /// Accept that an older database stands in the place of a newer one, so that the portal can be changed again
+    Accept(Accept),
+}
+
+/// Arguments of `restore accept`.
+#[derive(ClapArgs)]
+#[command(after_help = "Example:\n  counterfoil restore accept --reason \"disk failure on Monday, ticket 4711\"")]
+pub struct Accept {
+    /// Why the older database stands here; it becomes part of the audit trail
+    #[arg(long)]
+    pub reason: String,
+    /// Settings given as flags.
+    #[command(flatten)]
+    pub settings: Settings,
+}
+
+fn accept(args: &Accept) -> Result<(), CliError> {
+    let config = Config::load(&args.settings.inputs())?;
+    serve::block_on(async {
+        let store = super::open_existing(&config).await?;
+        // It may never have been served from since it stands here.
+        restores::look(&store, &super::audit::proofs(&super::audit::proving(&config)).outside()).await?;
+        let accepted = restores::accept(&store, Actor::system("cli"), &args.reason).await;
+        store.close().await;
+        let lost = accepted?;
+        say(&format!("accepted: events {} to {} are gone, and an event says so\n", lost.kept_to + 1, lost.lost_to))
+    })
+}
+
 /// Checks the backup, puts it in place, checks what stands there then, and leaves an event.
 ///
 /// # Errors
 /// A database that holds something or is in use (4), a backup that does not fit (5) or is of a newer program (69).
 pub fn run(args: &Args) -> Result<(), CliError> {
+    let file = match (&args.what, &args.file) {
+        (Some(What::Accept(args)), _) => return accept(args),
+        (None, Some(file)) => file,
+        (None, None) => return Err(CliError::new(Exit::Usage, "no backup is named")),
+    };
     let config = Config::load(&args.settings.inputs())?;
     let clock = Clock::system();
     let (bytes, sha256) =
-        digest(&args.file).map_err(|error| CliError::new(Exit::Failed, format!("{} cannot be read: {error}", args.file.display())))?;
+        digest(file).map_err(|error| CliError::new(Exit::Failed, format!("{} cannot be read: {error}", file.display())))?;
     let server = config.database.server().map(|(url, password)| dump::Server { url, password });
-    fits(&args.file, server.is_some())?;
+    fits(file, server.is_some())?;
     serve::block_on(async {
+        let stood = if args.replace { head_of(&config.database.url()).await } else { None };
         let event = match (&server, config.database.file()) {
-            (Some(server), _) => to_server(args, &config, server, &clock).await?,
-            (None, Some(target)) => to_file(args, target, &clock).await?,
+            (Some(server), _) => to_server(args, file, &config, server, &clock).await?,
+            (None, Some(target)) => to_file(args, file, target, &clock).await?,
             (None, None) => return Err(super::missing(&config)),
         };
         let store = super::open(&config).await?;
         let recorded = backups::restored(&store, Actor::system("cli"), backups::File { bytes, sha256, event }).await;
+        let lost = match stood {
+            Some((log, lost_to)) if lost_to > event && head_of(&config.database.url()).await.is_some_and(|now| now.0 == log) => {
+                let lost = restores::Lost { kept_to: event, lost_to };
+                restores::hold(&store, lost).await?;
+                Some(lost)
+            }
+            _ => None,
+        };
         store.close().await;
         recorded?;
-        say(&format!("restored from {}, up to audit event {event}; everybody signs in again\n", args.file.display()))
+        if let Some(lost) = lost {
+            let gone = format!("audit events {} to {} are gone", lost.kept_to + 1, lost.lost_to);
+            say(&format!("{gone}: nothing is changed here until `counterfoil restore accept --reason \"\u{2026}\"` says why\n"))?;
+        }
+        say(&format!("restored from {}, up to audit event {event}; everybody signs in again\n", file.display()))
     })
+}
+
+/// The trail that stands in a database: its log, and its newest event; `None` where nothing can be read.
+async fn head_of(url: &str) -> Option<(Vec<u8>, i64)> {
+    let pools = Pools::inspect(url).await.ok()?;
+    let head = match pools.read().await {
+        Ok(mut read) => audit_log::stated_head(&mut read).await.ok().flatten(),
+        Err(_) => None,
+    };
+    pools.close().await;
+    head.map(|head| (head.log_id, head.seq))
 }
 
 /// The two kinds of backup do not stand for each other.
@@ -76,8 +142,8 @@ fn fits(file: &Path, server: bool) -> Result<(), CliError> {
     }
 }
 
-async fn to_file(args: &Args, target: &Path, clock: &Clock) -> Result<i64, CliError> {
-    let backup = Pools::inspect(&format!("sqlite:{}", args.file.display())).await?;
+async fn to_file(args: &Args, file: &Path, target: &Path, clock: &Clock) -> Result<i64, CliError> {
+    let backup = Pools::inspect(&format!("sqlite:{}", file.display())).await?;
     let before = checked(&backup, clock, "the backup").await;
     let known = migrate::status(&backup).await;
     backup.close().await;
@@ -90,7 +156,7 @@ async fn to_file(args: &Args, target: &Path, clock: &Clock) -> Result<i64, CliEr
         copy::withdraw(target)?;
     }
     let part = with_ending(target, "restoring");
-    let placed = place(args, target, &part, &before, clock).await;
+    let placed = place(file, target, &part, &before, clock).await;
     if placed.is_err() {
         // Half a restore helps nobody; what was there is untouched.
         let _ = std::fs::remove_file(&part);
@@ -100,9 +166,9 @@ async fn to_file(args: &Args, target: &Path, clock: &Clock) -> Result<i64, CliEr
 }
 
 /// A copy beside the database first, so that the name goes from the old whole file to the new whole file.
-async fn place(args: &Args, target: &Path, part: &Path, before: &Facts, clock: &Clock) -> Result<(), CliError> {
+async fn place(file: &Path, target: &Path, part: &Path, before: &Facts, clock: &Clock) -> Result<(), CliError> {
     let mut progress = None;
-    copy::sqlite(&args.file, part, |done, all| progress.get_or_insert_with(|| Progress::start("pages", Some(all), clock)).set(done))?;
+    copy::sqlite(file, part, |done, all| progress.get_or_insert_with(|| Progress::start("pages", Some(all), clock)).set(done))?;
     progress.into_iter().for_each(Progress::finish);
     let copied = Pools::inspect(&format!("sqlite:{}", part.display())).await?;
     let after = checked(&copied, clock, "what was restored").await;
@@ -112,13 +178,13 @@ async fn place(args: &Args, target: &Path, part: &Path, before: &Facts, clock: &
     Ok(())
 }
 
-async fn to_server(args: &Args, config: &Config, server: &dump::Server, clock: &Clock) -> Result<i64, CliError> {
+async fn to_server(args: &Args, file: &Path, config: &Config, server: &dump::Server, clock: &Clock) -> Result<i64, CliError> {
     let mut progress = Progress::start("rows read", None, clock);
-    let rows = dump::rows(&args.file, |done| progress.set(done))?;
+    let rows = dump::rows(file, |done| progress.set(done))?;
     progress.set(rows.values().sum::<i64>().unsigned_abs());
     progress.finish();
     if !rows.contains_key("audit_event") {
-        return Err(CliError::new(Exit::Refused, format!("{} is an archive of something else", args.file.display())));
+        return Err(CliError::new(Exit::Refused, format!("{} is an archive of something else", file.display())));
     }
     let url = config.database.url();
     let pools = Pools::inspect(&url).await?;
@@ -132,7 +198,7 @@ async fn to_server(args: &Args, config: &Config, server: &dump::Server, clock: &
     if !args.replace && !is_empty(&url).await? {
         return Err(occupied(&config.database.shown()));
     }
-    dump::restore(server, &args.file)?;
+    dump::restore(server, file)?;
     let pools = Pools::inspect(&url).await?;
     let after = checked(&pools, clock, "what was restored").await;
     let known = migrate::status(&pools).await;

@@ -14,7 +14,7 @@ use crate::actions::imports::Limits;
 use crate::actions::setup;
 use crate::clock::{Clock, Random};
 use crate::config::{Config, LogFormat, Network};
-use crate::jobs;
+use crate::jobs::{self, checkpoints::Proving};
 use crate::metrics::Metrics;
 use crate::store::failure::{DbError, Failure};
 use crate::store::{Options, Store};
@@ -49,6 +49,8 @@ pub struct Site {
     pub limits: Limits,
     /// The key that signs session cookies, where it is not in the database.
     pub key: Option<Vec<u8>>,
+    /// The key that signs the audit trail, and where checkpoints are noted.
+    pub proving: Proving,
     /// Proxies whose forwarding headers are believed.
     pub trusted_proxies: Vec<Network>,
     /// How long the body of a request may stand still.
@@ -86,6 +88,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
             ..Limits::default()
         },
         key: config.secret_key_file.as_deref().map(key_in).transpose()?,
+        proving: super::audit::proving(&config),
         trusted_proxies: config.trusted_proxies.clone(),
         body_still: Duration::from_secs(config.request_body_timeout_seconds),
         public_url: config.public_url.clone(),
@@ -110,19 +113,22 @@ pub async fn answer(site: Site, clock: Clock) -> Result<(), CliError> {
     let store = Store::open(&options, clock, Random::system(), Arc::new(Metrics::new())).await?;
     let portal = Portal::new(store.clone(), site.lives, site.limits.max_bytes).await?;
     let portal = portal.with_limits(site.limits.clone()).with_key(site.key).reached(site.trusted_proxies, site.body_still);
-    let portal = portal.at(site.public_url.as_deref());
+    let portal = portal.at(site.public_url.as_deref()).proved(super::audit::proofs(&site.proving));
+    super::audit::before_serving(&store, &site.proving).await?;
     let taken = |error: std::io::Error| {
         CliError::new(Exit::Failed, format!("cannot listen on {}: {error}", site.running.listen)).hint("choose another with --listen")
     };
     let bound = Bound::to(site.running).map_err(taken)?;
     let address = bound.address().map_err(taken)?;
     super::say(&format!("listening on http://{address}\n"))?;
-    if let Some(token) = setup::first_link(&store).await? {
+    if !store.is_held()
+        && let Some(token) = setup::first_link(&store).await?
+    {
         let base = site.public_url.unwrap_or_else(|| format!("http://{address}"));
         super::say(&format!("Nobody is set up yet. Open this link within 30 minutes; it works once:\n{base}/setup/{token}\n"))?;
     }
     let (stop_jobs, stop) = watch::channel(false);
-    let jobs = jobs::spawn(&store, &site.limits, &stop);
+    let jobs = jobs::spawn(&store, &site.limits, &site.proving, &stop);
     let (told, mut again) = watch::channel(0u32);
     let listening = tokio::spawn(async move {
         loop {

@@ -86,6 +86,13 @@ pub static SETTINGS: &[Setting] = &[
     number("session_idle_minutes", "15", "Minutes without a request after which a person is signed out, 1 to 30."),
     number("session_absolute_hours", "12", "Hours after which a person signs in again whatever happens, 1 to 24."),
     text("secret_key_file", "", "A file of at least 64 random bytes that signs session cookies; without it a key is kept in the database."),
+    text(
+        "audit_key_file",
+        "",
+        "The key that signs the audit trail; without it sqlite:FILE has one at FILE.audit-key, and PostgreSQL none.",
+    ),
+    text("audit_anchor_file", "", "A file outside the database, best on another machine's disk, that signed checkpoints are appended to."),
+    text("audit_syslog", "", "The socket of the system's log, such as /dev/log, that signed checkpoints are sent to."),
     number("upload_max_bytes", "536870912", "The largest file that may be uploaded, in bytes, 1,024 to 17,179,869,184."),
     number("import_max_rows", "10000000", "The most rows one import may have, 1 to 100,000,000."),
     number("xlsx_max_inflated_bytes", "67108864", "How large an XLSX file may become when unpacked, in bytes, 65,536 to 4,294,967,296."),

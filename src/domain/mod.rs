@@ -11,6 +11,7 @@ pub mod id;
 pub mod import;
 pub mod list_query;
 pub mod money;
+pub mod proof;
 pub mod refusal;
 pub mod text;
 pub mod time;

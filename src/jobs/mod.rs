@@ -1,5 +1,6 @@
 //! What the portal does by itself, beside answering: one task a job, a small piece at a time, through the same door as everybody.
 
+pub mod checkpoints;
 pub mod import;
 pub mod search_index;
 mod sessions;
@@ -22,9 +23,12 @@ const AFTER_FAILURE: Duration = Duration::from_secs(30);
 const IMPORTS: usize = 2;
 
 /// Starts every job. Each ends soon after `stop` says so: a piece that has begun is committed whole or not at all.
-pub fn spawn(store: &Store, limits: &Limits, stop: &watch::Receiver<bool>) -> Vec<JoinHandle<()>> {
-    let mut jobs =
-        vec![tokio::spawn(search_index::run(store.clone(), stop.clone())), tokio::spawn(sessions::run(store.clone(), stop.clone()))];
+pub fn spawn(store: &Store, limits: &Limits, proving: &checkpoints::Proving, stop: &watch::Receiver<bool>) -> Vec<JoinHandle<()>> {
+    let mut jobs = vec![
+        tokio::spawn(search_index::run(store.clone(), stop.clone())),
+        tokio::spawn(sessions::run(store.clone(), stop.clone())),
+        tokio::spawn(checkpoints::run(store.clone(), proving.clone(), stop.clone())),
+    ];
     for _ in 0..IMPORTS {
         let (work, mut stop) = (import::work(store.clone(), limits.clone()), stop.clone());
         jobs.push(tokio::spawn(async move {

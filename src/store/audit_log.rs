@@ -126,7 +126,8 @@ pub struct Kept {
     pub chain: Vec<u8>,
 }
 
-const COLUMNS: &str = "seq, id, at, actor_kind, actor_id, action, object_kind, object_id, region_id, body_version, body, leaf, chain";
+pub(super) const COLUMNS: &str =
+    "seq, id, at, actor_kind, actor_id, action, object_kind, object_id, region_id, body_version, body, leaf, chain";
 
 /// Which events: every field narrows.
 #[derive(Clone, Debug, Default)]

@@ -81,7 +81,7 @@ pub(super) fn read<S: Sink>(file: &Path, plan: Plan, mut sink: S, out: &Out) -> 
 }
 
 /// A connection that can only read, with a small cache of its own.
-fn open(file: &Path) -> Result<Connection, rusqlite::Error> {
+pub(super) fn open(file: &Path) -> Result<Connection, rusqlite::Error> {
     let connection = Connection::open_with_flags(PathBuf::from(file), OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(Duration::from_secs(10))?;
     connection.execute_batch("PRAGMA query_only = ON; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -2048")?;

@@ -68,26 +68,35 @@ pub async fn fault(reader: &mut impl Reader) -> Result<Option<String>, DbError> 
     Ok(budget.map(|budget| format!("the figures of {budget} are not the sum of its postings")))
 }
 
-/// A budget whose figures are not what its postings add up to.
-async fn unbalanced(reader: &mut impl Reader) -> Result<Option<BudgetId>, DbError> {
+/// A budget whose figures are not what its postings add up to, each by itself: what entered `available` counts as what the posting says.
+pub async fn unbalanced(reader: &mut impl Reader) -> Result<Option<BudgetId>, DbError> {
     let mut sql = Sql::new(
-        "WITH moved (budget_id, account, amount) AS (\
-           SELECT destination_budget_id, destination_account, amount FROM posting WHERE destination_budget_id IS NOT NULL \
-           UNION ALL SELECT source_budget_id, source_account, -amount FROM posting WHERE source_budget_id IS NOT NULL) \
-         SELECT budget_id, account, ",
+        "WITH moved (budget_id, account, counted, amount) AS (\
+           SELECT destination_budget_id, destination_account, counted, amount FROM posting WHERE destination_budget_id IS NOT NULL \
+           UNION ALL SELECT source_budget_id, source_account, counted, -amount FROM posting WHERE source_budget_id IS NOT NULL) \
+         SELECT budget_id, account, counted, ",
     );
-    sql.push_sum("amount").push(" FROM moved GROUP BY budget_id, account");
-    let sums: Vec<(BudgetId, String, i64, i64)> = reader.all(sql).await?;
-    let held: HashMap<(BudgetId, String), i128> =
-        sums.into_iter().map(|(budget, account, upper, lower)| ((budget, account), whole(upper, lower))).collect();
+    sql.push_sum("amount").push(" FROM moved GROUP BY budget_id, account, counted");
+    let sums: Vec<(BudgetId, String, String, i64, i64)> = reader.all(sql).await?;
+    let mut held: HashMap<BudgetId, Vec<(String, String, i128)>> = HashMap::new();
+    for (budget, account, counted, upper, lower) in sums {
+        held.entry(budget).or_default().push((account, counted, whole(upper, lower)));
+    }
     let mut sql = Sql::default();
     sql.push("SELECT ").push(BUDGET_COLUMNS).push(" FROM budget ORDER BY id");
     let budgets: Vec<BudgetRow> = reader.all(sql).await?;
     let is_off = |row: &&BudgetRow| {
-        let [given, reserved, spent] = [row.allocated, row.reserved, row.spent].map(i128::from);
-        let given = given + i128::from(row.adjusted) + i128::from(row.carried_over);
-        let is = |account: &str, figure: i128| held.get(&(row.id, account.to_owned())).copied().unwrap_or_default() == figure;
-        !(is("reserved", reserved) && is("spent", spent) && is("available", given - reserved - spent))
+        let moved = held.get(&row.id).map(Vec::as_slice).unwrap_or_default();
+        let sum = |is: &dyn Fn(&str, &str) -> bool| -> i128 {
+            moved.iter().filter(|(account, counted, _)| is(account, counted)).map(|(_, _, amount)| amount).sum()
+        };
+        let entered = |kinds: &[&str]| sum(&|account, counted| account == "available" && kinds.contains(&counted));
+        let given = [row.allocated, row.adjusted, row.carried_over].map(i128::from);
+        let [reserved, spent] = [row.reserved, row.spent].map(i128::from);
+        let kept = [entered(&["allocation"]), entered(&["adjustment", "transfer"]), entered(&["carry_over"])];
+        let free = sum(&|account, _| account == "available");
+        let held = [sum(&|account, _| account == "reserved"), sum(&|account, _| account == "spent"), free];
+        given != kept || held != [reserved, spent, given.iter().sum::<i128>() - reserved - spent]
     };
     Ok(budgets.iter().find(is_off).map(|row| row.id))
 }

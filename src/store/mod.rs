@@ -3,10 +3,12 @@
 pub mod access;
 pub mod audit_log;
 pub mod budgets;
+pub mod bulk_audit;
 mod bulk_file;
 pub mod bulk_read;
 pub mod cells;
 pub mod check;
+pub mod checkpoints;
 pub mod db;
 mod db_bulk;
 pub mod db_copy;
@@ -42,11 +44,13 @@ pub mod write_tx;
 pub mod writer;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::clock::{Clock, Random};
+use crate::domain::refusal::Refusal;
 use crate::domain::time::Instant;
 use crate::metrics::Metrics;
 use db::{Engine, Lone, Read};
@@ -54,11 +58,16 @@ use db_pools::Pools;
 use failure::{DbError, Failure};
 use writer::{Door, Intent, Running, WriteTx};
 
+/// What the names of commands begin with that run while the store is held: signing in to look, and deciding.
+const WHILE_HELD: [&str; 5] = ["session.", "sign_in.", "restore.", "backup.", "audit.verify"];
+
 /// An open store. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
     pools: Pools,
     door: Door,
+    /// Whether nothing is written but what is needed to look and to decide.
+    held: Arc<AtomicBool>,
     /// Time, for whoever needs it as an argument.
     pub clock: Clock,
     /// Randomness, for whoever needs it as an argument.
@@ -97,7 +106,8 @@ impl Store {
         settings::ensure_secret(&mut tx, settings::SESSION_KEY, unforeseen.bytes::<64>().to_vec()).await?;
         tx.commit().await?;
         let (door, _) = Door::open(pools.clone(), clock.clone(), random.clone(), metrics.clone(), options.batch_most);
-        Ok(Self { pools, door, clock, random, metrics })
+        let held = Arc::new(AtomicBool::new(settings::get(&mut Lone(pools.clone()), settings::AUDIT_HELD).await?.is_some()));
+        Ok(Self { pools, door, held, clock, random, metrics })
     }
 
     /// A snapshot to read from.
@@ -117,7 +127,22 @@ impl Store {
         T: Serialize + DeserializeOwned + Send + 'static,
         F: for<'t> Fn(&'t mut WriteTx<'_>) -> Running<'t, T> + Send + Sync + 'static,
     {
+        if self.is_held() && !WHILE_HELD.iter().any(|begin| intent.name.starts_with(begin)) {
+            let words = "This database is older than the one that stood here before, so nothing is changed in it until somebody who \
+                         runs the portal accepts that (counterfoil restore accept)";
+            return Err(Refusal::State(words.to_owned()).into());
+        }
         self.door.write(intent, act).await
+    }
+
+    /// Whether the store only lets people look: see [`settings::AUDIT_HELD`].
+    pub fn is_held(&self) -> bool {
+        self.held.load(Ordering::Acquire)
+    }
+
+    /// From now on it is, or is not.
+    pub fn hold(&self, held: bool) {
+        self.held.store(held, Ordering::Release);
     }
 
     /// This moment.

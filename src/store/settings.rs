@@ -23,6 +23,8 @@ pub const SETUP_DRAFT: &str = "setup.draft";
 pub const SETUP_TASKS: &str = "setup.tasks";
 /// What the last walk along the audit chain found, and when, as JSON.
 pub const AUDIT_VERDICT: &str = "audit.verdict";
+/// Set while an older database stands where a newer one stood and nobody has accepted that: what is lost, as JSON. Nothing else is written then.
+pub const AUDIT_HELD: &str = "audit.held";
 
 /// One setting; `None` where it was never set.
 pub async fn get(reader: &mut impl Reader, key: &'static str) -> Result<Option<String>, DbError> {
@@ -47,6 +49,11 @@ pub async fn set(tx: &mut WriteTx<'_>, key: &'static str, value: &str) -> Result
     let sql = Sql::new("INSERT INTO setting (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value");
     tx.exec(sql.bind(key).bind(value.to_owned())).await?;
     Ok(())
+}
+
+/// Takes a setting away.
+pub async fn unset(tx: &mut WriteTx<'_>, key: &'static str) -> Result<(), DbError> {
+    tx.exec(Sql::new("DELETE FROM setting WHERE key = $1").bind(key)).await.map(|_| ())
 }
 
 /// Keeps a secret under a key, unless there is one.

@@ -32,6 +32,8 @@ pub struct Assets {
     pub icons: String,
     /// The mark of the product.
     pub favicon: String,
+    /// The program that checks the audit trail without the portal.
+    pub verifier: String,
 }
 
 /// One file as it is served.
@@ -59,14 +61,15 @@ impl Asset {
     }
 }
 
-fn all() -> &'static [Asset; 4] {
-    static ALL: OnceLock<[Asset; 4]> = OnceLock::new();
+fn all() -> &'static [Asset; 5] {
+    static ALL: OnceLock<[Asset; 5]> = OnceLock::new();
     ALL.get_or_init(|| {
         [
             Asset::new("app.css", "text/css; charset=utf-8", style_sheet().into_bytes()),
             Asset::new("portal.js", "text/javascript; charset=utf-8", file("js/portal.js")),
             Asset::new("icons.svg", "image/svg+xml; charset=utf-8", file("icons.svg")),
             Asset::new("favicon.svg", "image/svg+xml; charset=utf-8", file("favicon.svg")),
+            Asset::new("counterfoil_verify.py", "text/x-python; charset=utf-8", file("counterfoil_verify.py")),
         ]
     })
 }
@@ -75,8 +78,8 @@ fn all() -> &'static [Asset; 4] {
 pub fn assets() -> &'static Assets {
     static ADDRESSES: OnceLock<Assets> = OnceLock::new();
     ADDRESSES.get_or_init(|| {
-        let [css, js, icons, favicon] = all();
-        Assets { css: css.address(), js: js.address(), icons: icons.address(), favicon: favicon.address() }
+        let [css, js, icons, favicon, verifier] = all();
+        Assets { css: css.address(), js: js.address(), icons: icons.address(), favicon: favicon.address(), verifier: verifier.address() }
     })
 }
 

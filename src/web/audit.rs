@@ -8,14 +8,12 @@ use serde::Deserialize;
 use super::Portal;
 use super::choices::{self, Choice};
 use super::error::WebError;
-use super::form::{Posted, encoded};
+use super::form::encoded;
 use super::guard::{Allowed, ReadAudit};
-use super::page::{Shell, see_other};
+use super::page::Shell;
 use super::settings::{last_verdict, verdict_words};
-use crate::actions::audit::{self as act, Verdict};
 use crate::domain::access::Permission;
 use crate::domain::id::{BudgetId, EventId, ImportId, RegionId, UserId};
-use crate::domain::refusal::Refusal;
 use crate::domain::time::{Day, Instant};
 use crate::store::audit_log::{self, Kept, Wanted};
 use crate::store::db::Read;
@@ -23,8 +21,6 @@ use crate::store::{import_sight, overview, people, regions};
 
 /// Events on one page.
 const PAGE: i64 = 50;
-/// The longest trail that is walked while somebody waits for the page.
-const WALKED_HERE: i64 = 500_000;
 
 /// The filters, as they stand in the address.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -335,24 +331,4 @@ pub(super) fn line(event: Kept, names: &Names, zone: chrono_tz::Tz) -> Line {
         seq: event.seq,
         id: event.id,
     }
-}
-
-/// Walks the whole chain and notes the verdict. What is too long to wait for is left to the command line.
-pub async fn verify(portal: web::Data<Portal>, who: Allowed<ReadAudit>, Posted(()): Posted<()>) -> Result<HttpResponse, WebError> {
-    if !who.access.has_everywhere(Permission::AuditRead) {
-        return Err(Refusal::Forbidden(Permission::AuditRead).into());
-    }
-    let mut read = portal.store.read().await?;
-    let events = audit_log::stated_head(&mut read).await?.map_or(0, |head| head.seq);
-    drop(read);
-    if events > WALKED_HERE {
-        let words = format!("The trail has {events} events: too many to wait for here. Run \u{201c}counterfoil audit verify\u{201d}.");
-        return Ok(see_other(&portal, "/audit", Some(("info", words))));
-    }
-    let noted = act::verify_and_note(&portal.store, who.actor.clone(), |_, _| {}).await?;
-    let flash = match noted.verdict {
-        Verdict::Ok { events, head } => ("ok", format!("All {events} events are as they were sealed. The newest chain value is {head}.")),
-        Verdict::Broken { seq, why } => ("bad", format!("The trail is broken at event {seq}: {why}.")),
-    };
-    Ok(see_other(&portal, "/audit", Some(flash)))
 }

@@ -3,6 +3,7 @@
 pub mod assets;
 mod audit;
 mod audit_event;
+mod audit_proof;
 mod body;
 mod budgets;
 mod budgets_chart;
@@ -39,6 +40,7 @@ mod password;
 mod peers;
 mod people;
 mod people_add;
+mod portal;
 mod postings;
 mod regions;
 mod regions_edit;
@@ -56,10 +58,6 @@ mod transactions_filter;
 mod transactions_known;
 mod transactions_timeline;
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
-
 use actix_session::SessionMiddleware;
 use actix_session::config::{BrowserSession, CookieContentSecurity};
 use actix_web::cookie::{Key, SameSite};
@@ -67,144 +65,16 @@ use actix_web::middleware::{Compress, from_fn};
 use actix_web::web::{self, ServiceConfig, get, post, resource, scope};
 use actix_web::{Resource, Route};
 
-use crate::actions::imports::Limits;
-use crate::actions::passwords::Passwords;
-use crate::config::Network;
 use crate::domain::refusal::Refusal;
-use crate::store::failure::Failure;
-use crate::store::{Store, settings as kept};
 use budgets_money::{Adjustment, Allocation, CarryOver, Commitment, Reservation, Reversal, Transfer, Void};
 use error::WebError;
+pub use portal::Portal;
 pub use session::Lives;
 pub use transactions_known::Known;
 
 /// The name of the session cookie. `__Host-` binds it to this host and to `Secure`: browsers send it over TLS, which a proxy in front may speak, and
 /// over plain HTTP only to this machine itself. Over plain HTTP from another machine nobody can sign in, and that is meant.
 pub const SESSION_COOKIE: &str = "__Host-counterfoil";
-
-/// What handlers share. Cheap to clone.
-#[derive(Clone)]
-pub struct Portal {
-    /// The store.
-    pub store: Store,
-    /// Password hashing.
-    pub passwords: Passwords,
-    /// The secret behind cookies and form tokens.
-    pub key: Arc<[u8]>,
-    /// Whether this is the demo, with its banner and one-click sign-ins.
-    pub demo: bool,
-    /// How long sessions live.
-    pub lives: Lives,
-    /// The largest file that may be uploaded, in bytes.
-    pub upload_max_bytes: u64,
-    limits: Arc<Limits>,
-    /// Proxies whose `X-Forwarded-For` is believed.
-    trusted_proxies: Arc<[Network]>,
-    /// How long the body of a request may stand still.
-    body_still: Duration,
-    /// What people type to get here, where the configuration says it.
-    public_url: Option<Arc<str>>,
-    organisation: Arc<RwLock<String>>,
-    stopping: Arc<AtomicBool>,
-    /// Requests that are being answered, to the last byte of their answers.
-    running: Arc<AtomicUsize>,
-}
-
-impl Portal {
-    /// Over an open store.
-    pub async fn new(store: Store, lives: Lives, upload_max_bytes: u64) -> Result<Self, Failure> {
-        let mut read = store.read().await?;
-        let key = kept::secret(&mut read, kept::SESSION_KEY).await?;
-        let demo = kept::get(&mut read, kept::DEMO).await?.is_some();
-        let name = kept::get(&mut read, kept::ORGANISATION).await?.unwrap_or_default();
-        drop(read);
-        let passwords = Passwords::new(store.metrics.clone());
-        Ok(Self {
-            store,
-            passwords,
-            key: key.into(),
-            demo,
-            lives,
-            upload_max_bytes,
-            limits: Arc::new(Limits { max_bytes: upload_max_bytes, ..Limits::default() }),
-            trusted_proxies: Arc::default(),
-            body_still: Duration::from_secs(30),
-            public_url: None,
-            organisation: Arc::new(RwLock::new(name)),
-            stopping: Arc::default(),
-            running: Arc::default(),
-        })
-    }
-
-    /// The same with a key from outside the database, of at least 64 bytes; `None` leaves the database's own.
-    #[must_use]
-    pub fn with_key(mut self, key: Option<Vec<u8>>) -> Self {
-        if let Some(key) = key.filter(|key| key.len() >= 64) {
-            self.key = key.into();
-        }
-        self
-    }
-
-    /// The same behind these proxies, with request bodies that may stand still for this long.
-    #[must_use]
-    pub fn reached(mut self, trusted_proxies: Vec<Network>, body_still: Duration) -> Self {
-        self.trusted_proxies = trusted_proxies.into();
-        self.body_still = body_still;
-        self
-    }
-
-    /// The same at this address, for links that leave the portal.
-    #[must_use]
-    pub fn at(mut self, public_url: Option<&str>) -> Self {
-        self.public_url = public_url.map(Arc::from);
-        self
-    }
-
-    /// Scheme and host of a link that leaves the portal: what the configuration says, else where the person asked. No header but `Host` is
-    /// believed: a link that holds a secret must not lead elsewhere because a request said so.
-    pub fn address(&self, req: &actix_web::HttpRequest) -> String {
-        let host = || req.headers().get(actix_web::http::header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-        self.public_url.as_deref().map_or_else(|| format!("http://{}", host()), str::to_owned)
-    }
-
-    /// The organisation's name.
-    pub fn organisation(&self) -> String {
-        self.organisation.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// With other limits for files than the defaults.
-    #[must_use]
-    pub fn with_limits(mut self, limits: Limits) -> Self {
-        self.upload_max_bytes = limits.max_bytes;
-        self.limits = Arc::new(limits);
-        self
-    }
-
-    /// What an imported file may cost.
-    pub fn import_limits(&self) -> Limits {
-        Limits::clone(&self.limits)
-    }
-
-    /// From now on not ready: what balances load sends nothing new, while running requests finish.
-    pub fn stop(&self) {
-        self.stopping.store(true, Ordering::Release);
-    }
-
-    /// Whether [`Portal::stop`] was called.
-    pub fn is_stopping(&self) -> bool {
-        self.stopping.load(Ordering::Acquire)
-    }
-
-    /// How many requests are being answered.
-    pub fn running(&self) -> usize {
-        self.running.load(Ordering::Acquire)
-    }
-
-    /// To be called when the organisation's name was changed.
-    pub fn renamed(&self, name: String) {
-        *self.organisation.write().unwrap_or_else(PoisonError::into_inner) = name;
-    }
-}
 
 /// Every route of the portal.
 pub fn routes(config: &mut ServiceConfig, portal: &Portal) {
@@ -281,7 +151,9 @@ fn organisation(table: &mut Table<'_>) {
         .route("/setup-tasks/dismissal", post().to(settings_organisation::dismiss_tasks))
         // Audit.
         .route("/audit", get().to(audit::list))
-        .route("/audit/verifications", post().to(audit::verify))
+        .route("/audit/exports", post().to(audit_proof::export))
+        .route("/audit/proof", get().to(audit_proof::page))
+        .route("/audit/verifications", post().to(audit_proof::verify))
         .route("/audit/{id}", get().to(audit_event::event))
         // People.
         .service(resource("/people").route(get().to(people::list)).route(post().to(people_add::add)))

@@ -151,6 +151,7 @@ pub(super) fn verdict_words(noted: &Noted, zone: chrono_tz::Tz) -> (bool, String
     let at = noted.at.local(zone);
     match &noted.verdict {
         Verdict::Ok { events, .. } => (true, format!("All {events} events are as they were sealed"), at),
+        Verdict::NotProven { events, why, .. } => (true, format!("All {events} events are as they were sealed; not proven: {why}"), at),
         Verdict::Broken { seq, why } => (false, format!("Broken at event {seq}: {why}"), at),
     }
 }

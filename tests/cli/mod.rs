@@ -7,6 +7,7 @@ mod gone;
 mod http;
 mod imports;
 mod keys;
+mod proof;
 mod serving;
 mod users;
 

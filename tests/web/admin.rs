@@ -147,7 +147,14 @@ on_both_engines! {
         let app = TestApp::start(db).await;
         let aud = app.signed_in("Aud Auditor").await;
         let csrf = aud.get("/audit").await.csrf();
-        assert_eq!(aud.post("/audit/verifications", &[("csrf", &csrf)]).await.status, 303);
+        let answer = aud.post("/audit/verifications", &[("csrf", &csrf)]).await;
+        assert_eq!((answer.status, answer.location()), (303, "/audit/proof"));
+        let proof = aud.get("/audit/proof").await.body;
+        for words in ["Not proven", "Not signed", "Not anchored", "events are as they were sealed", "counterfoil_verify.py"] {
+            assert!(proof.contains(words), "{words}: {proof}");
+        }
+        let file = aud.post("/audit/exports", &[("csrf", &csrf)]).await;
+        assert!(file.status == 200 && file.body.starts_with("{\"chain\"") && file.body.contains("audit.exported"), "{}", file.body);
         let page = aud.get("/audit").await.body;
         assert!(page.contains("events are as they were sealed") && page.contains("Audit verified"), "{page}");
         let id = page.split_once("/audit/evt_").unwrap().1.split('"').next().unwrap().to_owned();

@@ -37,7 +37,7 @@ use crate::store::writer::WriteTx;
 
 /// Rows of a file in one command behind the door: about a tenth of a second, so that nobody else waits long, and no fewer, because each command
 /// writes the same pages of the indexes again.
-pub(crate) const CHUNK: usize = 1_000;
+pub(crate) const CHUNK: usize = 750;
 
 /// Why a run stopped before its end.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! One pass over a file: a thread reads and drafts, chunk by chunk, and waits where the store is slower. Memory stays flat.
 
+use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
-use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
@@ -116,11 +116,20 @@ fn cells(row: &Row<'_>) -> String {
 
 /// Which rows of this file came before. Ids and cells are kept as 64-bit hashes: for a million rows the chance that any two of them meet
 /// is one in thirty-seven million, and eight bytes a row keep the memory flat enough.
-#[derive(Default)]
 struct Seen {
-    once: HashSet<u64>,
+    /// The hashes that came, in [`PLACES`] lists by their first bits: eight bytes each and what a list grows ahead, without the moment in which a growing table stands twice.
+    once: Vec<Vec<u64>>,
     again: HashMap<u64, u32>,
     state: RandomState,
+}
+
+/// Lists in [`Seen`]: of a million rows each holds a quarter of a thousand, which are read through faster than a row is.
+const PLACES: usize = 4096;
+
+impl Default for Seen {
+    fn default() -> Self {
+        Self { once: vec![Vec::new(); PLACES], again: HashMap::new(), state: RandomState::new() }
+    }
 }
 
 impl Seen {
@@ -132,7 +141,9 @@ impl Seen {
             (None, Some(id)) => self.state.hash_one(id.as_ref()),
             (None, None) => return 0,
         };
-        if self.once.insert(hash) {
+        let Some(place) = self.once.get_mut((hash >> 52) as usize) else { return 0 };
+        if !place.contains(&hash) {
+            place.push(hash);
             return 0;
         }
         let count = self.again.entry(hash).or_default();

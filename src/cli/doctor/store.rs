@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::store::db::Read;
 use crate::store::db_pools::Pools;
 use crate::store::failure::{DbError, Failure};
-use crate::store::{db_inspect as inspect, migrate};
+use crate::store::{checkpoints, db_inspect as inspect, migrate};
 
 /// How long a small query may take on a database that is near, in milliseconds.
 const NEAR: f64 = 20.0;
@@ -34,7 +34,13 @@ async fn look(config: &Config) -> Vec<Check> {
         Ok(mut read) => checks.extend(of_snapshot(&mut read).await),
         Err(error) => checks.push(Check::bad("database", error.to_string(), "see that it runs and takes connections")),
     }
-    checks.push(of_version(migrate::status(&pools).await));
+    let status = migrate::status(&pools).await;
+    if status.as_ref().is_ok_and(|steps| steps.iter().all(|step| step.applied_at.is_some()))
+        && let Ok(mut read) = pools.read().await
+    {
+        checks.extend(of_proof(&mut read, config).await.unwrap_or_else(|error| vec![failed("audit trail", &error)]));
+    }
+    checks.push(of_version(status));
     pools.close().await;
     checks
 }
@@ -74,6 +80,35 @@ async fn latency(read: &mut Read) -> Result<Check, DbError> {
     let found = format!("{ms:.1} ms for a small query");
     let hint = "a page asks ten times or more: run the portal near its database";
     Ok(if ms <= NEAR { Check::good("database time", found) } else { Check::warning("database time", found, hint) })
+}
+
+/// Whether the audit trail is signed, and noted outside the database.
+async fn of_proof(read: &mut Read, config: &Config) -> Result<Vec<Check>, DbError> {
+    let (newest, anchor) = (checkpoints::newest(read).await?, checkpoints::last_anchor(read).await?);
+    let signed = match (config.audit_key(), newest) {
+        (None, _) => {
+            Check::warning("audit key", "the audit trail is not signed", "set audit_key_file, and run `counterfoil audit key new`")
+        }
+        (Some(file), _) if !file.exists() => {
+            let found = format!("there is no key at {}", file.display());
+            Check::warning(
+                "audit key",
+                found,
+                "`counterfoil serve` makes the first one beside a SQLite file; else `counterfoil audit key new`",
+            )
+        }
+        (Some(_), None) => Check::warning("audit key", "nothing is signed yet", "`counterfoil serve` signs within ten minutes"),
+        (Some(_), Some(row)) => Check::good("audit key", format!("signed up to event {}, {}", row.size, row.at.iso())),
+    };
+    let anchored = match anchor {
+        Some((kind, size, at)) => Check::good("audit anchor", format!("{kind}: up to event {size}, {}", at.iso())),
+        None => Check::warning(
+            "audit anchor",
+            "not anchored: nothing outside the database knows how long the audit trail is",
+            "set audit_anchor_file (on another machine\u{2019}s disk) or audit_syslog",
+        ),
+    };
+    Ok(vec![signed, anchored])
 }
 
 fn of_version(status: Result<Vec<migrate::Status>, Failure>) -> Check {

@@ -50,6 +50,7 @@ export const PAGES = [
   { name: 'imports', path: '/imports', status: SOME },
   { name: 'exports', path: '/exports', status: SOME },
   { name: 'audit', path: '/audit', status: SOME },
+  { name: 'audit-proof', path: '/audit/proof', status: SOME },
   { name: 'people', path: '/people', status: SOME },
   { name: 'settings', path: '/settings', status: SOME },
   { name: '404', path: '/budgets/bud_00000000000000000000000000', status: 404 },

@@ -1,0 +1,134 @@
+//! The proof of the audit trail: where it stands, the walk that anybody who reads all of it may start, and the file to check it without the portal.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, ContentDisposition, DispositionParam, DispositionType};
+use actix_web::{HttpRequest, HttpResponse, web};
+use askama::Template;
+
+use super::error::WebError;
+use super::form::Posted;
+use super::guard::{Allowed, ReadAudit};
+use super::page::{Shell, see_other};
+use super::settings::{last_verdict, verdict_words};
+use super::{Portal, choices};
+use crate::actions::audit::{self as act, Noted, Verdict};
+use crate::actions::{audit_export, audit_keys, checkpoints, proof, restores};
+use crate::domain::access::Permission;
+use crate::domain::refusal::Refusal;
+use crate::store::db::Read;
+use crate::store::failure::DbError;
+use crate::store::{audit_log, checkpoints as kept};
+
+/// The longest trail that is walked while somebody waits for the page.
+const WALKED_HERE: i64 = 500_000;
+
+#[derive(Template)]
+#[template(path = "audit/proof.html")]
+struct ProofPage {
+    shell: Shell,
+    badge: (&'static str, &'static str),
+    facts: Vec<(&'static str, String)>,
+    whole: bool,
+    export: &'static str,
+    key: String,
+}
+
+/// The last verdict as a badge.
+fn badge(noted: Option<&Noted>) -> (&'static str, &'static str) {
+    match noted.map(|noted| &noted.verdict) {
+        None => ("", "Not verified yet"),
+        Some(Verdict::Ok { .. }) => ("ok", "Proven"),
+        Some(Verdict::NotProven { .. }) => ("warn", "Not proven"),
+        Some(Verdict::Broken { .. }) => ("bad", "Broken"),
+    }
+}
+
+/// What is signed and what is anchored, in words.
+async fn standing(read: &mut Read, zone: chrono_tz::Tz) -> Result<Vec<(&'static str, String)>, DbError> {
+    let (newest, anchor) = (kept::newest(read).await?, kept::last_anchor(read).await?);
+    let head = audit_log::stated_head(read).await?.map_or(0, |head| head.seq);
+    let signed = newest.map_or("Not signed: there is no checkpoint yet".to_owned(), |row| {
+        format!("Up to event {} of {head}, on {}", row.size, row.at.local(zone))
+    });
+    let anchored =
+        anchor.map_or("Not anchored: nothing outside the database knows how long the trail is".to_owned(), |(kind, size, at)| {
+            format!("Up to event {size}, on {}, in {}", at.local(zone), if kind == "syslog" { "the system\u{2019}s log" } else { "a file" })
+        });
+    let mut facts = vec![("Signed", signed), ("Anchored", anchored)];
+    if let Some(lost) = restores::held(read).await? {
+        let words =
+            format!("Events {} to {} were there before. Nothing is changed until that is accepted.", lost.kept_to + 1, lost.lost_to);
+        facts.push(("An older database", words));
+    }
+    Ok(facts)
+}
+
+/// Where the proof stands.
+pub async fn page(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<ReadAudit>) -> Result<HttpResponse, WebError> {
+    let mut read = portal.store.read().await?;
+    let (zone, whole) = (choices::zone(&mut read).await?, who.reach().is_whole());
+    let noted = last_verdict(&mut read).await?.filter(|_| whole);
+    let mut facts = if whole { standing(&mut read, zone).await? } else { Vec::new() };
+    facts.extend(noted.as_ref().map(|noted| {
+        let (_, words, at) = verdict_words(noted, zone);
+        ("Last verified", format!("{at}: {words}"))
+    }));
+    let page = ProofPage {
+        shell: Shell::new(&req, &portal, &who, "Proof of the trail"),
+        badge: badge(noted.as_ref()),
+        facts,
+        whole,
+        export: if whole { "Export the whole trail" } else { "Export your regions\u{2019} events" },
+        key: kept::key(&mut read).await?.unwrap_or_else(|| "There is none: nothing is signed".to_owned()),
+    };
+    page.shell.answer(StatusCode::OK, &page)
+}
+
+/// Proves the trail and notes the verdict. What is too long to wait for is left to the command line.
+pub async fn verify(portal: web::Data<Portal>, who: Allowed<ReadAudit>, Posted(()): Posted<()>) -> Result<HttpResponse, WebError> {
+    if !who.access.has_everywhere(Permission::AuditRead) {
+        return Err(Refusal::Forbidden(Permission::AuditRead).into());
+    }
+    let mut read = portal.store.read().await?;
+    let events = audit_log::stated_head(&mut read).await?.map_or(0, |head| head.seq);
+    drop(read);
+    if events > WALKED_HERE {
+        let words = format!("The trail has {events} events: too many to wait for here. Run \u{201c}counterfoil audit verify\u{201d}.");
+        return Ok(see_other(&portal, "/audit/proof", Some(("info", words))));
+    }
+    let places = portal.places.clone();
+    let outside = web::block(move || places.outside()).await.map_err(|error| WebError::Ours(error.to_string()))?;
+    let proof = proof::of_store(&portal.store, &outside, |_, _| {}).await?;
+    let noted = act::note(&portal.store, who.actor.clone(), proof.verdict).await?;
+    let flash = match noted.verdict {
+        Verdict::Ok { events, head } => {
+            ("ok", format!("Proven: all {events} events are as they were sealed. The newest chain value is {head}."))
+        }
+        Verdict::NotProven { events, why, .. } => ("warn", format!("All {events} events are as they were sealed. Not proven: {why}.")),
+        Verdict::Broken { seq, why } => ("bad", format!("The trail is broken at event {seq}: {why}.")),
+    };
+    Ok(see_other(&portal, "/audit/proof", Some(flash)))
+}
+
+/// The trail as a file, or the part of it in her regions; that it was taken is on record, and signed where there is a key.
+pub async fn export(portal: web::Data<Portal>, who: Allowed<ReadAudit>, Posted(()): Posted<()>) -> Result<HttpResponse, WebError> {
+    let scope = who.reach();
+    audit_export::noted(&portal.store, who.actor.clone(), &scope).await?;
+    if let Some(file) = &portal.places.key {
+        let signed = match audit_keys::load(&portal.store, file).await {
+            Ok(signer) => checkpoints::catch_up(&portal.store, &signer).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = signed {
+            // It is taken away as it is: whoever checks it sees how far it is signed.
+            tracing::warn!(%error, "an export of the audit trail was not signed");
+        }
+    }
+    let name = format!("audit_{}.jsonl", portal.store.now().utc().format("%Y%m%dT%H%MZ"));
+    let body = audit_export::file(&portal.store, scope).await?;
+    Ok(HttpResponse::Ok()
+        .content_type("application/jsonl; charset=utf-8")
+        .insert_header(ContentDisposition { disposition: DispositionType::Attachment, parameters: vec![DispositionParam::Filename(name)] })
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .streaming(body))
+}

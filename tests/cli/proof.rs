@@ -1,0 +1,57 @@
+//! The key, the checkpoints and the anchors of a portal as people run it.
+
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+
+use super::{Serving, done, run};
+
+#[test]
+fn a_portal_signs_and_anchors_when_it_stops_and_an_older_file_is_held() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    std::fs::write(path.join("counterfoil.toml"), "database = \"sqlite:f.db\"\naudit_anchor_file = \"anchors\"\n").unwrap();
+    let serve = || {
+        let mut portal = Serving::start(path, &[]);
+        portal.signal("TERM");
+        assert_eq!(portal.end().0.code(), Some(0));
+    };
+    serve();
+    assert_eq!(std::fs::metadata(path.join("f.db.audit-key")).unwrap().permissions().mode() & 0o777, 0o600);
+    let public = done(path, &["audit", "key", "show"]);
+    std::fs::write(path.join("key.pub"), &public).unwrap();
+    let verify = ["audit", "verify", "--json", "--public-key", "key.pub"];
+    let said = done(path, &verify);
+    assert!(said.contains("\"verdict\":\"ok\"") && said.contains("\"anchored\":{"), "{said}");
+    let doctor = run(path, &["doctor"]);
+    assert!(doctor.out.contains("signed up to event") && doctor.out.contains("file: up to event"), "{doctor:?}");
+    done(path, &["backup", "old.backup"]);
+
+    std::fs::copy(path.join("f.db"), path.join("old.db")).unwrap();
+    let rotated = done(path, &["audit", "key", "rotate"]);
+    assert_ne!(rotated, public);
+    serve();
+    let said = done(path, &verify);
+    assert!(said.contains("\"verdict\":\"ok\""), "{said}");
+    done(path, &["audit", "export", "trail.jsonl"]);
+    let again = run(path, &["audit", "export", "trail.jsonl"]);
+    assert_eq!(again.code, 4, "{again:?}");
+    let verifier = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("static/counterfoil_verify.py");
+    let args = ["trail.jsonl", "--public-key", "key.pub", "--anchors", "anchors"];
+    let python = Command::new("python3").arg("-B").arg(verifier).args(args).current_dir(path).output().unwrap();
+    assert!(python.status.success(), "{python:?}");
+    let none = run(path, &["audit", "verify", "--anchors", "/dev/null"]);
+    assert!(none.code == 6 && none.err.contains("not anchored"), "{none:?}");
+
+    // Yesterday's file is put back by hand.
+    for end in ["-wal", "-shm"] {
+        let _ = std::fs::remove_file(path.join(format!("f.db{end}")));
+    }
+    std::fs::copy(path.join("old.db"), path.join("f.db")).unwrap();
+    let older = run(path, &["audit", "verify", "--public-key", "key.pub"]);
+    assert!(older.code == 5 && older.err.contains("an older database was put back"), "{older:?}");
+    serve();
+    let refused = run(path, &["audit", "key", "rotate"]);
+    assert!(refused.code == 4, "{refused:?}");
+    let accepted = done(path, &["restore", "accept", "--reason", "a test of ours"]);
+    assert!(accepted.contains("are gone, and an event says so"), "{accepted}");
+}

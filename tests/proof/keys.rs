@@ -1,0 +1,90 @@
+//! Keys: made once, handed over, lost; and what a part of the trail proves.
+
+use std::os::unix::fs::PermissionsExt;
+
+use counterfoil::actions::audit::Verdict;
+use counterfoil::actions::proof::Outside;
+use counterfoil::actions::{audit_keys, checkpoints};
+use counterfoil::domain::access::{Actor, Scope};
+use counterfoil::store::checkpoints as kept;
+
+use super::{Proven, python, tamper};
+use crate::support::database::{TestDb, on_both_engines};
+
+on_both_engines! {
+    async fn whoever_was_given_the_first_key_follows_to_the_next_ones(db: TestDb) {
+        let proven = Proven::found(db).await;
+        let store = &proven.company.store;
+        assert_eq!(std::fs::metadata(proven.key()).unwrap().permissions().mode() & 0o777, 0o600);
+        for _ in 0..2 {
+            let before = audit_keys::load(store, &proven.key()).await.unwrap();
+            let (public, _) = audit_keys::rotate(store, Actor::system("cli"), &proven.key()).await.unwrap();
+            assert_eq!(kept::key(&mut store.lone()).await.unwrap(), Some(public.to_string()));
+            assert!(checkpoints::make(store, &before).await.is_err(), "the old key signs nothing more");
+            proven.events(3).await;
+            proven.sign().await;
+            proven.both_are_content().await;
+        }
+        // Interrupted after the trail was told, and before the file had its name.
+        let last = proven.folder.path().join("last");
+        std::fs::copy(proven.key(), &last).unwrap();
+        audit_keys::rotate(store, Actor::system("cli"), &proven.key()).await.unwrap();
+        std::fs::rename(proven.key(), proven.folder.path().join("key.next")).unwrap();
+        std::fs::rename(last, proven.key()).unwrap();
+        proven.events(1).await;
+        proven.sign().await;
+        assert!(!proven.folder.path().join("key.next").exists());
+        proven.both_are_content().await;
+    }
+
+    async fn a_lost_key_is_replaced_on_record_and_the_new_one_has_to_be_given_out(db: TestDb) {
+        let proven = Proven::found(db).await;
+        let store = &proven.company.store;
+        std::fs::remove_file(proven.key()).unwrap();
+        assert!(audit_keys::ensure(store, &proven.key()).await.is_err(), "no second key is made in silence");
+        assert!(audit_keys::new(store, Actor::system("cli"), &proven.key(), None).await.is_err());
+        let public = audit_keys::new(store, Actor::system("cli"), &proven.key(), Some("the disk burnt")).await.unwrap();
+        proven.events(2).await;
+        proven.sign().await;
+        // The first key still vouches for what it signed, and its anchors agree.
+        proven.both_are_content().await;
+        std::fs::write(proven.public(), format!("{public}\n")).unwrap();
+        proven.both_are_content().await;
+    }
+
+    async fn nothing_is_proven_without_a_key_or_an_anchor_or_the_whole(db: TestDb) {
+        let proven = Proven::found(db).await;
+        for outside in [Outside::default(), Outside { keys: Vec::new(), ..proven.outside() }, Outside { anchors: Vec::new(), ..proven.outside() }] {
+            assert!(matches!(proven.program(&outside).await, Verdict::NotProven { .. }));
+        }
+        let file = proven.export(Scope::of([], true)).await;
+        let (file, public) = (file.to_str().unwrap().to_owned(), proven.public());
+        assert_eq!(python(&[&file])["verdict"], "not_proven");
+        assert_eq!(python(&[&file, "--public-key", public.to_str().unwrap()])["verdict"], "not_proven");
+        // An earlier export is an anchor.
+        let earlier = proven.folder.path().join("earlier.jsonl");
+        std::fs::copy(&file, &earlier).unwrap();
+        let said = python(&[&file, "--public-key", public.to_str().unwrap(), "--anchors", earlier.to_str().unwrap()]);
+        assert_eq!(said["verdict"], "ok", "{said}");
+        let text = std::fs::read_to_string(&file).unwrap();
+        let cut: String = text.lines().take(text.lines().count() - 1).map(|line| format!("{line}\n")).collect();
+        std::fs::write(&file, cut).unwrap();
+        assert_eq!(python(&[&file])["verdict"], "broken");
+        let part = proven.export(Scope::of([proven.company.regions["North"]], false)).await;
+        let text = std::fs::read_to_string(&part).unwrap();
+        assert!(text.contains("\"kind\":\"checkpoint\"") && !text.contains("\"kind\":\"posting\"") && !text.contains("audit.key_begun"), "{text}");
+        assert_eq!(python(&[part.to_str().unwrap()])["verdict"], "not_proven");
+        std::fs::write(&part, text.replacen("caf\u{e9}", "cafe", 1)).unwrap();
+        assert_eq!(python(&[part.to_str().unwrap()])["verdict"], "broken");
+    }
+
+    async fn a_broken_trail_is_not_signed(db: TestDb) {
+        let proven = Proven::found(db).await;
+        proven.events(4).await;
+        let seq = kept::newest(&mut proven.company.store.lone()).await.unwrap().unwrap().size + 2;
+        tamper(&proven.url, &[format!("UPDATE audit_event SET object_id = 'other' WHERE seq = {seq}")]).await;
+        let signer = audit_keys::load(&proven.company.store, &proven.key()).await.unwrap();
+        let refused = checkpoints::make(&proven.company.store, &signer).await.unwrap_err();
+        assert!(refused.to_string().contains(&format!("broken at event {seq}")), "{refused}");
+    }
+}
