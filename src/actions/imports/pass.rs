@@ -117,7 +117,8 @@ fn cells(row: &Row<'_>) -> String {
 /// Which rows of this file came before. Ids and cells are kept as 64-bit hashes: for a million rows the chance that any two of them meet
 /// is one in thirty-seven million, and eight bytes a row keep the memory flat enough.
 struct Seen {
-    /// The hashes that came, in [`PLACES`] lists by their first bits: eight bytes each and what a list grows ahead, without the moment in which a growing table stands twice.
+    /// The hashes that came, in [`PLACES`] lists by their first bits: eight bytes each and what a list grows ahead, without the moment in which a
+    /// growing table stands twice.
     once: Vec<Vec<u64>>,
     again: HashMap<u64, u32>,
     state: RandomState,
