@@ -119,7 +119,7 @@ fn file(path: &str) -> Vec<u8> {
     Files::get(path).map(|file| file.data.into_owned()).unwrap_or_default()
 }
 
-/// The parts in order, without their comments and indentation.
+/// The parts in order, without their comments and the space that only people need.
 fn style_sheet() -> String {
     let mut out = String::new();
     for part in CSS {
@@ -133,10 +133,12 @@ fn style_sheet() -> String {
         bare.push_str(rest);
         for line in bare.lines().map(str::trim).filter(|line| !line.is_empty()) {
             out.push_str(line);
-            out.push('\n');
+            if !line.ends_with(['{', '}', ';', ',']) {
+                out.push('\n');
+            }
         }
     }
-    out
+    [(" {", "{"), ("{ ", "{"), ("; }", ";}"), (";}", "}")].into_iter().fold(out, |text, (from, to)| text.replace(from, to))
 }
 
 fn gzip(content: &[u8]) -> Option<Vec<u8>> {
