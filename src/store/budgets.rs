@@ -3,6 +3,7 @@
 use super::db::{Reader, Sql};
 use super::failure::{DbError, Failure};
 use super::ledger::{BUDGET_COLUMNS, BudgetRow};
+use super::regions;
 use super::writer::WriteTx;
 use crate::domain::access::Scope;
 use crate::domain::budget::BudgetStatus;
@@ -78,14 +79,14 @@ pub struct Placed {
 }
 
 impl Placed {
-    /// The region's zone for calendar work; UTC where the stored name is unknown to this build's table.
+    /// The region's zone for calendar work.
     pub fn zone(&self) -> chrono_tz::Tz {
-        self.region_time_zone.parse().unwrap_or(chrono_tz::UTC)
+        regions::zone(&self.region_time_zone)
     }
 
     /// Whether the region takes anything new.
     pub fn takes_new(&self) -> bool {
-        self.region_status == "active"
+        regions::is_active(&self.region_status)
     }
 }
 

@@ -11,7 +11,6 @@ use crate::domain::audit::Event;
 use crate::domain::budget::{self, Budget, BudgetStatus, End, Figures, Movement, Nature, PostingKind};
 use crate::domain::currency::Currency;
 use crate::domain::id::{BudgetId, ImportId, PostingId, RegionId, TransactionId, UserId};
-use crate::domain::refusal::Refusal;
 use crate::domain::time::{Day, Instant};
 
 /// A budget as it is kept.
@@ -96,10 +95,7 @@ pub async fn find(reader: &mut impl Reader, scope: &Scope, id: BudgetId) -> Resu
 
 /// One budget, for a write that checks the permission in its region next.
 pub async fn get(tx: &mut WriteTx<'_>, id: BudgetId) -> Result<Budget, Failure> {
-    let mut sql = Sql::default();
-    sql.push("SELECT ").push(BUDGET_COLUMNS).push(" FROM budget WHERE id = ").push_bind(id);
-    let row: BudgetRow = tx.one(sql).await?.ok_or(Refusal::NotFound)?;
-    Ok(row.budget()?)
+    Ok(super::budgets::get(tx, id).await?.budget()?)
 }
 
 /// A budget to be added.

@@ -38,9 +38,9 @@ pub struct Region {
 }
 
 impl Region {
-    /// The zone for calendar work; UTC where the stored name is unknown to this build's table.
+    /// The zone for calendar work.
     pub fn zone(&self) -> chrono_tz::Tz {
-        self.time_zone.parse().unwrap_or(chrono_tz::UTC)
+        zone(&self.time_zone)
     }
 
     /// Its usual currency.
@@ -50,8 +50,18 @@ impl Region {
 
     /// Whether it takes anything new.
     pub fn is_active(&self) -> bool {
-        self.status == "active"
+        is_active(&self.status)
     }
+}
+
+/// The zone of this name; UTC where it is unknown to this build's table.
+pub(super) fn zone(name: &str) -> chrono_tz::Tz {
+    name.parse().unwrap_or(chrono_tz::UTC)
+}
+
+/// Whether a region in this status takes anything new.
+pub(super) fn is_active(status: &str) -> bool {
+    status == "active"
 }
 
 const COLUMNS: &str = "id, parent_id, name, currency, time_zone, fiscal_start_month, cost_centre, status, version, created_at";

@@ -233,6 +233,7 @@ impl Writer {
                 return;
             }
             while batch.len() < self.batch_most
+                && bulk.len() < QUEUE_MOST
                 && let Ok(job) = waiting.try_recv()
             {
                 batch.push(job);
