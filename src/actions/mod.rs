@@ -17,6 +17,7 @@ pub mod organisation;
 pub mod passwords;
 pub mod people;
 pub mod proof;
+pub mod recipients;
 pub mod regions;
 pub mod restores;
 pub mod settings;

@@ -8,10 +8,11 @@ use crate::domain::audit::Event;
 use crate::domain::currency::Currency;
 use crate::domain::id::SourceId;
 use crate::domain::refusal::Refusal;
+use crate::domain::retention::Kept;
 use crate::domain::text::line;
 use crate::store::failure::Failure;
 use crate::store::writer::{Intent, WriteTx};
-use crate::store::{Store, imports, people, sessions, settings, transactions};
+use crate::store::{Store, imports, people, retention, sessions, settings, transactions};
 
 /// Keeps how a person likes her pages: theme (`light`, `dark` or nothing), density (`comfortable` or nothing), single-key shortcuts.
 pub async fn prefer(store: &Store, actor: Actor, theme: &'static str, density: &'static str, shortcuts: bool) -> Result<(), Failure> {
@@ -87,6 +88,26 @@ async fn put(tx: &mut WriteTx<'_>, key: &'static str, value: &str) -> Result<(),
         tx.record(Event::new("setting.changed", "setting", key, None).change(json!({ "value": before }), json!({ "value": value })));
     }
     Ok(())
+}
+
+/// Says how long each kind of data is kept: days, or for ever.
+pub async fn retention(store: &Store, actor: Actor, key: &str, rules: Vec<(Kept, Option<i64>)>) -> Result<(), Failure> {
+    store
+        .write(Intent::keyed(actor, "settings.retention", key, &rules), move |tx| {
+            let rules = rules.clone();
+            Box::pin(async move {
+                tx.require_everywhere(Permission::SettingsManage)?;
+                let now = retention::rules(tx).await?;
+                for (kind, days) in rules {
+                    if now.contains(&(kind, days)) {
+                        continue;
+                    }
+                    put(tx, kind.setting(), &days.map(|days| days.to_string()).unwrap_or_default()).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
 }
 
 /// Takes a currency into use.

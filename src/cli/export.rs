@@ -88,11 +88,11 @@ async fn write(args: &Args, store: &Store, mut out: impl Write) -> Result<(), Cl
     }
     let query = parsed.query;
     let preset = exports::preset(&args.format).ok_or(Failure::Refused(Refusal::NotFound))?;
-    let (actor, scope) = person(args, store).await?;
+    let (actor, scope, named) = person(args, store).await?;
     let mut read = store.read().await.map_err(Failure::from)?;
     let known = Known::read(&mut read, &scope).await.map_err(Failure::from)?;
-    let asked =
-        transaction_list::ask(&mut read, &scope, &query, known.calendar(store.now()), known.hidden.clone()).await.map_err(Failure::from)?;
+    let calendar = known.calendar(store.now());
+    let asked = transaction_list::ask(&mut read, &scope, &named, &query, calendar, known.hidden.clone()).await.map_err(Failure::from)?;
     drop(read);
     let regions = transaction_query::regions_of(&scope, &query);
     let region = if let [only] = regions.as_slice() { Some(*only) } else { None };
@@ -116,7 +116,8 @@ async fn write(args: &Args, store: &Store, mut out: impl Write) -> Result<(), Cl
 }
 
 /// The person, as the one who acts, and what she may both see and take away.
-async fn person(args: &Args, store: &Store) -> Result<(Actor, Scope), CliError> {
+/// Who exports, from where, and where recipients are named to her.
+async fn person(args: &Args, store: &Store) -> Result<(Actor, Scope, Scope), CliError> {
     let mut read = store.read().await.map_err(Failure::from)?;
     let found = people::find_by_email(&mut read, args.person.trim()).await.map_err(Failure::from)?;
     let Some(found) = found.filter(|person| person.status == "active") else {
@@ -132,5 +133,6 @@ async fn person(args: &Args, store: &Store) -> Result<(Actor, Scope), CliError> 
     let (reads, exports) = (access.scope(Permission::TransactionsRead), access.scope(Permission::ExportsCreate));
     let both = reads.regions().filter(|region| exports.covers(*region));
     let scope = Scope::of(both, reads.is_whole() && exports.is_whole());
-    Ok((Actor { who: Who::Person(found.id), request_id: String::new(), peer: "command line".to_owned() }, scope))
+    let actor = Actor { who: Who::Person(found.id), request_id: String::new(), peer: "command line".to_owned() };
+    Ok((actor, scope, access.scope(Permission::RecipientsRead)))
 }

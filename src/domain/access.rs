@@ -69,6 +69,12 @@ codes! {
         BudgetsAdjust = "budgets.adjust", "Adjust, transfer and reserve budget";
         /// See transactions.
         TransactionsRead = "transactions.read", "See transactions";
+        /// See who received a transaction: names, e-mail addresses, employee numbers.
+        RecipientsRead = "recipients.read", "See recipients' names and addresses";
+        /// See one recipient that is hidden otherwise, with a reason, on the record.
+        RecipientsReveal = "recipients.reveal", "Reveal a recipient, with a reason";
+        /// Take a recipient's name, e-mail address and number out for good.
+        RecipientsErase = "recipients.erase", "Erase a recipient's personal data";
         /// Assign or move a transaction to a budget.
         TransactionsAssign = "transactions.assign", "Assign transactions to budgets";
         /// Take lists away as files.
@@ -90,13 +96,13 @@ impl Role {
     /// What the role allows: the table of the README, which a test compares with this one.
     pub fn permissions(self) -> &'static [Permission] {
         use Permission::{
-            AuditRead, BudgetsAdjust, BudgetsManage, BudgetsRead, ExportsCreate, ImportsRun, PeopleRead, RegionsRead, TransactionsAssign,
-            TransactionsRead,
+            AuditRead, BudgetsAdjust, BudgetsManage, BudgetsRead, ExportsCreate, ImportsRun, PeopleRead, RecipientsRead, RecipientsReveal,
+            RegionsRead, TransactionsAssign, TransactionsRead,
         };
         match self {
-            Self::RegionalPartner => &[RegionsRead, BudgetsRead, TransactionsRead, ExportsCreate],
+            Self::RegionalPartner => &[RegionsRead, BudgetsRead, TransactionsRead, RecipientsRead, ExportsCreate],
             Self::RegionalAdministrator => {
-                &[RegionsRead, BudgetsRead, BudgetsAdjust, TransactionsRead, TransactionsAssign, ExportsCreate, ImportsRun]
+                &[RegionsRead, BudgetsRead, BudgetsAdjust, TransactionsRead, RecipientsRead, TransactionsAssign, ExportsCreate, ImportsRun]
             }
             Self::FinanceController => &[
                 RegionsRead,
@@ -104,12 +110,13 @@ impl Role {
                 BudgetsManage,
                 BudgetsAdjust,
                 TransactionsRead,
+                RecipientsReveal,
                 TransactionsAssign,
                 ExportsCreate,
                 ImportsRun,
                 AuditRead,
             ],
-            Self::Auditor => &[RegionsRead, BudgetsRead, TransactionsRead, ExportsCreate, AuditRead, PeopleRead],
+            Self::Auditor => &[RegionsRead, BudgetsRead, TransactionsRead, RecipientsReveal, ExportsCreate, AuditRead, PeopleRead],
             Self::Administrator => Permission::ALL,
         }
     }

@@ -13,6 +13,7 @@ pub mod list_query;
 pub mod money;
 pub mod proof;
 pub mod refusal;
+pub mod retention;
 pub mod text;
 pub mod time;
 pub mod transaction;

@@ -2,6 +2,7 @@
 
 pub mod checkpoints;
 pub mod import;
+pub mod retention;
 pub mod search_index;
 mod sessions;
 
@@ -27,6 +28,7 @@ pub fn spawn(store: &Store, limits: &Limits, proving: &checkpoints::Proving, sto
     let mut jobs = vec![
         tokio::spawn(search_index::run(store.clone(), stop.clone())),
         tokio::spawn(sessions::run(store.clone(), stop.clone())),
+        tokio::spawn(retention::run(store.clone(), stop.clone())),
         tokio::spawn(checkpoints::run(store.clone(), proving.clone(), stop.clone())),
     ];
     for _ in 0..IMPORTS {

@@ -119,7 +119,7 @@ impl Making<'_> {
     fn head(&self) -> Sql {
         let mut sql = self.asked.begin(self.conditions, self.engine);
         sql.push("SELECT t.").push(self.asked.order_column()).push(", t.no, t.currency_code, t.region_id");
-        push_columns(&mut sql, self.columns);
+        push_columns(&mut sql, self.columns, &self.asked.naming);
         self.asked.from(&mut sql, self.columns.iter().any(|column| column.is_recipients()));
         sql
     }

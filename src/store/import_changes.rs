@@ -169,7 +169,8 @@ pub async fn rename_later(tx: &mut WriteTx<'_>, import_no: i64, people: Vec<Reci
 pub async fn rename(tx: &mut WriteTx<'_>, import_no: i64) -> Result<(), DbError> {
     let sql = Sql::new(
         "UPDATE recipient SET name = n.name, email = n.email, employee_number = n.employee_number, folded = n.folded \
-         FROM import_rename AS n WHERE n.import_no = $1 AND recipient.id = n.recipient_id",
+         FROM import_rename AS n WHERE n.import_no = $1 AND recipient.id = n.recipient_id \
+           AND recipient.erased_at IS NULL",
     );
     tx.exec(sql.bind(import_no)).await?;
     Ok(())

@@ -31,6 +31,7 @@ pub mod people;
 pub mod postings;
 pub mod recipients;
 pub mod regions;
+pub mod retention;
 pub mod sessions;
 pub mod settings;
 pub mod sql;

@@ -7,7 +7,7 @@ use super::cells::{self, Cell, Cells};
 use super::db::{Engine, Reader, Sql};
 use super::failure::DbError;
 use super::regions;
-use super::transaction_query::{Asked, Part, Piece, regions_of};
+use super::transaction_query::{Asked, Naming, Part, Piece, regions_of};
 use super::transaction_search::{self, Term};
 use super::transactions::{Hidden, hidden_imports};
 use crate::domain::access::Scope;
@@ -56,10 +56,11 @@ pub struct Page {
     pub next: Option<TransactionId>,
 }
 
-/// Makes a question ready to be asked: narrows the regions, decides how a search is best done.
+/// Makes a question ready to be asked: narrows the regions, decides how a search is best done. In the regions of `names` recipients are named.
 pub async fn ask<'q>(
     reader: &mut impl Reader,
     scope: &Scope,
+    names: &Scope,
     query: &'q ListQuery,
     calendar: Calendar,
     hidden: Hidden,
@@ -71,7 +72,9 @@ pub async fn ask<'q>(
         let root = regions::root(reader).await?;
         base_digits = root.and_then(|root| root.currency()).map_or(2, Currency::digits);
     }
-    Ok(Asked { query, regions: regions_of(scope, query), calendar, hidden, base_digits, terms, held })
+    let regions = regions_of(scope, query);
+    let naming = Naming::of(names, &regions);
+    Ok(Asked { query, regions, naming, calendar, hidden, base_digits, terms, held })
 }
 
 /// One page of what was asked.
@@ -107,12 +110,19 @@ async fn cursor(reader: &mut impl Reader, asked: &Asked<'_>, id: TransactionId) 
 }
 
 /// Appends the columns asked for, each after a comma.
-pub(super) fn push_columns(sql: &mut Sql, columns: &[Column]) {
+pub(super) fn push_columns(sql: &mut Sql, columns: &[Column], naming: &Naming) {
     for column in columns {
+        let recipients = match column {
+            Column::RecipientName => "r.name",
+            Column::RecipientEmail => "r.email",
+            Column::EmployeeNumber => "r.employee_number",
+            _ => "",
+        };
+        if !recipients.is_empty() {
+            naming.push_column(sql.push(", "), recipients);
+            continue;
+        }
         match column {
-            Column::RecipientName => sql.push(", r.name"),
-            Column::RecipientEmail => sql.push(", r.email"),
-            Column::EmployeeNumber => sql.push(", r.employee_number"),
             Column::Region => sql.push(", t.region_id"),
             Column::Budget => sql.push(", t.budget_id"),
             Column::Source => sql.push(", t.source_id"),
@@ -147,7 +157,7 @@ impl Walk<'_> {
 
     fn head(&self, sql: &mut Sql, key: &str) {
         sql.push("SELECT ").push(key).push(", t.no, t.id, t.currency_code");
-        push_columns(sql, self.asked.query.columns());
+        push_columns(sql, self.asked.query.columns(), &self.asked.naming);
     }
 
     /// Which columns hold ids, of those that [`Walk::head`] asks for.

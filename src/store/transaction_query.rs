@@ -16,6 +16,37 @@ use crate::domain::id::RegionId;
 use crate::domain::list_query::{AmountField, Calendar, DateField, Filter, ListQuery, SortBy, Value};
 use crate::domain::transaction::DeliveryStatus;
 
+/// Where whoever asks may see the names of recipients. Elsewhere they are hidden, and no search finds anybody by them: a search that did would
+/// tell who received something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Naming {
+    /// In every region that is asked about.
+    Everywhere,
+    /// In these of them; it may be none.
+    In(Vec<RegionId>),
+}
+
+/// What stands in place of a name, an address or a number that is hidden.
+pub const HIDDEN: &str = "hidden";
+
+impl Naming {
+    /// Of these regions, those where names are to be seen.
+    pub fn of(names: &Scope, regions: &[RegionId]) -> Self {
+        let seen: Vec<RegionId> = regions.iter().copied().filter(|region| names.covers(*region)).collect();
+        if seen.len() == regions.len() { Self::Everywhere } else { Self::In(seen) }
+    }
+
+    /// Appends a column of the recipient `r` of the transaction `t`: [`HIDDEN`] where it is not to be seen.
+    pub fn push_column(&self, sql: &mut Sql, column: &'static str) {
+        let Self::In(seen) = self else {
+            sql.push(column);
+            return;
+        };
+        sql.push("CASE WHEN t.recipient_id IS NULL THEN NULL WHEN t.region_id IN (").push_list(seen.iter().copied()).push(") THEN ");
+        sql.push(column).push(" ELSE '").push(HIDDEN).push("' END");
+    }
+}
+
 /// Everything that decides which rows a question finds.
 #[derive(Clone, Debug)]
 pub struct Asked<'a> {
@@ -23,6 +54,8 @@ pub struct Asked<'a> {
     pub query: &'a ListQuery,
     /// The regions it may be asked about, narrowed by its own region filter.
     pub regions: Vec<RegionId>,
+    /// Where recipients are named.
+    pub naming: Naming,
     /// Today, for periods that move with the calendar.
     pub calendar: Calendar,
     /// What is not to be seen yet, or no more.
@@ -125,7 +158,7 @@ impl Asked<'_> {
         self.amounts(&mut sql);
         seen(&mut sql, "t", &self.hidden);
         for term in &self.terms {
-            term.like(&mut sql);
+            term.like(&mut sql, &self.naming);
         }
         for term in Term::all(&self.query.note) {
             term.like_in("t.note", &mut sql);
@@ -206,7 +239,7 @@ impl Asked<'_> {
             sql.push(")) ");
         } else if let Some(held) = &self.held {
             sql.push("WITH hit (no) AS MATERIALIZED (");
-            Term::hits(&self.terms, &mut sql, engine, held);
+            Term::hits(&self.terms, &mut sql, engine, held, &self.naming);
             sql.push(") ");
         }
         sql

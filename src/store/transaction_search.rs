@@ -7,6 +7,7 @@
 use super::cells;
 use super::db::{Engine, Reader, Sql};
 use super::failure::DbError;
+use super::transaction_query::Naming;
 use super::writer::WriteTx;
 use crate::domain::access::Scope;
 use crate::domain::id::{RecipientId, TransactionId};
@@ -38,15 +39,19 @@ impl Term {
         self.0.chars().count() >= TRIGRAM
     }
 
-    /// Appends ` AND (lower(…) LIKE … OR …)` over the columns of `t` and `r`.
-    pub fn like(&self, sql: &mut Sql) {
-        let [first, rest @ ..] = COLUMNS;
+    /// Appends ` AND (lower(…) LIKE … OR …)` over the columns of `t`, and of `r` where recipients are named.
+    pub fn like(&self, sql: &mut Sql, naming: &Naming) {
+        let [recipient, first, rest @ ..] = COLUMNS;
         sql.push(" AND (lower(").push(first).push(") LIKE ").push_bind(self.pattern()).push(" ESCAPE '\\'");
         let again = format!("${}", sql.args().len());
         for column in rest {
             sql.push(" OR lower(").push(column).push(") LIKE ").push(&again).push(" ESCAPE '\\'");
         }
-        sql.push(")");
+        sql.push(" OR ");
+        if let Naming::In(seen) = naming {
+            sql.push("t.region_id IN (").push_list(seen.iter().copied()).push(") AND ");
+        }
+        sql.push("lower(").push(recipient).push(") LIKE ").push(&again).push(" ESCAPE '\\')");
     }
 
     /// Appends ` AND lower(…) LIKE …` over one column.
@@ -55,7 +60,7 @@ impl Term {
     }
 
     /// Appends the statement that gives the numbers of rows in which every word occurs: what the index held, and what is read after it.
-    pub fn hits(terms: &[Self], sql: &mut Sql, engine: Engine, held: &Held) {
+    pub fn hits(terms: &[Self], sql: &mut Sql, engine: Engine, held: &Held, naming: &Naming) {
         let numbers: Vec<String> = held.rows.iter().map(i64::to_string).collect();
         sql.push(match engine {
             Engine::Sqlite => "SELECT value FROM json_each(",
@@ -66,7 +71,7 @@ impl Term {
         sql.push(" UNION ALL SELECT t.no FROM reward_transaction t LEFT JOIN recipient r ON r.id = t.recipient_id WHERE t.no > ");
         sql.push_bind(held.up_to);
         for term in terms {
-            term.like(sql);
+            term.like(sql, naming);
         }
     }
 
@@ -194,15 +199,14 @@ pub struct Hit {
 pub async fn first(reader: &mut impl Reader, asked: &super::transaction_query::Asked<'_>, most: i64) -> Result<Vec<Hit>, DbError> {
     let page = super::transaction_list::page(reader, asked, super::transaction_list::Place::First).await?;
     let ids: Vec<TransactionId> = page.lines.iter().map(|line| line.id).take(usize::try_from(most).unwrap_or(0)).collect();
-    let mut sql = Sql::new(
-        "SELECT t.id, t.external_id, r.name AS recipient, t.issued_at FROM reward_transaction t \
-         LEFT JOIN recipient r ON r.id = t.recipient_id WHERE t.region_id IN (",
-    );
+    let mut sql = Sql::new("SELECT t.id, t.external_id, ");
+    asked.naming.push_column(&mut sql, "r.name");
+    sql.push(" AS recipient, t.issued_at FROM reward_transaction t LEFT JOIN recipient r ON r.id = t.recipient_id WHERE t.region_id IN (");
     sql.push_list(asked.regions.iter().copied()).push(") AND t.id IN (").push_list(ids).push(") ORDER BY t.issued_at DESC, t.no DESC");
     reader.all(sql).await
 }
 
-/// Recipients in scope whose name, e-mail address or number holds every word: (id, name, note).
+/// Recipients in the scope in which they are named whose name, e-mail address or number holds every word: (id, name, note).
 pub async fn recipients(
     reader: &mut impl Reader,
     scope: &Scope,

@@ -181,7 +181,9 @@ async fn show(
     let scope = reach(who);
     let mut read = portal.store.read().await?;
     let known = Known::read(&mut read, &scope).await?;
-    let asked = transaction_list::ask(&mut read, &scope, &query, known.calendar(portal.store.now()), known.hidden.clone()).await?;
+    let names = who.scope(Permission::RecipientsRead);
+    let calendar = known.calendar(portal.store.now());
+    let asked = transaction_list::ask(&mut read, &scope, &names, &query, calendar, known.hidden.clone()).await?;
     let totals = known.totals(&mut read, &asked, false).await?;
     drop(read);
     let rows = if totals.capped { format!("More than {}", thousands(COUNT_MOST)) } else { thousands(totals.count()) };
@@ -298,7 +300,8 @@ pub async fn file(
     let known = Known::read(&mut read, &scope).await?;
     // Words like "this month" mean what they meant when she asked.
     let calendar = known.calendar(row.at);
-    let asked = transaction_list::ask(&mut read, &scope, &query, calendar, known.hidden.clone()).await?;
+    let named = who.scope(Permission::RecipientsRead);
+    let asked = transaction_list::ask(&mut read, &scope, &named, &query, calendar, known.hidden.clone()).await?;
     let plan = kept::plan(&asked, query.columns(), portal.store.engine());
     drop(read);
     let names = Names { known: known.names.clone(), base_digits: known.base_digits };

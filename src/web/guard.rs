@@ -87,6 +87,10 @@ needs! {
     AdjustBudgets = Some(Permission::BudgetsAdjust);
     /// `transactions.read`.
     ReadTransactions = Some(Permission::TransactionsRead);
+    /// `recipients.reveal`.
+    RevealRecipients = Some(Permission::RecipientsReveal);
+    /// `recipients.erase`.
+    EraseRecipients = Some(Permission::RecipientsErase);
     /// `transactions.assign`.
     AssignTransactions = Some(Permission::TransactionsAssign);
     /// `exports.create`.

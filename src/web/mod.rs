@@ -42,6 +42,7 @@ mod people;
 mod people_add;
 mod portal;
 mod postings;
+mod recipients;
 mod regions;
 mod regions_edit;
 mod search;
@@ -49,6 +50,7 @@ pub mod server;
 mod session;
 mod settings;
 mod settings_organisation;
+mod settings_retention;
 mod setup;
 mod sign_in;
 mod transactions;
@@ -192,6 +194,7 @@ fn organisation(table: &mut Table<'_>) {
                 .route(post().to(settings_organisation::add_reason)),
         )
         .route("/settings/reason-codes/{code}", post().to(settings_organisation::change_reason))
+        .service(resource("/settings/retention").route(get().to(settings_retention::page)).route(post().to(settings_retention::save)))
         .route("/settings/sources", post().to(settings_organisation::add_source))
         .route("/settings/sources/{id}", post().to(settings_organisation::rename_source));
 }
@@ -205,6 +208,9 @@ fn records(table: &mut Table<'_>) {
         .route("/exports/{id}", get().to(exports_detail::page))
         .route("/exports/{id}/file", get().to(exports::file))
         // Transactions.
+        .route("/recipients/{id}", get().to(recipients::page))
+        .route("/recipients/{id}/reveals", post().to(recipients::reveal))
+        .service(resource("/recipients/{id}/erasure").route(get().to(recipients::ask_erase)).route(post().to(recipients::erase)))
         .route("/transactions", get().to(transactions::list))
         .route("/transactions/{id}", get().to(transactions_detail::page))
         .service(

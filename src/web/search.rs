@@ -77,7 +77,7 @@ async fn object(read: &mut Read, who: &Signed, text: &str) -> Result<Option<Stri
     }
     if let Some(id) = RecipientId::parse(text) {
         let known = crate::store::recipients::find(read, &transactions, id).await?;
-        return Ok(known.map(|_| format!("/transactions?recipient={id}")));
+        return Ok(known.map(|_| format!("/recipients/{id}")));
     }
     if let Some(id) = UserId::parse(text).filter(|_| who.access.has_everywhere(Permission::PeopleRead)) {
         return Ok(people::find(read, id).await?.map(|_| format!("/people/{id}")));
@@ -111,12 +111,13 @@ async fn groups(read: &mut Read, who: &Signed, q: &str, now: Instant) -> Result<
     let scope = who.scope(Permission::TransactionsRead);
     let known = Known::read(read, &who.scope(Permission::RegionsRead)).await?;
     if !scope.is_empty() {
+        let names = who.scope(Permission::RecipientsRead);
         let query = ListQuery { q: q.to_owned(), ..ListQuery::default() };
-        let asked = transaction_list::ask(read, &scope, &query, known.calendar(now), known.hidden.clone()).await?;
+        let asked = transaction_list::ask(read, &scope, &names, &query, known.calendar(now), known.hidden.clone()).await?;
         let hits = transaction_search::first(read, &asked, MOST as i64).await?;
         put("Transactions", hits.into_iter().map(|hit| transaction(hit, &known)).collect(), query.href("/transactions", ""));
-        let found = transaction_search::recipients(read, &scope, q, MOST as i64).await?;
-        let found = found.into_iter().map(|(id, name, note)| Found { text: name, note, href: format!("/transactions?recipient={id}") });
+        let found = transaction_search::recipients(read, &names, q, MOST as i64).await?;
+        let found = found.into_iter().map(|(id, name, note)| Found { text: name, note, href: format!("/recipients/{id}") });
         put("Recipients", found.collect(), String::new());
     }
     let matches = |name: &str| name.to_lowercase().contains(&lower);

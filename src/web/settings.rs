@@ -25,6 +25,7 @@ pub(super) fn tabs(manages: bool, here: &str) -> Vec<(&'static str, &'static str
         ("/settings", "You", false),
         ("/settings/organisation", "Organisation", true),
         ("/settings/reason-codes", "Reason codes", true),
+        ("/settings/retention", "Data kept", true),
         ("/settings/about", "About", false),
     ];
     all.into_iter().filter(|(_, _, needs)| manages || !needs).map(|(href, words, _)| (href, words, href == here)).collect()

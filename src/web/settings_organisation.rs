@@ -25,7 +25,7 @@ const PLACE: &str = "/settings/organisation";
 const REASONS: &str = "/settings/reason-codes";
 
 /// Settings are the whole organisation's: a grant on a part of it is not enough.
-fn everywhere(who: &Allowed<ManageSettings>) -> Result<(), WebError> {
+pub(super) fn everywhere(who: &Allowed<ManageSettings>) -> Result<(), WebError> {
     let may = who.access.has_everywhere(Permission::SettingsManage);
     if may { Ok(()) } else { Err(Refusal::Forbidden(Permission::SettingsManage).into()) }
 }

@@ -278,7 +278,9 @@ pub async fn list(req: HttpRequest, portal: web::Data<Portal>, reading: Reading<
     let parsed = ListQuery::parse(req.query_string());
     let scope = who.reach();
     let known: Arc<Known> = Known::as_of(&mut read, &scope, who.as_of.clone()).await?;
-    let asked = transaction_list::ask(&mut read, &scope, &parsed.query, known.calendar(portal.store.now()), known.hidden.clone()).await?;
+    let names = who.scope(Permission::RecipientsRead);
+    let calendar = known.calendar(portal.store.now());
+    let asked = transaction_list::ask(&mut read, &scope, &names, &parsed.query, calendar, known.hidden.clone()).await?;
     let page = transaction_list::page(&mut read, &asked, place(&parsed)).await?;
     let totals = known.totals(&mut read, &asked, parsed.page_value("count") == Some("exact")).await?;
     drop(read);

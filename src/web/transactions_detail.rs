@@ -124,7 +124,7 @@ impl Seen {
     }
 
     /// Where it belongs, each with the list behind it.
-    async fn links(&self, read: &mut Read, import: Option<ImportId>) -> Result<Vec<Fact>, DbError> {
+    async fn links(&self, read: &mut Read, import: Option<ImportId>, named: bool) -> Result<Vec<Fact>, DbError> {
         let row = &self.row;
         let list = |key: &str, value: &str| format!("/transactions?{key}={}", encoded(value));
         let mut links = vec![linked("Region", self.named(row.region_id.0), format!("/regions/{}", row.region_id))];
@@ -137,10 +137,13 @@ impl Seen {
             None => None,
         };
         if let Some(recipient) = recipient {
-            let name = if recipient.name.is_empty() { recipient.id.short() } else { recipient.name };
-            links.push(linked("Recipient", name, list("recipient", &recipient.id.to_string())));
-            links.push(fact("E-mail", recipient.email));
-            links.push(fact("Employee number", recipient.employee_number));
+            let hidden = !named || recipient.name.is_empty();
+            let name = if hidden { recipient.id.short() } else { recipient.name };
+            links.push(linked("Recipient", name, format!("/recipients/{}", recipient.id)));
+            if named {
+                links.push(fact("E-mail", recipient.email));
+                links.push(fact("Employee number", recipient.employee_number));
+            }
         }
         for (label, key, value) in [("Order", "order", &row.order_id), ("Batch", "batch", &row.batch_id)] {
             if let Some(value) = value {
@@ -209,7 +212,7 @@ pub async fn page(
     let (mut read, seen) = seen(&portal, who.reach(), &path).await?;
     let row = &seen.row;
     let (import, led) = seen.import(&mut read, &who).await?;
-    let links = seen.links(&mut read, led).await?;
+    let links = seen.links(&mut read, led, who.may(Permission::RecipientsRead, row.region_id)).await?;
     let postings = transaction_detail::postings(&mut read, &who.scope(Permission::BudgetsRead), row.id).await?;
     let wanted = audit_log::Wanted {
         object_kind: Some("transaction".to_owned()),

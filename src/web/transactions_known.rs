@@ -188,7 +188,11 @@ impl Known {
     /// What a question comes to: remembered until something happens, and until midnight.
     pub async fn totals(&self, reader: &mut impl Reader, asked: &Asked<'_>, exact: bool) -> Result<Arc<Totals>, DbError> {
         let text = asked.query.clone().with_columns(None).sorted(crate::domain::list_query::Sort::default()).text();
-        let text = if exact { format!("{text}#exact") } else { text };
+        let mut text = if exact { format!("{text}#exact") } else { text };
+        if !asked.terms.is_empty() {
+            // A search finds nobody by a name that is hidden from her who asks.
+            text.push_str(&format!("#{:?}", asked.naming));
+        }
         let today = asked.calendar.today.0;
         let same = |row: &&Counted| row.0 == self.mark && row.1 == text && row.2 == today;
         let kept = COUNTED.lock().unwrap_or_else(PoisonError::into_inner).iter().find(same).map(|row| row.3.clone());

@@ -148,7 +148,7 @@ on_both_engines! {
         let query = ListQuery::default();
         let calendar = Calendar::at(company.store.now(), chrono_tz::UTC, 1);
         let hidden = hidden_imports(&mut read).await.unwrap();
-        let list = transaction_list::ask(&mut read, &north, &query, calendar, hidden).await.unwrap();
+        let list = transaction_list::ask(&mut read, &north, &north, &query, calendar, hidden).await.unwrap();
         let page = transaction_list::page(&mut read, &list, transaction_list::Place::First).await.unwrap();
         assert_eq!(page.lines.iter().map(|line| line.id).collect::<BTreeSet<_>>().len(), transaction_list::PAGE);
         let next = transaction_list::page(&mut read, &list, transaction_list::Place::After(page.next.unwrap())).await.unwrap();
@@ -187,7 +187,7 @@ on_both_engines! {
             let mut read = company.store.read().await.unwrap();
             let hidden = hidden_imports(&mut read).await.unwrap();
             let calendar = Calendar::at(company.store.now(), chrono_tz::UTC, 1);
-            let asked = transaction_list::ask(&mut read, &scope, &query, calendar, hidden).await.unwrap();
+            let asked = transaction_list::ask(&mut read, &scope, &scope, &query, calendar, hidden).await.unwrap();
             kept::plan(&asked, query.columns(), company.store.engine())
         };
         let taken = async |plan| {

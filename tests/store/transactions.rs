@@ -26,7 +26,7 @@ async fn page(company: &Company, scope: &Scope, text: &str, place: Place) -> Pag
     let query = ListQuery::parse(text).query;
     let mut read = company.store.read().await.unwrap();
     let hidden = counterfoil::store::transactions::hidden_imports(&mut read).await.unwrap();
-    let asked = transaction_list::ask(&mut read, scope, &query, calendar(company), hidden).await.unwrap();
+    let asked = transaction_list::ask(&mut read, scope, scope, &query, calendar(company), hidden).await.unwrap();
     transaction_list::page(&mut read, &asked, place).await.unwrap()
 }
 
@@ -34,7 +34,7 @@ async fn totals(company: &Company, scope: &Scope, text: &str) -> Totals {
     let query = ListQuery::parse(text).query;
     let mut read = company.store.read().await.unwrap();
     let hidden = counterfoil::store::transactions::hidden_imports(&mut read).await.unwrap();
-    let asked = transaction_list::ask(&mut read, scope, &query, calendar(company), hidden).await.unwrap();
+    let asked = transaction_list::ask(&mut read, scope, scope, &query, calendar(company), hidden).await.unwrap();
     transaction_totals::totals(&mut read, &asked, false).await.unwrap()
 }
 

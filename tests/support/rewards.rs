@@ -122,6 +122,7 @@ pub async fn load(company: &Company, rewards: Vec<Reward>, done: bool) -> (Impor
                     name: name.clone(),
                     email: format!("{}.{}@people.example", name.to_lowercase().replace(' ', "."), id.short()),
                     employee_number: String::new(),
+                    erased_at: None,
                 })
                 .collect();
             recipients::insert(tx, &new).await?;

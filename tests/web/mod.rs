@@ -6,6 +6,7 @@ mod budgets_list;
 mod files;
 pub mod imports;
 mod months;
+mod recipients;
 mod refusals;
 mod setup;
 mod sign_in;

@@ -16,7 +16,7 @@ use crate::support::database::{TestDb, on_both_engines};
 use crate::support::rewards::{Reward, load, reward};
 
 /// Gives somebody one more role.
-async fn grant(app: &TestApp, name: &str, role: Role, region: &str) {
+pub async fn grant(app: &TestApp, name: &str, role: Role, region: &str) {
     let (person, region) = (app.company.people[name], app.company.regions[region]);
     let actor = app.company.actor("Ada Admin");
     app.company
@@ -34,14 +34,14 @@ async fn grant(app: &TestApp, name: &str, role: Role, region: &str) {
 }
 
 /// Every event of an action with what was sealed.
-async fn events(app: &TestApp, action: &str) -> Vec<(Kept, Value)> {
+pub async fn events(app: &TestApp, action: &str) -> Vec<(Kept, Value)> {
     let mut read = app.company.store.read().await.unwrap();
     let all = audit_log::after(&mut read, 0, 10_000).await.unwrap();
     let all = all.into_iter().filter(|event| event.action == action);
     all.map(|event| (event.clone(), serde_json::from_slice(&event.body).unwrap())).collect()
 }
 
-async fn export(client: &Client, query: &str) -> Answer {
+pub async fn export(client: &Client, query: &str) -> Answer {
     let page = client.get("/exports/new").await;
     let (csrf, key) = (page.csrf(), page.field("key"));
     let form = [("csrf", csrf.as_str()), ("key", &key), ("query", query), ("columns", "view"), ("format", "machine")];
@@ -149,7 +149,7 @@ on_both_engines! {
         let scope = Scope::of(app.company.regions.values().copied(), true);
         let calendar = Calendar::at(store.now(), chrono_tz::UTC, 1);
         let hidden = counterfoil::store::transactions::hidden_imports(&mut read).await.unwrap();
-        let asked = transaction_list::ask(&mut read, &scope, &query, calendar, hidden).await.unwrap();
+        let asked = transaction_list::ask(&mut read, &scope, &scope, &query, calendar, hidden).await.unwrap();
         let plan = kept::plan(&asked, query.columns(), store.engine());
         drop(read);
         let actor = app.company.actor("Finn Finance");

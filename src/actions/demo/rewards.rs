@@ -58,7 +58,7 @@ async fn hire(world: &World) -> Result<BTreeMap<RegionId, Vec<RecipientId>>, Fai
                 let plain = |name: &str| name.chars().filter(char::is_ascii_alphabetic).collect::<String>().to_lowercase();
                 let email = format!("{}.{}{number}@halden.example", plain(first), plain(last));
                 let employee_number = format!("E{:02}{number:04}", world.regions.len() + all.len());
-                Recipient { id, region_id: region, name: format!("{first} {last}"), email, employee_number }
+                Recipient { id, region_id: region, name: format!("{first} {last}"), email, employee_number, erased_at: None }
             })
             .collect();
         all.insert(region, staff.iter().map(|recipient| recipient.id).collect());

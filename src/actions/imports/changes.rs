@@ -165,8 +165,12 @@ async fn people(tx: &mut WriteTx<'_>, part: &[Changed], no: i64) -> Result<HashM
     old.dedup();
     let old: HashMap<RecipientId, Recipient> = recipients::of_ids(tx, &old).await?.into_iter().map(|one| (one.id, one)).collect();
     let wanted = asked().filter_map(|changed| {
-        let kept = || changed.row.recipient_id.and_then(|id| old.get(&id)).and_then(|kept| along(kept, changed.line.draft.region));
-        named(&changed.line.draft).or_else(kept).map(|named| (changed.row.id, named))
+        let kept = changed.row.recipient_id.and_then(|id| old.get(&id));
+        if kept.is_some_and(|kept| kept.erased_at.is_some()) {
+            return None;
+        }
+        let along = || kept.and_then(|kept| along(kept, changed.line.draft.region));
+        named(&changed.line.draft).or_else(along).map(|named| (changed.row.id, named))
     });
     let wanted: Vec<(TransactionId, Named)> = wanted.collect();
     let mut once: BTreeMap<(RegionId, [u8; 16]), Named> = BTreeMap::new();

@@ -34,6 +34,10 @@ pub(super) async fn kept<'a>(
 /// Whether a row names somebody else than the one kept, or calls her otherwise. What a row does not say is not compared.
 pub(super) fn differs(named: &Named, kept: Option<&Recipient>) -> bool {
     let Some(kept) = kept else { return true };
+    // Who was erased is not brought back by an older reward of hers that a file tells again.
+    if kept.erased_at.is_some() {
+        return false;
+    }
     let other = |now: &str, before: &str| !now.is_empty() && now != before;
     kept.region_id != named.region
         || other(&named.name, &kept.name)

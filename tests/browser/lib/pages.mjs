@@ -24,6 +24,13 @@ const posting = (path) => async (page) => {
   return (await links.count()) > 0 ? `${await links.first().getAttribute('href')}${path}` : null;
 };
 
+/** The recipient of the first transaction. */
+const recipient = (path) => async (page) => {
+  await page.goto(await first('/transactions', '/transactions/txn_')(page));
+  const links = page.locator('main a[href^="/recipients/rcp_"]');
+  return (await links.count()) > 0 ? `${await links.first().getAttribute('href')}${path}` : null;
+};
+
 const UP = { direction: 'up', amount: '1000', reason_code: 'campaign', note: 'Two weeks longer' };
 
 /** The check page of a form with something filled in. */
@@ -47,6 +54,7 @@ export const PAGES = [
   { name: 'transactions', path: '/transactions' },
   { name: 'transactions-none', path: '/transactions?q=nothing-is-called-so' },
   { name: 'transaction', path: first('/transactions', '/transactions/txn_') },
+  { name: 'recipient', path: recipient('') },
   { name: 'imports', path: '/imports', status: SOME },
   { name: 'exports', path: '/exports', status: SOME },
   { name: 'audit', path: '/audit', status: SOME },
@@ -75,6 +83,7 @@ export const MORE_PAGES = [
   { name: 'reversal', path: posting('/reversal/new'), status: [200, 422] },
   { name: 'transactions-filtered', path: '/transactions?delivery_status=failed&amount_min=5&sort=-amount' },
   { name: 'transaction-assignment', path: below('/transactions', '/transactions/txn_', '/assignment') },
+  { name: 'recipient-erasure', path: recipient('/erasure') },
   { name: 'import-new', path: '/imports/new' },
   { name: 'export-new', path: '/exports/new' },
   { name: 'export-budgets', path: '/exports/new?list=budgets&view=table' },
@@ -91,6 +100,7 @@ export const MORE_PAGES = [
   { name: 'person-new', path: '/people/new' },
   { name: 'settings-organisation', path: '/settings/organisation' },
   { name: 'settings-reason-codes', path: '/settings/reason-codes' },
+  { name: 'settings-retention', path: '/settings/retention' },
   { name: 'settings-about', path: '/settings/about' },
 ];
 
