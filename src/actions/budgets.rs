@@ -3,17 +3,18 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::budgets_plan::require;
+use super::budgets_move::settle;
+use super::budgets_plan::{Ask, Order, plan, require};
 use crate::domain::access::{Actor, Permission, Scope};
 use crate::domain::audit::Event;
-use crate::domain::budget::{Account, BudgetStatus, End, Movement, Nature, PostingKind};
+use crate::domain::budget::BudgetStatus;
 use crate::domain::currency::Currency;
 use crate::domain::id::{BudgetId, RegionId, UserId};
 use crate::domain::refusal::Refusal;
 use crate::domain::text::line;
 use crate::domain::time::Day;
 use crate::store::failure::Failure;
-use crate::store::ledger::{self, BudgetRow, Details};
+use crate::store::ledger::BudgetRow;
 use crate::store::writer::{Intent, WriteTx};
 use crate::store::{Store, budgets, people, postings, regions, settings};
 
@@ -112,7 +113,7 @@ async fn in_use(tx: &mut WriteTx<'_>, id: RegionId) -> Result<regions::Region, F
 async fn create_within(tx: &mut WriteTx<'_>, new: NewBudget) -> Result<BudgetId, Failure> {
     let access = tx.access();
     require(&access, Permission::BudgetsManage, new.region)?;
-    let region = in_use(tx, new.region).await?;
+    in_use(tx, new.region).await?;
     if !settings::currencies(tx).await?.contains(&new.currency) {
         return Err(Refusal::Invalid("currency", "Choose one of the currencies in use".to_owned()).into());
     }
@@ -139,12 +140,10 @@ async fn create_within(tx: &mut WriteTx<'_>, new: NewBudget) -> Result<BudgetId,
     budgets::insert(tx, &row).await?;
     tx.record(Event::new("budget.created", "budget", row.id, Some(row.region_id)).change(Value::Null, budgets::attributes(&row)));
     if let Some(amount) = new.allocation {
-        let ends = (End::outside(Account::Funding), End::of(Account::Available, &row.budget()?));
-        let kind = PostingKind::Allocation;
-        let movement = Movement { kind, counted: kind, source: ends.0, destination: ends.1, amount, currency: new.currency };
-        let day = tx.now.day(region.zone()).clamp(row.period_start, row.period_end);
-        let details = Details { effective: Some(day), note: "First allocation".to_owned(), ..Details::default() };
-        ledger::post(tx, &movement, Nature::Request, &details).await?;
+        let order = Order { ask: Ask::Allocate { budget: row.id, amount }, effective: None, note: "First allocation".to_owned() };
+        let (now, fresh) = (tx.now, BudgetId(tx.new_id()));
+        let plan = plan(tx, &access, &order, now, fresh).await?;
+        settle(tx, order, plan, fresh).await?;
     }
     Ok(row.id)
 }

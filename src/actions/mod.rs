@@ -1,5 +1,7 @@
 //! Use cases: one file a noun, one function a thing that can be done. Portal, API, jobs and command line all call these.
 
+pub mod approval_policies;
+pub mod approvals;
 pub mod audit;
 pub mod audit_export;
 pub mod audit_keys;

@@ -5,6 +5,7 @@ use super::error::WebError;
 use super::guard::Signed;
 use crate::actions::budgets_plan::{Ask, Order, Plan, Touched};
 use crate::domain::access::Permission;
+use crate::domain::approval::Need;
 use crate::domain::budget::PostingKind;
 use crate::domain::money;
 use crate::domain::time::Day;
@@ -119,6 +120,18 @@ pub async fn facts(read: &mut Read, order: &Order, plan: &Plan, place: &Place) -
         facts.push(("Note", order.note.clone()));
     }
     Ok(facts)
+}
+
+/// Why a request waits for approval, and for how many.
+pub fn waits(need: &Need) -> String {
+    let policy = &need.policy;
+    let others = if policy.approvers == 1 { "somebody else has".to_owned() } else { format!("{} others have", policy.approvers) };
+    let amount = |minor: Option<i64>, words: &str| match (policy.currency, minor) {
+        (Some(currency), Some(minor)) if minor > 0 => format!(" {words} {} {currency}", money::grouped(minor, currency)),
+        _ => String::new(),
+    };
+    let limit = if need.by_day { amount(policy.day, "within 24 hours past") } else { amount(policy.from, "from") };
+    format!("It waits until {others} approved it, as {}{limit} do here", policy.matter.label().to_lowercase())
 }
 
 /// The budgets of a plan as they are shown now, for the form to carry.
