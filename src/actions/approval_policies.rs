@@ -13,7 +13,7 @@ use crate::domain::time::Day;
 use crate::store::approval_policies::{self as kept, Delegation};
 use crate::store::failure::Failure;
 use crate::store::writer::{Intent, WriteTx};
-use crate::store::{Store, people, regions};
+use crate::store::{Store, regions};
 
 /// The longest that a right is lent, in days.
 pub const LENT_MOST_DAYS: i64 = 92;
@@ -52,8 +52,8 @@ pub async fn add(store: &Store, actor: Actor, key: &str, new: NewPolicy) -> Resu
                 let policy = Policy { id: PolicyId(tx.new_id()), matter, region, currency, from, day, approvers };
                 policy.check()?;
                 regions::get(tx, region).await?;
-                let same = |other: &Policy| other.region == region && other.currency == currency;
-                if kept::in_force(tx, matter).await?.iter().any(same) {
+                let same = |other: &Policy| other.matter == matter && other.region == region && other.currency == currency;
+                if tx.policies().await?.iter().any(same) {
                     let words = "There is a policy for this in the region and currency already: end it first".to_owned();
                     return Err(Refusal::Taken("region", words).into());
                 }
@@ -111,11 +111,12 @@ pub async fn delegate(store: &Store, actor: Actor, key: &str, to: UserId, (start
 }
 
 async fn lendable(tx: &mut WriteTx<'_>, (from, to): (UserId, UserId), (start, end): (Day, Day)) -> Result<(), Failure> {
-    let today = Day(tx.now.0.div_euclid(86_400_000_000));
+    let today = tx.now.day(chrono_tz::UTC);
     if from == to {
         return Err(Refusal::Invalid("to", "Choose somebody else".to_owned()).into());
     }
-    if people::find(tx, to).await?.is_none_or(|person| person.status != "active") {
+    let scope = tx.access().scope(Permission::ApprovalsDecide);
+    if kept::borrowers(tx, &scope, from, today).await?.iter().all(|(id, _)| *id != to) {
         return Err(Refusal::Invalid("to", "Choose somebody from the list".to_owned()).into());
     }
     if start < today {

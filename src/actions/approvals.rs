@@ -8,10 +8,12 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::approval_effects::Effects;
+use super::approval_rights::{Standing, everywhere};
 use super::budgets_move::perform;
 use super::budgets_plan::{Order, Plan, plan};
-use crate::domain::access::{Access, Actor, Permission};
-use crate::domain::approval::{Asked, DAY_SECONDS, Decider, Matter, Need, REASON_MOST, Status, WAITS_SECONDS, may_decide, need, seal};
+use crate::domain::access::{Actor, Permission};
+use crate::domain::approval::{Asked, DAY_SECONDS, Decider, Matter, Need, Policy, REASON_MOST, Status, WAITS_SECONDS, need, seal};
 use crate::domain::audit::Event;
 use crate::domain::budget::{Account, Budget, End, Movement, Nature, PostingKind};
 use crate::domain::id::{ApprovalId, BudgetId, PostingId, RegionId, UserId};
@@ -37,6 +39,30 @@ pub enum Decided {
     Ended,
 }
 
+/// A request with everything that belongs to it.
+pub struct Waiting {
+    /// The request.
+    pub row: Approval,
+    /// The budgets it is about.
+    pub about: Vec<About>,
+    /// What was decided so far.
+    pub decisions: Vec<Decision>,
+}
+
+impl Waiting {
+    /// Requests with what belongs to them, in the same order.
+    pub async fn all(reader: &mut impl Reader, rows: Vec<Approval>) -> Result<Vec<Self>, DbError> {
+        let ids: Vec<ApprovalId> = rows.iter().map(|row| row.id).collect();
+        let (about, decisions) = (approvals::about(reader, &ids).await?, approvals::decisions(reader, &ids).await?);
+        let whole = |row: Approval| Self {
+            about: about.iter().filter(|about| about.approval_id == row.id).cloned().collect(),
+            decisions: decisions.iter().filter(|decision| decision.approval_id == row.id).cloned().collect(),
+            row,
+        };
+        Ok(rows.into_iter().map(whole).collect())
+    }
+}
+
 /// What kind of request a plan is; `None` for what never needs approval: what was reserved was approved when it was.
 fn matter(plan: &Plan) -> Option<Matter> {
     match plan.legs.first()?.movement.kind {
@@ -50,15 +76,16 @@ fn matter(plan: &Plan) -> Option<Matter> {
     }
 }
 
-/// Whether `plan` needs approval before it is done, asked for by `requester`.
-pub async fn need_of(reader: &mut impl Reader, requester: Option<UserId>, plan: &Plan, now: Instant) -> Result<Option<Need>, Failure> {
+/// Whether `plan` needs approval by one of the `policies` in force before it is done, asked for by `requester`. Where none of them can apply, wherever
+/// it stands, nothing is read.
+pub async fn need_of(
+    reader: &mut impl Reader,
+    policies: &[Policy],
+    requester: Option<UserId>,
+    plan: &Plan,
+    now: Instant,
+) -> Result<Option<Need>, Failure> {
     let Some(matter) = matter(plan) else { return Ok(None) };
-    let policies = approval_policies::in_force(reader, matter).await?;
-    if policies.is_empty() {
-        return Ok(None);
-    }
-    let own: Vec<RegionId> = plan.touched.iter().map(|touched| touched.budget.region).collect();
-    let regions = approval_policies::above(reader, &own).await?;
     let mut sums = Vec::new();
     for leg in &plan.legs {
         let (currency, amount) = (leg.movement.currency, i128::from(leg.movement.amount));
@@ -67,57 +94,27 @@ pub async fn need_of(reader: &mut impl Reader, requester: Option<UserId>, plan: 
             None => sums.push((currency, amount)),
         }
     }
-    let asked = Asked { matter, regions, sums };
+    let mut asked = Asked { matter, regions: BTreeSet::new(), sums };
+    let policies: Vec<&Policy> = policies.iter().filter(|policy| policy.could_ask(&asked)).collect();
+    if policies.is_empty() {
+        return Ok(None);
+    }
+    let own: Vec<RegionId> = plan.touched.iter().map(|touched| touched.budget.region).collect();
+    asked.regions = approval_policies::above(reader, &own).await?;
     let since = now.plus_seconds(-DAY_SECONDS);
     let mut met = Vec::new();
     for policy in policies {
         let earlier = match requester {
-            Some(person) if policy.looks_back(&asked) => approvals::moved_since(reader, &policy, person, since).await?,
+            Some(person) if policy.looks_back(&asked) => approvals::moved_since(reader, policy, person, since).await?,
             _ => 0,
         };
-        met.extend(policy.asks(&asked, earlier).map(|by_day| (policy, by_day)));
+        met.extend(policy.asks(&asked, earlier).map(|by_day| (policy.clone(), by_day)));
     }
     Ok(need(met))
 }
 
-/// What a plan does, as the text that is approved. How much a budget holds is no part of it, what changes there is.
-fn effects(plan: &Plan) -> String {
-    let end = |end: &End| json!([end.account.code(), end.budget.map(|(id, region)| [id.to_string(), region.to_string()])]);
-    let legs: Vec<Value> = plan
-        .legs
-        .iter()
-        .map(|leg| {
-            let (movement, details) = (&leg.movement, &leg.details);
-            json!({
-                "kind": movement.kind.code(), "counted": movement.counted.code(), "from": end(&movement.source), "to": end(&movement.destination),
-                "amount": movement.amount, "currency": movement.currency.code(), "effective": details.effective.map(Day::iso),
-                "reverses": details.reverses.map(|id| id.to_string()), "settles": details.settles.map(|id| id.to_string()),
-                "reason_code": details.reason_code, "note": details.note,
-                "rate": details.rate.as_ref().map(|(rate, day, source)| json!([rate, day.iso(), source])),
-            })
-        })
-        .collect();
-    let budgets: Vec<Value> = plan
-        .touched
-        .iter()
-        .map(|touched| {
-            let (was, is) = (touched.budget.figures, touched.after);
-            let more = |before: i64, after: i64| (i128::from(after) - i128::from(before)).to_string();
-            json!({
-                "budget": touched.budget.id.to_string(), "region": touched.budget.region.to_string(),
-                "currency": touched.budget.currency.code(), "name": touched.budget.name,
-                "period": [touched.budget.period_start.iso(), touched.budget.period_end.iso()],
-                "allocated": more(was.allocated, is.allocated), "adjusted": more(was.adjusted, is.adjusted),
-                "carried_over": more(was.carried_over, is.carried_over), "reserved": more(was.reserved, is.reserved),
-                "spent": more(was.spent, is.spent),
-            })
-        })
-        .collect();
-    json!({
-        "legs": legs, "budgets": budgets, "paired": plan.paired,
-        "creates": plan.creates.map(|id| id.to_string()), "closes": plan.closes.map(|id| id.to_string()),
-    })
-    .to_string()
+fn text(what: &impl Serialize) -> Result<String, Failure> {
+    serde_json::to_string(what).map_err(broken)
 }
 
 fn broken(error: impl std::fmt::Display) -> Failure {
@@ -131,7 +128,7 @@ pub(super) async fn ask(tx: &mut WriteTx<'_>, order: Order, planned: &Plan, need
     let id = ApprovalId(tx.new_id());
     // Without a day it would be another order tomorrow.
     let order = Order { effective: Some(planned.effective), ..order };
-    let (order_text, effects) = (serde_json::to_string(&order).map_err(broken)?, effects(planned));
+    let (order_text, effects) = (text(&order)?, text(&Effects::of(planned))?);
     let content_hash = seal(&order_text, &effects).to_vec();
     let first = planned.legs.first().ok_or(Refusal::NotFound)?;
     let row = Approval {
@@ -158,7 +155,7 @@ pub(super) async fn ask(tx: &mut WriteTx<'_>, order: Order, planned: &Plan, need
         let budget = &touched.budget;
         let held = budget.figures.available().saturating_sub(touched.after.available()).max(0);
         let held_posting_id = if held > 0 { Some(hold(tx, &row, budget, held, planned.effective).await?) } else { None };
-        about.push(About { budget_id: budget.id, region_id: budget.region, held, held_posting_id });
+        about.push(About { approval_id: id, budget_id: budget.id, region_id: budget.region, held, held_posting_id });
     }
     approvals::insert(tx, &row, &about).await?;
     record(tx, "approval.asked", &row, &about, json!({ "needed": row.needed, "policy": row.policy_id.to_string() }));
@@ -200,56 +197,14 @@ fn record(tx: &mut WriteTx<'_>, action: &'static str, row: &Approval, about: &[A
     }
 }
 
-/// By whose right `person`, who holds `access`, may decide on a request now: her own, or one that was lent to her. As missing where she may not see
-/// every budget of it, whoever lent her what.
-pub async fn entitled(
-    reader: &mut impl Reader,
-    (person, held): (UserId, &Access),
-    row: &Approval,
-    about: &[About],
-    earlier: &[Decider],
-    now: Instant,
-) -> Result<Decider, Failure> {
-    if !everywhere(held, Permission::BudgetsRead, about) {
-        return Err(Refusal::NotFound.into());
-    }
-    let own = Decider { person, authority: person };
-    may_decide(row.requester_id, earlier, own)?;
-    if everywhere(held, Permission::ApprovalsDecide, about) {
-        return Ok(own);
-    }
-    let today = Day(now.0.div_euclid(86_400_000_000));
-    let mut refusal = Refusal::Forbidden(Permission::ApprovalsDecide);
-    for lent in approval_policies::delegations(reader, person, today).await? {
-        if lent.to_id != person || lent.starts_on > today {
-            continue;
-        }
-        let lender = access::of_person(reader, lent.from_id, now).await?;
-        if !everywhere(&lender, Permission::ApprovalsDecide, about) {
-            continue;
-        }
-        let decider = Decider { person, authority: lent.from_id };
-        match may_decide(row.requester_id, earlier, decider) {
-            Ok(()) => return Ok(decider),
-            Err(no) => refusal = no,
-        }
-    }
-    Err(refusal.into())
-}
-
-fn everywhere(access: &Access, permission: Permission, about: &[About]) -> bool {
-    !about.is_empty() && about.iter().all(|about| access.may(permission, about.region_id))
-}
-
 /// A request that waits, with whoever acts entitled to decide on it.
 async fn open(tx: &mut WriteTx<'_>, id: ApprovalId) -> Result<(Approval, Vec<About>, Decider), Failure> {
     let row = approvals::get(tx, id).await?;
-    let (about, decisions) = (approvals::about(tx, id).await?, approvals::decisions(tx, id).await?);
+    let (about, decisions) = (approvals::about(tx, &[id]).await?, approvals::decisions(tx, &[id]).await?);
     // Nobody else stands in where no person acts.
     let person = tx.actor().person().ok_or(Refusal::Forbidden(Permission::ApprovalsDecide))?;
     let (held, now) = (tx.access(), tx.now);
-    let earlier: Vec<Decider> = decisions.iter().map(Decision::decider).collect();
-    let decider = entitled(tx, (person, held.as_ref()), &row, &about, &earlier, now).await?;
+    let decider = Standing::of(tx, person, &held, now).await?.right_on(&row, &about, &decisions)?;
     waits(&row, now)?;
     Ok((row, about, decider))
 }
@@ -277,7 +232,7 @@ pub async fn approve(store: &Store, actor: Actor, key: &str, id: ApprovalId, see
                 }
                 approvals::decide(tx, &row, decider, true, "").await?;
                 record(tx, "approval.given", &row, &about, json!({ "right_of": decider.authority.to_string() }));
-                let decisions = approvals::decisions(tx, id).await?;
+                let decisions = approvals::decisions(tx, &[id]).await?;
                 match row.needed - counted(tx, &row, &about, &decisions).await? {
                     more if more > 0 => Ok(Decided::Waits(more)),
                     _ => execute(tx, &row, &about).await,
@@ -305,7 +260,7 @@ async fn execute(tx: &mut WriteTx<'_>, row: &Approval, about: &[About]) -> Resul
     let now = tx.now;
     let requester = access::of_person(tx, row.requester_id, now).await?;
     let words = match plan(tx, &requester, &order, now, row.made_budget_id).await {
-        Ok(planned) if effects(&planned) == row.effects => {
+        Ok(planned) if text(&Effects::of(&planned))? == row.effects => {
             let posting = perform(tx, planned, Some(row)).await?;
             approvals::end(tx, row.id, Status::Approved, "", Some(posting)).await?;
             record(tx, "approval.executed", row, about, json!({ "posting": posting.to_string() }));
@@ -349,7 +304,7 @@ pub async fn withdraw(store: &Store, actor: Actor, key: &str, id: ApprovalId) ->
         .write(Intent::keyed(actor, "approval.withdraw", key, &id), move |tx| {
             Box::pin(async move {
                 let row = approvals::get(tx, id).await?;
-                let about = approvals::about(tx, id).await?;
+                let about = approvals::about(tx, &[id]).await?;
                 if tx.actor().person() != Some(row.requester_id) {
                     let seen = everywhere(&tx.access(), Permission::BudgetsRead, &about);
                     let only = Refusal::State("Only whoever asked for it takes it back".to_owned());
@@ -374,7 +329,7 @@ pub async fn expire(store: &Store) -> Result<usize, Failure> {
                 let now = tx.now;
                 let over = approvals::overdue(tx, now, MOST).await?;
                 for row in &over {
-                    let about = approvals::about(tx, row.id).await?;
+                    let about = approvals::about(tx, &[row.id]).await?;
                     release(tx, row, &about).await?;
                     approvals::end(tx, row.id, Status::Expired, "Nobody decided in time", None).await?;
                     record(tx, "approval.expired", row, &about, json!({ "because": "time" }));

@@ -30,8 +30,7 @@ pub enum Carried {
 }
 
 /// Does what `order` asks, once for its key, or asks for approval where a policy says so. `seen` are the versions of the budgets that the
-/// person decided on: when one
-/// is another by now, [`Refusal::Stale`]. What was seen is no part of the content: the same order sent again gets the same answer.
+/// person decided on: when one is another by now, [`Refusal::Stale`]. What was seen is no part of the content: the same order sent again gets the same answer.
 pub async fn carry_out(store: &Store, actor: Actor, key: &str, order: Order, seen: Vec<(BudgetId, i64)>) -> Result<Carried, Failure> {
     store
         .write(Intent::keyed(actor, COMMAND, key, &order), move |tx| {
@@ -48,8 +47,8 @@ pub async fn carry_out(store: &Store, actor: Actor, key: &str, order: Order, see
 
 /// Does what was planned with `fresh`, or asks for approval: every path of an order goes through here.
 pub(super) async fn settle(tx: &mut WriteTx<'_>, order: Order, plan: Plan, fresh: BudgetId) -> Result<Carried, Failure> {
-    let (requester, now) = (tx.actor().person(), tx.now);
-    match need_of(tx, requester, &plan, now).await? {
+    let (requester, now, policies) = (tx.actor().person(), tx.now, tx.policies().await?);
+    match need_of(tx, &policies, requester, &plan, now).await? {
         None => perform(tx, plan, None).await.map(Carried::Posted),
         Some(need) => ask(tx, order, &plan, &need, fresh).await.map(Carried::Waits),
     }

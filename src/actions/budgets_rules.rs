@@ -206,7 +206,7 @@ async fn reservation(reader: &mut impl Reader, desk: &mut Desk<'_>, id: PostingI
     if PostingKind::parse(&row.kind) != Some(PostingKind::Reserve) {
         return Err(Refusal::State("This posting is not a reservation".to_owned()).into());
     }
-    if approvals::holder(reader, id).await?.is_some() {
+    if !approvals::holders(reader, &[id]).await?.is_empty() {
         return Err(Refusal::State("This is kept for a request that waits for approval: decide on it, or withdraw it".to_owned()).into());
     }
     if let Some(settled) = postings::followers(reader, id).await?.first() {

@@ -136,9 +136,22 @@ impl Policy {
         Ok(())
     }
 
-    fn covers(&self, asked: &Asked) -> bool {
+    fn is_about(&self, asked: &Asked) -> bool {
         let in_currency = self.currency.is_none_or(|own| asked.sums.iter().any(|(currency, _)| *currency == own));
-        self.matter == asked.matter && in_currency && asked.regions.contains(&self.region)
+        self.matter == asked.matter && in_currency
+    }
+
+    fn covers(&self, asked: &Asked) -> bool {
+        self.is_about(asked) && asked.regions.contains(&self.region)
+    }
+
+    fn is_reached(&self, asked: &Asked) -> bool {
+        self.from.is_some_and(|from| self.sum(asked) >= i128::from(from))
+    }
+
+    /// Whether it could ask for approval if it stood in one of the regions: what is known before those are looked up.
+    pub fn could_ask(&self, asked: &Asked) -> bool {
+        self.is_about(asked) && (self.day.is_some() || self.is_reached(asked))
     }
 
     /// What of `asked` counts against its limits.
@@ -157,7 +170,7 @@ impl Policy {
         if !self.covers(asked) {
             return None;
         }
-        if self.from.is_some_and(|from| self.sum(asked) >= i128::from(from)) {
+        if self.is_reached(asked) {
             return Some(false);
         }
         self.day.filter(|day| self.sum(asked) + earlier > i128::from(*day)).map(|_| true)

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::db::{Reader, Sql};
 use super::failure::{DbError, Failure};
 use super::writer::WriteTx;
-use crate::domain::access::Scope;
+use crate::domain::access::{Permission, Role, Scope};
 use crate::domain::approval::{Matter, Policy};
 use crate::domain::currency::Currency;
 use crate::domain::id::{DelegationId, PolicyId, RegionId, UserId};
@@ -37,19 +37,11 @@ impl Row {
     }
 }
 
-/// The policies in force about this, wherever they stand.
-pub async fn in_force(reader: &mut impl Reader, matter: Matter) -> Result<Vec<Policy>, DbError> {
+/// The policies in force, wherever they stand. A write asks [`WriteTx::policies`], which seldom has to look.
+pub async fn in_force(reader: &mut impl Reader) -> Result<Vec<Policy>, DbError> {
     let mut sql = Sql::default();
-    sql.push("SELECT ").push(COLUMNS).push(" FROM approval_policy WHERE ended_at IS NULL AND matter = ").push_bind(matter.code());
-    let rows: Vec<Row> = reader.all(sql.push(" ORDER BY id").clone()).await?;
-    rows.into_iter().map(Row::policy).collect()
-}
-
-/// The policies in force whose region is in scope.
-pub async fn list(reader: &mut impl Reader, scope: &Scope) -> Result<Vec<Policy>, DbError> {
-    let mut sql = Sql::default();
-    sql.push("SELECT ").push(COLUMNS).push(" FROM approval_policy WHERE ended_at IS NULL AND region_id IN (").push_list(scope.regions());
-    let rows: Vec<Row> = reader.all(sql.push(") ORDER BY matter, currency, id").clone()).await?;
+    sql.push("SELECT ").push(COLUMNS).push(" FROM approval_policy WHERE ended_at IS NULL ORDER BY matter, currency, id");
+    let rows: Vec<Row> = reader.all(sql).await?;
     rows.into_iter().map(Row::policy).collect()
 }
 
@@ -69,6 +61,43 @@ pub async fn above(reader: &mut impl Reader, regions: &[RegionId]) -> Result<BTr
     Ok(rows.into_iter().map(|row| row.0).collect())
 }
 
+/// Who could approve what somebody asks for about these regions, but for herself: those who hold the right in every one of them, by name.
+pub async fn approvers(
+    reader: &mut impl Reader,
+    regions: &BTreeSet<RegionId>,
+    requester: UserId,
+    today: Day,
+) -> Result<Vec<(UserId, String)>, DbError> {
+    let mut sql = Sql::new("WITH RECURSIVE above (below_id, id, parent_id) AS (SELECT id, id, parent_id FROM region WHERE id IN (");
+    sql.push_list(regions.iter().copied());
+    sql.push(") UNION ALL SELECT a.below_id, r.id, r.parent_id FROM above a JOIN region r ON r.id = a.parent_id) ");
+    sql.push("SELECT p.id, p.name FROM above a JOIN role_grant g ON g.region_id = a.id JOIN person p ON p.id = g.person_id ");
+    sql.push("WHERE p.status = 'active' AND p.id <> ").push_bind(requester);
+    in_force_with(&mut sql, Permission::ApprovalsDecide, today);
+    sql.push(" GROUP BY p.id, p.name HAVING count(DISTINCT a.below_id) = ").push_number(regions.len() as i64);
+    sql.push(" ORDER BY lower(p.name), p.id");
+    reader.all(sql).await
+}
+
+/// To whom the right to decide in these regions can be lent: everybody else who sees budgets in one of them, by name.
+pub async fn borrowers(reader: &mut impl Reader, scope: &Scope, lender: UserId, today: Day) -> Result<Vec<(UserId, String)>, DbError> {
+    let inside: Vec<RegionId> = scope.regions().collect();
+    let mut regions = above(reader, &inside).await?;
+    regions.extend(inside);
+    let mut sql =
+        Sql::new("SELECT p.id, p.name FROM role_grant g JOIN person p ON p.id = g.person_id WHERE p.status = 'active' AND p.id <> ");
+    sql.push_bind(lender).push(" AND g.region_id IN (").push_list(regions.iter().copied()).push(")");
+    in_force_with(&mut sql, Permission::BudgetsRead, today);
+    sql.push(" GROUP BY p.id, p.name ORDER BY lower(p.name), p.id");
+    reader.all(sql).await
+}
+
+fn in_force_with(sql: &mut Sql, permission: Permission, today: Day) {
+    let roles = Role::ALL.iter().filter(|role| role.allows(permission)).map(|role| role.code());
+    sql.push(" AND g.ended_at IS NULL AND (g.ends_on IS NULL OR g.ends_on >= ").push_bind(today);
+    sql.push(") AND g.role IN (").push_list(roles.collect::<Vec<_>>().into_iter()).push(")");
+}
+
 /// Adds a policy.
 pub async fn insert(tx: &mut WriteTx<'_>, policy: &Policy) -> Result<(), Failure> {
     let sql = Sql::new(
@@ -76,12 +105,14 @@ pub async fn insert(tx: &mut WriteTx<'_>, policy: &Policy) -> Result<(), Failure
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
     );
     let (now, person) = (tx.now, tx.actor().person());
+    tx.policies_changed();
     let sql = sql.bind(policy.id).bind(policy.matter.code()).bind(policy.region).bind(policy.currency.map(Currency::code));
     tx.exec_one(sql.bind(policy.from).bind(policy.day).bind(policy.approvers).bind(now).bind(person)).await
 }
 
 /// Ends a policy that is in force.
 pub async fn end(tx: &mut WriteTx<'_>, id: PolicyId) -> Result<(), Failure> {
+    tx.policies_changed();
     let sql = Sql::new("UPDATE approval_policy SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL").bind(id).bind(tx.now);
     tx.exec_one(sql).await
 }

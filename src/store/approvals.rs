@@ -72,6 +72,8 @@ impl Approval {
 /// A budget that a request is about.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct About {
+    /// The request.
+    pub approval_id: ApprovalId,
     /// Which.
     pub budget_id: BudgetId,
     /// Its region.
@@ -85,6 +87,8 @@ pub struct About {
 /// A decision.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct Decision {
+    /// On which request.
+    pub approval_id: ApprovalId,
     /// Who decided.
     pub person_id: UserId,
     /// By whose right.
@@ -131,17 +135,55 @@ pub async fn find(reader: &mut impl Reader, scope: &Scope, id: ApprovalId) -> Re
     reader.one(sql).await
 }
 
-/// The requests in scope that still wait, oldest first, or those that ended, newest first; at most `most`.
-pub async fn list(reader: &mut impl Reader, scope: &Scope, waiting: bool, most: i64) -> Result<Vec<Approval>, DbError> {
+/// Which requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// Those that wait, oldest first.
+    Waiting,
+    /// Those that a person asked for, newest first.
+    AskedBy(UserId),
+    /// Those that are decided, withdrawn or expired, newest first.
+    Ended,
+}
+
+/// At most `most` requests in scope; where the newest come first, those asked for before `before`.
+pub async fn list(
+    reader: &mut impl Reader,
+    scope: &Scope,
+    wanted: Wanted,
+    before: Option<ApprovalId>,
+    most: i64,
+) -> Result<Vec<Approval>, DbError> {
     if scope.is_empty() {
         return Ok(Vec::new());
     }
     let mut sql = Sql::default();
     sql.push("SELECT ").push(COLUMNS).push(" FROM approval a WHERE ");
     within(&mut sql, scope);
-    sql.push(if waiting { " AND status = 'pending' ORDER BY asked_at, id" } else { " AND status <> 'pending' ORDER BY ended_at DESC, id" });
+    match wanted {
+        Wanted::Waiting => sql.push(" AND status = 'pending'"),
+        Wanted::Ended => sql.push(" AND status <> 'pending'"),
+        Wanted::AskedBy(person) => sql.push(" AND requester_id = ").push_bind(person),
+    };
+    if let Some(before) = before {
+        sql.push(" AND id < ").push_bind(before);
+    }
+    // Ids are in the order in which they were made.
+    sql.push(if wanted == Wanted::Waiting { " ORDER BY asked_at, id" } else { " ORDER BY id DESC" });
     sql.push(" LIMIT ").push_number(most);
     reader.all(sql).await
+}
+
+/// Those of these requests that are in scope.
+pub async fn seen(reader: &mut impl Reader, scope: &Scope, ids: &[ApprovalId]) -> Result<Vec<ApprovalId>, DbError> {
+    if ids.is_empty() || scope.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut sql = Sql::new("SELECT a.id FROM approval a WHERE ");
+    within(&mut sql, scope);
+    sql.push(" AND id IN (").push_list(ids.iter().copied()).push(")");
+    let rows: Vec<(ApprovalId,)> = reader.all(sql).await?;
+    Ok(rows.into_iter().map(|row| row.0).collect())
 }
 
 /// The requests that wait and whose time is over; at most `most`.
@@ -152,29 +194,50 @@ pub async fn overdue(reader: &mut impl Reader, now: Instant, most: i64) -> Resul
     reader.all(sql).await
 }
 
-/// The budgets of a request, the one it was asked for first.
-pub async fn about(reader: &mut impl Reader, id: ApprovalId) -> Result<Vec<About>, DbError> {
-    let sql = Sql::new(
-        "SELECT budget_id, region_id, held, held_posting_id FROM approval_budget WHERE approval_id = $1 ORDER BY held DESC, budget_id",
-    );
-    reader.all(sql.bind(id)).await
+/// The budgets of these requests, of each the one that gives most first.
+pub async fn about(reader: &mut impl Reader, ids: &[ApprovalId]) -> Result<Vec<About>, DbError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut sql = Sql::new("SELECT approval_id, budget_id, region_id, held, held_posting_id FROM approval_budget WHERE approval_id IN (");
+    sql.push_list(ids.iter().copied()).push(") ORDER BY held DESC, budget_id");
+    reader.all(sql).await
 }
 
-/// What was decided on a request, in order.
-pub async fn decisions(reader: &mut impl Reader, id: ApprovalId) -> Result<Vec<Decision>, DbError> {
-    let sql = Sql::new(
-        "SELECT person_id, authority_id, approves, content_hash, reason, at FROM approval_decision WHERE approval_id = $1 ORDER BY at, person_id",
+/// What was decided on these requests, in order.
+pub async fn decisions(reader: &mut impl Reader, ids: &[ApprovalId]) -> Result<Vec<Decision>, DbError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut sql = Sql::new(
+        "SELECT approval_id, person_id, authority_id, approves, content_hash, reason, at FROM approval_decision WHERE approval_id IN (",
     );
-    reader.all(sql.bind(id)).await
+    sql.push_list(ids.iter().copied()).push(") ORDER BY at, person_id");
+    reader.all(sql).await
 }
 
-/// The request that waits and keeps this reservation.
-pub async fn holder(reader: &mut impl Reader, posting: PostingId) -> Result<Option<ApprovalId>, DbError> {
-    let sql = Sql::new(
-        "SELECT a.id FROM approval_budget b JOIN approval a ON a.id = b.approval_id WHERE b.held_posting_id = $1 AND a.status = 'pending'",
+/// Which of these reservations are kept for a request that waits, and for which.
+pub async fn holders(reader: &mut impl Reader, postings: &[PostingId]) -> Result<Vec<(PostingId, ApprovalId)>, DbError> {
+    if postings.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut sql = Sql::new(
+        "SELECT b.held_posting_id, a.id FROM approval_budget b JOIN approval a ON a.id = b.approval_id \
+         WHERE a.status = 'pending' AND b.held_posting_id IN (",
     );
-    let row: Option<(ApprovalId,)> = reader.one(sql.bind(posting)).await?;
-    Ok(row.map(|row| row.0))
+    sql.push_list(postings.iter().copied()).push(")");
+    reader.all(sql).await
+}
+
+/// What is kept for a request that waits: the posting, the request, and its page where all of it is in scope.
+pub type Held = (PostingId, ApprovalId, Option<ApprovalId>);
+
+/// [`holders`], with those whose request is in scope.
+pub async fn held(reader: &mut impl Reader, scope: &Scope, postings: &[PostingId]) -> Result<Vec<Held>, DbError> {
+    let all = holders(reader, postings).await?;
+    let ids: Vec<ApprovalId> = all.iter().map(|(_, id)| *id).collect();
+    let seen = seen(reader, scope, &ids).await?;
+    Ok(all.into_iter().map(|(posting, id)| (posting, id, Some(id).filter(|id| seen.contains(id)))).collect())
 }
 
 /// What a person moved or asked to move since, of the policy's kind and currency and in its regions; in minor units.

@@ -14,7 +14,6 @@ use super::error::{WebError, status_of};
 use super::form::{Errors, Posted};
 use super::guard::{AdjustBudgets, Allowed, ManageBudgets, Needs, Signed};
 use super::page::{Shell, see_other};
-use crate::actions::approvals::need_of;
 use crate::actions::budgets_move::{COMMAND, Carried, carry_out};
 use crate::actions::budgets_plan::{self, Order, Plan, plan, reversible};
 use crate::domain::access::{Permission, Scope};
@@ -88,6 +87,7 @@ struct CheckPage {
     balances: Vec<Balance>,
     hidden: Vec<(&'static str, String)>,
     changes: Vec<Change>,
+    button: &'static str,
 }
 
 /// The budget, and the posting, that an address names.
@@ -158,7 +158,7 @@ pub async fn check<M: Money>(
         let words = "This was done already: here is its reference. To do it once more, start again from the budget".to_owned();
         return Ok(match carried {
             Carried::Posted(posting) => see_other(&portal, &format!("/postings/{posting}?done=1"), Some(("info", words))),
-            Carried::Waits(_) => see_other(&portal, &format!("/budgets/{}", place.budget.id), Some(("info", ASKED.to_owned()))),
+            Carried::Waits(id) => see_other(&portal, &format!("/approvals/{id}?asked=1"), None),
         });
     }
     let visit = Visit { req: &req, portal: &portal, who: &who, action: M::ACTION, place: &place };
@@ -167,8 +167,6 @@ pub async fn check<M: Money>(
         Err(errors) => visit.form(&mut read, fields, errors, StatusCode::UNPROCESSABLE_ENTITY).await,
     }
 }
-
-const ASKED: &str = "It waits for approval. What it takes is reserved until it is decided";
 
 /// Moves the money, once for the form's key, or asks for approval.
 pub async fn submit<M: Money>(
@@ -194,7 +192,7 @@ pub async fn submit<M: Money>(
     let outcome = carry_out(&portal.store, who.actor.clone(), &fields.key, order.clone(), seen).await;
     match outcome {
         Ok(Carried::Posted(posting)) => Ok(see_other(&portal, &format!("/postings/{posting}?done=1"), None)),
-        Ok(Carried::Waits(_)) => Ok(see_other(&portal, &format!("/budgets/{}", place.budget.id), Some(("info", ASKED.to_owned())))),
+        Ok(Carried::Waits(id)) => Ok(see_other(&portal, &format!("/approvals/{id}?asked=1"), None)),
         Err(Failure::Refused(refusal)) if has_own_page(&refusal) => Err(refusal.into()),
         Err(Failure::Refused(refusal)) => {
             let mut read = portal.store.read().await?;
@@ -346,8 +344,8 @@ impl Visit<'_> {
         let mut hidden: Vec<_> = fields.filled().into_iter().map(|(name, value)| (name, value.to_owned())).collect();
         hidden.push(("seen", fields.seen.clone()));
         let mut facts = facts(read, order, &plan, self.place).await?;
-        let need = need_of(read, Some(self.who.person.id), &plan, self.portal.store.now()).await?;
-        facts.extend(need.map(|need| ("Approval", waits(&need))));
+        let waits = waits(read, self.who, &plan, self.portal.store.now()).await?;
+        facts.extend(waits.clone().map(|words| ("Approval", words)));
         let address = self.place.address(self.action);
         let page = CheckPage {
             shell: Shell::new(self.req, self.portal, self.who, format!("Check: {}", self.action.label())).with_errors(!changes.is_empty()),
@@ -359,6 +357,7 @@ impl Visit<'_> {
             balances: balances(&plan, self.place),
             hidden,
             changes,
+            button: if waits.is_some() { "Ask for approval" } else { self.action.label() },
         };
         page.shell.answer(status, &page)
     }

@@ -2,7 +2,7 @@
 
 use counterfoil::actions::approval_policies::{self as policies, NewPolicy};
 use counterfoil::actions::approvals::{self, Decided};
-use counterfoil::actions::budgets::{self as budget_actions, Attributes, NewBudget};
+use counterfoil::actions::budgets::{self as budget_actions, Attributes, Created, NewBudget};
 use counterfoil::actions::budgets_move::{Carried, carry_out};
 use counterfoil::actions::budgets_plan::{Ask, Order};
 use counterfoil::clock::Random;
@@ -10,13 +10,13 @@ use counterfoil::domain::access::{Actor, Role};
 use counterfoil::domain::approval::Matter;
 use counterfoil::domain::budget::{BudgetStatus, Figures};
 use counterfoil::domain::currency::Currency;
-use counterfoil::domain::id::{ApprovalId, BudgetId, GrantId, PolicyId};
+use counterfoil::domain::id::{ApprovalId, GrantId, PolicyId};
 use counterfoil::domain::refusal::Refusal;
 use counterfoil::domain::time::{Day, Instant};
 use counterfoil::store::db::Sql;
 use counterfoil::store::failure::Failure;
 use counterfoil::store::writer::Intent;
-use counterfoil::store::{approvals as kept, audit_log, budgets, people, postings};
+use counterfoil::store::{Options, Store, approvals as kept, audit_log, budgets, people, postings};
 
 use crate::support::app::Company;
 use crate::support::database::{TestDb, on_both_engines};
@@ -242,7 +242,7 @@ on_both_engines! {
         let version = budgets::get(&mut company.store.read().await.unwrap(), north).await.unwrap().version;
         let close = budget_actions::set_status(&company.store, company.actor("Ada Admin"), "close", north, version, BudgetStatus::Closed);
         assert_eq!(code(close.await), "state");
-        let hold = kept::about(&mut company.store.read().await.unwrap(), id).await.unwrap()[0].held_posting_id.unwrap();
+        let hold = kept::about(&mut company.store.read().await.unwrap(), &[id]).await.unwrap()[0].held_posting_id.unwrap();
         assert_eq!(code(try_order(&company, company.actor("Nora North"), Ask::Void { reservation: hold }).await), "state");
         let commit = Ask::Commit { reservation: hold, amount: 1 };
         assert_eq!(code(try_order(&company, company.actor("Nora North"), commit).await), "state");
@@ -270,6 +270,53 @@ on_both_engines! {
         asked(&company, "Nora North", transfer(1)).await;
     }
 
+    async fn a_policy_that_another_process_added_counts_at_once(db: TestDb) {
+        let url = db.url.clone();
+        let company = Company::found(db).await;
+        let posted = |outcome: Result<Carried, Failure>| matches!(outcome.unwrap(), Carried::Posted(_));
+        assert!(posted(try_order(&company, company.actor("Nora North"), down(&company, 10)).await));
+        let metrics = std::sync::Arc::new(counterfoil::metrics::Metrics::new());
+        let other = Store::open(&Options::of(url), company.clock.clone(), Random::system(), metrics).await.unwrap();
+        let region = company.regions["Global"];
+        let new = NewPolicy { matter: Matter::Adjustment, region, currency: None, from: Some(0), day: None, approvers: 1 };
+        let added = policies::add(&other, company.actor("Ada Admin"), &key(), new).await.unwrap();
+        asked(&company, "Nora North", down(&company, 10)).await;
+        asked(&company, "Nora North", down(&company, 10)).await;
+        policies::end(&other, company.actor("Ada Admin"), &key(), added).await.unwrap();
+        assert!(posted(try_order(&company, company.actor("Nora North"), down(&company, 10)).await));
+        other.close().await;
+    }
+
+    async fn what_was_asked_for_and_decided_is_not_rewritten(db: TestDb) {
+        let company = Company::found(db).await;
+        policy(&company, Matter::Adjustment, "Global", (Some(1), None), 2).await;
+        let id = asked(&company, "Nora North", down(&company, 10)).await;
+        approve(&company, company.actor("Finn Finance"), id).await.unwrap();
+        let forged = async |sql: &'static str| {
+            let done = company.store.write(Intent::once(Actor::system("test"), "test.forge"), move |tx| {
+                Box::pin(async move { Ok(tx.exec(Sql::new(sql)).await?) })
+            });
+            done.await
+        };
+        for sql in [
+            "UPDATE approval SET amount = 1",
+            "UPDATE approval SET needed = 1",
+            "UPDATE approval SET expires_at = expires_at + 1",
+            "UPDATE approval SET effects = '{}'",
+            "DELETE FROM approval",
+            "UPDATE approval_decision SET reason = 'x'",
+            "DELETE FROM approval_decision",
+            "UPDATE approval_budget SET held = 0, held_posting_id = NULL",
+            "UPDATE approval_policy SET approvers = 1",
+            "DELETE FROM approval_policy",
+            "UPDATE approval SET status = 'approved', ended_at = 1, done_posting_id = (SELECT held_posting_id FROM approval_budget LIMIT 1)",
+        ] {
+            assert!(matches!(forged(sql).await, Err(Failure::Db(_))), "{sql}");
+        }
+        assert!(matches!(approve(&company, company.actor("Ada Admin"), id).await.unwrap(), Decided::Done(_)));
+        assert!(matches!(forged("UPDATE approval SET ended_because = 'x'").await, Err(Failure::Db(_))), "it has ended");
+    }
+
     async fn the_first_allocation_of_a_new_budget_is_an_allocation(db: TestDb) {
         let company = Company::found(db).await;
         policy(&company, Matter::Allocation, "Global", (Some(1), None), 1).await;
@@ -282,11 +329,13 @@ on_both_engines! {
         };
         let region = company.regions["North"];
         let new = NewBudget { region, currency: euro().unwrap(), attributes, draft: false, allocation: Some(500) };
-        let id: BudgetId = budget_actions::create(&company.store, company.actor("Finn Finance"), &key(), new).await.unwrap();
+        let made = budget_actions::create(&company.store, company.actor("Finn Finance"), &key(), new).await.unwrap();
+        assert!(matches!(made, Created::Waits(..)));
+        let id = made.budget();
         let mut read = company.store.read().await.unwrap();
         assert_eq!(budgets::get(&mut read, id).await.unwrap().figures(), Figures::default());
         let scope = company_scope(&company);
-        let waiting = kept::list(&mut read, &scope, true, 10).await.unwrap();
+        let waiting = kept::list(&mut read, &scope, kept::Wanted::Waiting, None, 10).await.unwrap();
         drop(read);
         assert_eq!(waiting.len(), 1);
         assert_eq!(code(approve(&company, company.actor("Finn Finance"), waiting[0].id).await), "own_request");
