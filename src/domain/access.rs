@@ -103,19 +103,17 @@ impl Role {
         };
         match self {
             Self::RegionalPartner => &[RegionsRead, BudgetsRead, TransactionsRead, RecipientsRead, ExportsCreate],
-            Self::RegionalAdministrator => {
-                &[
-                    RegionsRead,
-                    BudgetsRead,
-                    BudgetsAdjust,
-                    ApprovalsDecide,
-                    TransactionsRead,
-                    RecipientsRead,
-                    TransactionsAssign,
-                    ExportsCreate,
-                    ImportsRun,
-                ]
-            }
+            Self::RegionalAdministrator => &[
+                RegionsRead,
+                BudgetsRead,
+                BudgetsAdjust,
+                ApprovalsDecide,
+                TransactionsRead,
+                RecipientsRead,
+                TransactionsAssign,
+                ExportsCreate,
+                ImportsRun,
+            ],
             Self::FinanceController => &[
                 RegionsRead,
                 BudgetsRead,
