@@ -3,17 +3,18 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::budgets_plan::require;
+use super::budgets_move::{Carried, settle};
+use super::budgets_plan::{Ask, Order, plan, require};
 use crate::domain::access::{Actor, Permission, Scope};
 use crate::domain::audit::Event;
-use crate::domain::budget::{Account, BudgetStatus, End, Movement, Nature, PostingKind};
+use crate::domain::budget::BudgetStatus;
 use crate::domain::currency::Currency;
-use crate::domain::id::{BudgetId, RegionId, UserId};
+use crate::domain::id::{ApprovalId, BudgetId, RegionId, UserId};
 use crate::domain::refusal::Refusal;
 use crate::domain::text::line;
 use crate::domain::time::Day;
 use crate::store::failure::Failure;
-use crate::store::ledger::{self, BudgetRow, Details};
+use crate::store::ledger::BudgetRow;
 use crate::store::writer::{Intent, WriteTx};
 use crate::store::{Store, budgets, people, postings, regions, settings};
 
@@ -93,8 +94,27 @@ async fn sound(tx: &mut WriteTx<'_>, region: RegionId, given: &Attributes, but: 
     Ok(Attributes { name, cost_centre, ..given.clone() })
 }
 
+/// What became of a new budget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Created {
+    /// It is made, with its first allocation where one was given.
+    Whole(BudgetId),
+    /// It is made; its first allocation waits for approval.
+    Waits(BudgetId, ApprovalId),
+}
+
+impl Created {
+    /// The budget.
+    pub fn budget(self) -> BudgetId {
+        match self {
+            Self::Whole(id) | Self::Waits(id, _) => id,
+        }
+    }
+}
+
 /// Makes a budget, with its first allocation where one is given.
-pub async fn create(store: &Store, actor: Actor, key: &str, new: NewBudget) -> Result<BudgetId, Failure> {
+pub async fn create(store: &Store, actor: Actor, key: &str, new: NewBudget) -> Result<Created, Failure> {
     store
         .write(Intent::keyed(actor, "budget.create", key, &new), move |tx| {
             let new = new.clone();
@@ -109,10 +129,10 @@ async fn in_use(tx: &mut WriteTx<'_>, id: RegionId) -> Result<regions::Region, F
     if region.is_active() { Ok(region) } else { Err(Refusal::RegionRetired(region.name).into()) }
 }
 
-async fn create_within(tx: &mut WriteTx<'_>, new: NewBudget) -> Result<BudgetId, Failure> {
+async fn create_within(tx: &mut WriteTx<'_>, new: NewBudget) -> Result<Created, Failure> {
     let access = tx.access();
     require(&access, Permission::BudgetsManage, new.region)?;
-    let region = in_use(tx, new.region).await?;
+    in_use(tx, new.region).await?;
     if !settings::currencies(tx).await?.contains(&new.currency) {
         return Err(Refusal::Invalid("currency", "Choose one of the currencies in use".to_owned()).into());
     }
@@ -139,14 +159,14 @@ async fn create_within(tx: &mut WriteTx<'_>, new: NewBudget) -> Result<BudgetId,
     budgets::insert(tx, &row).await?;
     tx.record(Event::new("budget.created", "budget", row.id, Some(row.region_id)).change(Value::Null, budgets::attributes(&row)));
     if let Some(amount) = new.allocation {
-        let ends = (End::outside(Account::Funding), End::of(Account::Available, &row.budget()?));
-        let kind = PostingKind::Allocation;
-        let movement = Movement { kind, counted: kind, source: ends.0, destination: ends.1, amount, currency: new.currency };
-        let day = tx.now.day(region.zone()).clamp(row.period_start, row.period_end);
-        let details = Details { effective: Some(day), note: "First allocation".to_owned(), ..Details::default() };
-        ledger::post(tx, &movement, Nature::Request, &details).await?;
+        let order = Order { ask: Ask::Allocate { budget: row.id, amount }, effective: None, note: "First allocation".to_owned() };
+        let (now, fresh) = (tx.now, BudgetId(tx.new_id()));
+        let plan = plan(tx, &access, &order, now, fresh).await?;
+        if let Carried::Waits(approval) = settle(tx, order, plan, fresh).await? {
+            return Ok(Created::Waits(row.id, approval));
+        }
     }
-    Ok(row.id)
+    Ok(Created::Whole(row.id))
 }
 
 /// Changes a budget's attributes, unless somebody changed the budget since `version`.

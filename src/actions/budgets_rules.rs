@@ -15,7 +15,7 @@ use crate::store::db::Reader;
 use crate::store::failure::Failure;
 use crate::store::ledger::{BudgetRow, Details};
 use crate::store::postings::PostingRow;
-use crate::store::{postings, settings};
+use crate::store::{approvals, postings, settings};
 
 fn movement(kind: PostingKind, source: End, destination: End, amount: i64, budget: &Budget) -> Movement {
     Movement { kind, counted: kind, source, destination, amount, currency: budget.currency }
@@ -205,6 +205,9 @@ async fn reservation(reader: &mut impl Reader, desk: &mut Desk<'_>, id: PostingI
     let budget = desk.touch(reader, budget, BudgetsAdjust).await?;
     if PostingKind::parse(&row.kind) != Some(PostingKind::Reserve) {
         return Err(Refusal::State("This posting is not a reservation".to_owned()).into());
+    }
+    if !approvals::holders(reader, &[id]).await?.is_empty() {
+        return Err(Refusal::State("This is kept for a request that waits for approval: decide on it, or withdraw it".to_owned()).into());
     }
     if let Some(settled) = postings::followers(reader, id).await?.first() {
         return Err(Refusal::AlreadyDone(format!("This reservation was settled already, by {}", settled.reference())).into());

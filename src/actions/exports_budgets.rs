@@ -33,6 +33,8 @@ codes! {
         Statement = "statement", "Statement";
         /// The table behind the chart of one budget.
         BurnDown = "burn_down", "Burn-down";
+        /// Requests for approval, as they are seen.
+        Approvals = "approvals", "Approvals";
     }
 }
 
@@ -57,7 +59,7 @@ pub struct Line {
 }
 
 /// Column heads: (words, code).
-type Heads = &'static [(&'static str, &'static str)];
+pub(super) type Heads = &'static [(&'static str, &'static str)];
 
 const LIST: Heads = &[
     ("Budget", "budget"),
@@ -103,7 +105,7 @@ const BURN_DOWN: Heads = &[
     ("Currency", "currency"),
 ];
 
-fn begun(preset: Preset, heads: Heads) -> CsvRow {
+pub(super) fn begun(preset: Preset, heads: Heads) -> CsvRow {
     let mut out = CsvRow::new(preset, 16 * 1024);
     for (words, code) in heads {
         out.text(if preset == Preset::Excel { words } else { code });
@@ -113,7 +115,7 @@ fn begun(preset: Preset, heads: Heads) -> CsvRow {
 }
 
 /// A word that people read in one kind of file and programs in the other.
-fn word(out: &mut CsvRow, preset: Preset, label: &str, code: &str) {
+pub(super) fn word(out: &mut CsvRow, preset: Preset, label: &str, code: &str) {
     if preset == Preset::Excel { out.text(label) } else { out.code(code) }
 }
 
@@ -183,14 +185,14 @@ pub struct Taking {
 }
 
 /// A region hears what was asked for only where it is about that region alone.
-fn told(taking: Taking, file: File, regions: usize) -> Told {
+pub(super) fn told(taking: Taking, file: File, regions: usize) -> Told {
     let Taking { actor, id, words, format } = taking;
     let shared = if regions == 1 { words.clone() } else { file.label().to_owned() };
     Told { actor, id, what: file.code(), words, shared, personal: Vec::new(), format }
 }
 
 /// A file that is small enough to be made at once.
-fn whole(store: &Store, told: Told, out: CsvRow, rows: Rows) -> impl Stream<Item = Result<Bytes, DbError>> + use<> {
+pub(super) fn whole(store: &Store, told: Told, out: CsvRow, rows: Rows) -> impl Stream<Item = Result<Bytes, DbError>> + use<> {
     let progress = Arc::new(Progress::default());
     progress.piece(rows);
     progress.end();

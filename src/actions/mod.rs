@@ -1,5 +1,9 @@
 //! Use cases: one file a noun, one function a thing that can be done. Portal, API, jobs and command line all call these.
 
+pub mod approval_effects;
+pub mod approval_policies;
+pub mod approval_rights;
+pub mod approvals;
 pub mod audit;
 pub mod audit_export;
 pub mod audit_keys;
@@ -11,6 +15,7 @@ mod budgets_rules;
 pub mod checkpoints;
 pub mod demo;
 pub mod exports;
+pub mod exports_approvals;
 pub mod exports_budgets;
 pub mod imports;
 pub mod organisation;

@@ -67,6 +67,8 @@ codes! {
         BudgetsManage = "budgets.manage", "Create, allocate and close budgets";
         /// Adjust, transfer, reserve and reverse.
         BudgetsAdjust = "budgets.adjust", "Adjust, transfer and reserve budget";
+        /// Decide on what others ask for.
+        ApprovalsDecide = "approvals.decide", "Approve what others ask for";
         /// See transactions.
         TransactionsRead = "transactions.read", "See transactions";
         /// See who received a transaction: names, e-mail addresses, employee numbers.
@@ -96,19 +98,28 @@ impl Role {
     /// What the role allows: the table of the README, which a test compares with this one.
     pub fn permissions(self) -> &'static [Permission] {
         use Permission::{
-            AuditRead, BudgetsAdjust, BudgetsManage, BudgetsRead, ExportsCreate, ImportsRun, PeopleRead, RecipientsRead, RecipientsReveal,
-            RegionsRead, TransactionsAssign, TransactionsRead,
+            ApprovalsDecide, AuditRead, BudgetsAdjust, BudgetsManage, BudgetsRead, ExportsCreate, ImportsRun, PeopleRead, RecipientsRead,
+            RecipientsReveal, RegionsRead, TransactionsAssign, TransactionsRead,
         };
         match self {
             Self::RegionalPartner => &[RegionsRead, BudgetsRead, TransactionsRead, RecipientsRead, ExportsCreate],
-            Self::RegionalAdministrator => {
-                &[RegionsRead, BudgetsRead, BudgetsAdjust, TransactionsRead, RecipientsRead, TransactionsAssign, ExportsCreate, ImportsRun]
-            }
+            Self::RegionalAdministrator => &[
+                RegionsRead,
+                BudgetsRead,
+                BudgetsAdjust,
+                ApprovalsDecide,
+                TransactionsRead,
+                RecipientsRead,
+                TransactionsAssign,
+                ExportsCreate,
+                ImportsRun,
+            ],
             Self::FinanceController => &[
                 RegionsRead,
                 BudgetsRead,
                 BudgetsManage,
                 BudgetsAdjust,
+                ApprovalsDecide,
                 TransactionsRead,
                 RecipientsReveal,
                 TransactionsAssign,

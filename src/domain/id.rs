@@ -121,4 +121,10 @@ ids! {
     ExportId = "exp";
     /// One event of the audit trail.
     EventId = "evt";
+    /// Something that waits for approval, or waited.
+    ApprovalId = "apr";
+    /// A rule that says what has to be approved.
+    PolicyId = "pol";
+    /// The right to approve, given to somebody else for some days.
+    DelegationId = "dlg";
 }

@@ -1,6 +1,7 @@
 //! The rules, and nothing else: no async, no SQL, no HTTP, no clock. Time, randomness and the actor are arguments.
 
 pub mod access;
+pub mod approval;
 pub mod audit;
 pub mod budget;
 pub mod budget_attention;

@@ -39,6 +39,9 @@ pub enum Refusal {
     /// The person's roles do not allow it anywhere, or not in this region although she may see the object.
     #[error("Your roles do not allow this: {}", .0.label())]
     Forbidden(Permission),
+    /// Whoever asked decides on it herself, or somebody does with her right.
+    #[error("Somebody else has to decide: nobody approves what she asked for herself")]
+    OwnRequest,
     /// A request would take the available amount below zero.
     #[error("Only {available} {currency} is available in {budget}")]
     NotEnough {
@@ -111,6 +114,7 @@ impl Refusal {
             Self::Invalid(..) => "invalid",
             Self::NotFound => "not_found",
             Self::Forbidden(_) => "forbidden",
+            Self::OwnRequest => "own_request",
             Self::NotEnough { .. } => "not_enough",
             Self::Overflow => "overflow",
             Self::CurrencyDiffers(..) => "currency_differs",
@@ -131,7 +135,7 @@ impl Refusal {
     pub fn kind(&self) -> Kind {
         match self {
             Self::NotFound => Kind::Missing,
-            Self::Forbidden(_) => Kind::Forbidden,
+            Self::Forbidden(_) | Self::OwnRequest => Kind::Forbidden,
             Self::Stale | Self::KeyReused | Self::AlreadyDone(_) => Kind::Conflict,
             Self::TooLarge(_) => Kind::TooLarge,
             _ => Kind::Invalid,

@@ -1,5 +1,6 @@
 //! What the portal does by itself, beside answering: one task a job, a small piece at a time, through the same door as everybody.
 
+mod approvals;
 pub mod checkpoints;
 pub mod import;
 pub mod retention;
@@ -29,6 +30,7 @@ pub fn spawn(store: &Store, limits: &Limits, proving: &checkpoints::Proving, sto
         tokio::spawn(search_index::run(store.clone(), stop.clone())),
         tokio::spawn(sessions::run(store.clone(), stop.clone())),
         tokio::spawn(retention::run(store.clone(), stop.clone())),
+        tokio::spawn(approvals::run(store.clone(), stop.clone())),
         tokio::spawn(checkpoints::run(store.clone(), proving.clone(), stop.clone())),
     ];
     for _ in 0..IMPORTS {

@@ -39,18 +39,18 @@ pub async fn begin(tx: &mut Tx, log_id: Vec<u8>) -> Result<(), DbError> {
     Ok(())
 }
 
-/// Numbers, seals and chains the events; the number of the newest afterwards.
+/// Numbers, seals and chains the events; where the chain stands afterwards.
 pub async fn append(
     tx: &mut Tx,
     head: Head,
     now: Instant,
     events: Vec<(Arc<Actor>, Event)>,
     mut new_id: impl FnMut() -> EventId,
-) -> Result<i64, DbError> {
+) -> Result<Head, DbError> {
     if events.is_empty() {
-        return Ok(head.seq);
+        return Ok(head);
     }
-    let (mut seq, mut previous) = (head.seq, head.chain);
+    let (mut seq, mut previous) = (head.seq, head.chain.clone());
     let mut rows = Vec::with_capacity(events.len());
     for (actor, event) in events {
         seq += 1;
@@ -91,8 +91,8 @@ pub async fn append(
         "chain",
     ];
     tx.insert_many("audit_event", columns, Box::new(rows.into_iter())).await?;
-    tx.exec(Sql::new("UPDATE audit_head SET seq = $1, chain = $2 WHERE one = 1").bind(seq).bind(previous)).await?;
-    Ok(seq)
+    tx.exec(Sql::new("UPDATE audit_head SET seq = $1, chain = $2 WHERE one = 1").bind(seq).bind(previous.clone())).await?;
+    Ok(Head { seq, chain: previous, ..head })
 }
 
 /// One event as it is kept.

@@ -10,7 +10,7 @@ use crate::domain::access::Scope;
 use crate::domain::audit::Event;
 use crate::domain::budget::{self, Budget, BudgetStatus, End, Figures, Movement, Nature, PostingKind};
 use crate::domain::currency::Currency;
-use crate::domain::id::{BudgetId, ImportId, PostingId, RegionId, TransactionId, UserId};
+use crate::domain::id::{ApprovalId, BudgetId, ImportId, PostingId, RegionId, TransactionId, UserId};
 use crate::domain::time::{Day, Instant};
 
 /// A budget as it is kept.
@@ -173,6 +173,8 @@ pub struct Details {
     pub note: String,
     /// Rate, its day and where it is from, for a transfer between currencies.
     pub rate: Option<(String, Day, String)>,
+    /// The approval that it waited for, and who asked: it is her posting, whoever approved it last.
+    pub approved: Option<(ApprovalId, UserId)>,
 }
 
 /// Moves money: checks the movement against every budget it touches, writes their figures and the posting, and leaves one audit event for each budget.
@@ -277,8 +279,8 @@ async fn insert(
         rate.into(),
         rate_day.into(),
         rate_source.into(),
-        actor.kind().into(),
-        actor.person().into(),
+        details.approved.map_or(actor.kind(), |_| "person").into(),
+        details.approved.map_or(actor.person(), |(_, requester)| Some(requester)).into(),
     ];
     tx.post_later(row).await
 }
@@ -334,6 +336,8 @@ fn event(id: PostingId, movement: &Movement, details: &Details, budget: &Budget,
         "transaction": details.transaction.map(|id| id.to_string()),
         "import": details.import.map(|id| id.to_string()),
         "reason_code": details.reason_code,
+        "approval": details.approved.map(|(id, _)| id.to_string()),
+        "asked_by": details.approved.map(|(_, requester)| requester.to_string()),
         "note": details.note,
         "rate": details.rate.as_ref().map(|(rate, day, source)| json!({"rate": rate, "day": day.iso(), "source": source})),
     });

@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::approval_policies;
 use super::db::{Arg, Engine, Reader, Row, Rows, Sql, Tx};
 use super::failure::{DbError, Failure};
 use super::idempotency::Kept;
 use super::ledger::POSTED;
 use crate::clock::{Random, uuid_v7};
 use crate::domain::access::{Access, Actor, Permission, Who};
+use crate::domain::approval::Policy;
 use crate::domain::audit::Event;
 use crate::domain::id::RegionId;
 use crate::domain::refusal::Refusal;
@@ -28,6 +30,8 @@ pub struct WriteTx<'b> {
     pub(super) actor: Arc<Actor>,
     pub(super) dirty: bool,
     pub(super) random: &'b Random,
+    /// See [`WriteTx::policies`].
+    pub(super) policies: Option<Arc<Vec<Policy>>>,
 }
 
 impl Reader for WriteTx<'_> {
@@ -41,6 +45,41 @@ impl Reader for WriteTx<'_> {
     }
     fn engine(&self) -> Engine {
         self.tx.engine()
+    }
+}
+
+impl<'b> WriteTx<'b> {
+    /// At its beginning. Between `savepoints` each posting goes to its table at once.
+    pub(super) fn begun(tx: Tx, now: Instant, random: &'b Random, savepoints: bool) -> Self {
+        Self {
+            tx,
+            now,
+            events: Vec::new(),
+            answers: Vec::new(),
+            postings: (!savepoints).then(Vec::new),
+            kept: HashMap::new(),
+            access: HashMap::new(),
+            actor: Arc::new(Actor::system("writer")),
+            dirty: false,
+            random,
+            policies: None,
+        }
+    }
+
+    /// The approval policies in force. They are known from the last batch as long as nobody else has written since; where they are not, they are
+    /// read once a batch.
+    pub async fn policies(&mut self) -> Result<Arc<Vec<Policy>>, DbError> {
+        if let Some(known) = &self.policies {
+            return Ok(known.clone());
+        }
+        let read = Arc::new(approval_policies::in_force(self).await?);
+        self.policies = Some(read.clone());
+        Ok(read)
+    }
+
+    /// To be called by whatever changes them.
+    pub(super) fn policies_changed(&mut self) {
+        self.policies = None;
     }
 }
 

@@ -10,7 +10,7 @@
 //! written, the transaction is rolled back and the batch runs again with a savepoint around each command: a command is therefore a function that can
 //! run twice.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -26,6 +26,7 @@ pub use super::write_tx::WriteTx;
 use super::{access, audit_log, idempotency};
 use crate::clock::{Clock, Random, uuid_v7};
 use crate::domain::access::Actor;
+use crate::domain::approval::Policy;
 use crate::domain::id::EventId;
 use crate::domain::refusal::Refusal;
 use crate::domain::time::Instant;
@@ -188,7 +189,8 @@ impl Door {
         batch_most: usize,
     ) -> (Self, tokio::task::JoinHandle<()>) {
         let (queue, waiting) = mpsc::channel(QUEUE_MOST);
-        let writer = Writer { pools, clock, random, metrics: metrics.clone(), batch_most: batch_most.clamp(1, BATCH_MOST) };
+        let batch_most = batch_most.clamp(1, BATCH_MOST);
+        let writer = Writer { pools, clock, random, metrics: metrics.clone(), batch_most, policies: None };
         let task = tokio::spawn(writer.run(waiting));
         (Self { queue, metrics }, task)
     }
@@ -221,10 +223,12 @@ struct Writer {
     random: Random,
     metrics: Arc<Metrics>,
     batch_most: usize,
+    /// The approval policies in force as of the event with this chain value.
+    policies: Option<(Vec<u8>, Arc<Vec<Policy>>)>,
 }
 
 impl Writer {
-    async fn run(self, mut waiting: mpsc::Receiver<Box<dyn Job>>) {
+    async fn run(mut self, mut waiting: mpsc::Receiver<Box<dyn Job>>) {
         let mut batch: Vec<Box<dyn Job>> = Vec::with_capacity(self.batch_most);
         // In turn: what is small together, then one that is not.
         let mut bulk: VecDeque<Box<dyn Job>> = VecDeque::new();
@@ -247,7 +251,7 @@ impl Writer {
     }
 
     /// Commits a batch and answers everyone in it.
-    async fn settle(&self, batch: &mut Vec<Box<dyn Job>>) {
+    async fn settle(&mut self, batch: &mut Vec<Box<dyn Job>>) {
         if batch.is_empty() {
             return;
         }
@@ -264,7 +268,7 @@ impl Writer {
         }
     }
 
-    async fn commit_with_retries(&self, batch: &mut [Box<dyn Job>]) -> Result<(), Failure> {
+    async fn commit_with_retries(&mut self, batch: &mut [Box<dyn Job>]) -> Result<(), Failure> {
         let mut savepoints = false;
         let mut tries = 0;
         loop {
@@ -287,27 +291,17 @@ impl Writer {
         }
     }
 
-    async fn attempt(&self, batch: &mut [Box<dyn Job>], savepoints: bool) -> Result<Outcome, Failure> {
+    async fn attempt(&mut self, batch: &mut [Box<dyn Job>], savepoints: bool) -> Result<Outcome, Failure> {
         let tx = match self.pools.begin_write().await {
             Err(DbError::Gone) => return Ok(Outcome::Away),
             begun => begun?,
         };
         let now = Instant(self.clock.now());
-        let nobody = Arc::new(Actor::system("writer"));
-        let mut tx = WriteTx {
-            tx,
-            now,
-            events: Vec::new(),
-            answers: Vec::new(),
-            postings: (!savepoints).then(Vec::new),
-            kept: HashMap::new(),
-            access: HashMap::new(),
-            actor: nobody,
-            dirty: false,
-            random: &self.random,
-        };
+        let mut tx = WriteTx::begun(tx, now, &self.random, savepoints);
         // Before anything is read: on PostgreSQL the next process waits here, and then reads what this one has committed.
         let head = audit_log::head(&mut tx.tx).await?;
+        // The same newest event as when they were known: nobody has changed them since.
+        tx.policies = self.policies.as_ref().filter(|(chain, _)| *chain == head.chain).map(|(_, known)| known.clone());
         let question = idempotency::question(batch.iter().map(|job| job.intent()));
         tx.kept = idempotency::kept(&mut tx.tx, question).await?;
         for job in batch.iter_mut() {
@@ -331,13 +325,14 @@ impl Writer {
         tx.tx.insert_many("idempotency", columns, Box::new(std::mem::take(&mut tx.answers).into_iter())).await?;
         let events = std::mem::take(&mut tx.events);
         let random = tx.random;
-        let seq = audit_log::append(&mut tx.tx, head, now, events, || EventId(uuid_v7(now.0, random))).await?;
+        let head = audit_log::append(&mut tx.tx, head, now, events, || EventId(uuid_v7(now.0, random))).await?;
         match tx.tx.commit().await {
             Err(DbError::Gone) => return Ok(Outcome::Away),
             committed => committed?,
         }
+        self.policies = tx.policies.map(|known| (head.chain, known));
         self.pools.committed();
-        self.metrics.audit_sequence.set(seq);
+        self.metrics.audit_sequence.set(head.seq);
         Ok(Outcome::Committed(began.elapsed().as_secs_f64()))
     }
 }
@@ -375,6 +370,7 @@ async fn run_job(job: &mut dyn Job, tx: &mut WriteTx<'_>, savepoints: bool) -> R
         if tx.dirty {
             // It may have seen what is taken back.
             tx.access.clear();
+            tx.policies = None;
         }
     }
     let wrote = std::mem::replace(&mut tx.dirty, dirty);

@@ -13,11 +13,11 @@ use super::guard::{Allowed, ReadAudit};
 use super::page::Shell;
 use super::settings::{last_verdict, verdict_words};
 use crate::domain::access::Permission;
-use crate::domain::id::{BudgetId, EventId, ImportId, RegionId, UserId};
+use crate::domain::id::{ApprovalId, BudgetId, EventId, ImportId, RegionId, UserId};
 use crate::domain::time::{Day, Instant};
 use crate::store::audit_log::{self, Kept, Wanted};
 use crate::store::db::Read;
-use crate::store::{import_sight, overview, people, regions};
+use crate::store::{approvals, import_sight, overview, people, regions};
 
 /// Events on one page.
 const PAGE: i64 = 50;
@@ -45,6 +45,8 @@ pub struct AuditQuery {
 
 const NOUNS: &[(&str, &str)] = &[
     ("budget", "Budgets"),
+    ("approval", "Approvals"),
+    ("approval_policy", "Approval policies"),
     ("transaction", "Transactions"),
     ("import", "Imports"),
     ("export", "Exports"),
@@ -79,6 +81,8 @@ fn object_href(names: &Names, kind: &str, id: &str) -> String {
         "posting" => format!("/postings/{id}"),
         "transaction" => format!("/transactions/{id}"),
         "import" if ImportId::parse(id).is_some_and(|id| names.imports.contains(&id)) => format!("/imports/{id}"),
+        "approval" if ApprovalId::parse(id).is_some_and(|id| names.approvals.contains(&id)) => format!("/approvals/{id}"),
+        "approval_policy" | "delegation" => "/settings/approvals".to_owned(),
         "mapping" if names.sees_mappings => "/imports/mappings".to_owned(),
         "export" => format!("/exports/{id}"),
         "reason_code" if names.sees_settings => "/settings/reason-codes".to_owned(),
@@ -107,6 +111,8 @@ pub(super) struct Names {
     budgets: Vec<(BudgetId, String)>,
     /// The imports among them whose pages open for this person.
     imports: Vec<ImportId>,
+    /// The requests for approval among them that she may see whole.
+    approvals: Vec<ApprovalId>,
     sees_mappings: bool,
     sees_settings: bool,
 }
@@ -127,9 +133,11 @@ impl Names {
         wanted.sort_unstable();
         wanted.dedup();
         let imports = import_sight::seen(read, &super::imports::reach(who), who.person.id, &wanted).await?;
+        let wanted: Vec<ApprovalId> = events.iter().filter_map(|event| ApprovalId::parse(&event.object_id)).collect();
+        let approvals = approvals::seen(read, &who.scope(Permission::BudgetsRead), &wanted).await?;
         let regions = regions::labels(&all).into_iter().collect();
         let (sees_mappings, sees_settings) = (who.access.has(Permission::ImportsRun), who.access.has(Permission::SettingsManage));
-        Ok(Self { regions, people, budgets, imports, sees_mappings, sees_settings })
+        Ok(Self { regions, people, budgets, imports, approvals, sees_mappings, sees_settings })
     }
 
     fn region(&self, id: RegionId) -> String {
@@ -230,6 +238,7 @@ impl AuditQuery {
 /// The kind of object behind an id: with it the search is one step in an index.
 fn kind_of(id: &str) -> Option<&'static str> {
     match id.split_once('_')?.0 {
+        "apr" => Some("approval"),
         "bud" => Some("budget"),
         "reg" => Some("region"),
         "usr" => Some("person"),

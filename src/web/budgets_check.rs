@@ -1,15 +1,18 @@
 //! What the check page of a money form says: the answers in words, the balances before and after, and what changed since she looked.
 
+use super::approvals_facts::{any_of, rule};
 use super::budgets_fields::{Place, Seen};
 use super::error::WebError;
 use super::guard::Signed;
+use crate::actions::approvals::need_of;
+use crate::actions::budgets::Created;
 use crate::actions::budgets_plan::{Ask, Order, Plan, Touched};
 use crate::domain::access::Permission;
 use crate::domain::budget::PostingKind;
 use crate::domain::money;
-use crate::domain::time::Day;
+use crate::domain::time::{Day, Instant};
 use crate::store::db::Read;
-use crate::store::{budgets, ledger, people, postings, settings};
+use crate::store::{approval_policies, budgets, ledger, people, postings, settings};
 
 /// A budget before and after.
 pub struct Balance {
@@ -121,6 +124,30 @@ pub async fn facts(read: &mut Read, order: &Order, plan: &Plan, place: &Place) -
     Ok(facts)
 }
 
+/// That a plan waits for approval when it is sent, by which rule and for whom; `None` where it does not.
+pub async fn waits(read: &mut Read, who: &Signed, plan: &Plan, now: Instant) -> Result<Option<String>, WebError> {
+    let policies = approval_policies::in_force(read).await?;
+    let Some(need) = need_of(read, &policies, Some(who.person.id), plan, now).await? else { return Ok(None) };
+    let regions = plan.touched.iter().map(|touched| touched.budget.region).collect();
+    let could = approval_policies::approvers(read, &regions, who.person.id, now.day(chrono_tz::UTC)).await?;
+    let names: Vec<String> = could.into_iter().map(|(_, name)| name).collect();
+    let count = need.policy.approvers;
+    let whom = match (names.is_empty(), count) {
+        (true, _) => "nobody has the right to approve it here yet".to_owned(),
+        (false, 1) => format!("it waits for {}", any_of(&names)),
+        (false, _) => format!("it waits for {count} of {}", any_of(&names)),
+    };
+    Ok(Some(format!("Needed for this: {}. When you send it, {whom}", rule(&need.policy))))
+}
+
+/// What is said when a budget was made.
+pub fn made_words(made: Created) -> (&'static str, String) {
+    match made {
+        Created::Whole(_) => ("ok", "The budget is made.".to_owned()),
+        Created::Waits(_, id) => ("info", format!("The budget is made. Its first allocation waits for approval: APR-{}.", id.short())),
+    }
+}
+
 /// The budgets of a plan as they are shown now, for the form to carry.
 pub async fn seen_of(read: &mut Read, plan: &Plan) -> Result<String, WebError> {
     let mut parts = Vec::new();
@@ -149,7 +176,7 @@ pub async fn changes(read: &mut Read, who: &Signed, seen: &[Seen]) -> Result<Vec
         let names = people::names(read, &people).await?;
         let name =
             |id: Option<crate::domain::id::UserId>| id.and_then(|id| names.get(&id).cloned()).unwrap_or_else(|| "The system".to_owned());
-        let day = |at: crate::domain::time::Instant| format!("{} UTC", at.local(chrono_tz::UTC));
+        let day = |at: Instant| format!("{} UTC", at.local(chrono_tz::UTC));
         let mut events: Vec<_> = moved
             .iter()
             .map(|posting| {

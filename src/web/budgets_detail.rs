@@ -18,14 +18,14 @@ use super::page::Shell;
 use super::postings::end_words;
 use crate::domain::access::{Permission, Scope};
 use crate::domain::budget::{Budget, BudgetStatus, PostingKind};
-use crate::domain::id::{BudgetId, UserId};
+use crate::domain::id::{BudgetId, PostingId, UserId};
 use crate::domain::money;
 use crate::domain::refusal::Refusal;
 use crate::domain::time::Day;
 use crate::store::db::Read;
 use crate::store::ledger::{self, BudgetRow};
 use crate::store::postings::PostingRow;
-use crate::store::{budgets, people, postings, regions};
+use crate::store::{approvals, budgets, people, postings, regions};
 
 /// How many postings a page of the statement holds.
 const STATEMENT_ROWS: usize = 50;
@@ -63,6 +63,8 @@ struct Open {
     note: String,
     amount: String,
     by: String,
+    /// The request for approval that it is kept for, and its page where she may see it.
+    kept_for: Option<(String, String)>,
 }
 
 /// A version of the budget's own attributes.
@@ -127,6 +129,8 @@ async fn made(req: &HttpRequest, portal: &Portal, who: &Allowed<ReadBudgets>, id
     let moves = postings::by_day(&mut read, id).await?;
     let statement = statement(&mut read, &state, id).await?;
     let open = postings::open_reservations(&mut read, id).await?;
+    let kept: Vec<PostingId> = open.iter().map(|row| row.id).collect();
+    let held = approvals::held(&mut read, &scope, &kept).await?;
     let versions = budgets::versions(&mut read, &scope, id, 0).await?;
     let mut known: Vec<UserId> = open.iter().filter_map(|row| row.actor_id).collect();
     known.extend(versions.iter().filter_map(|version| version.actor_id).chain(row.owner_id));
@@ -163,7 +167,7 @@ async fn made(req: &HttpRequest, portal: &Portal, who: &Allowed<ReadBudgets>, id
         entries,
         from: state.from,
         to: state.to,
-        open: open.iter().map(|row| reservation(row, &budget, &names)).collect(),
+        open: open.iter().map(|row| reservation(row, &budget, &names, &held)).collect(),
         may_settle: may_adjust && budget.status != BudgetStatus::Closed,
         versions: versions.iter().map(|version| version_line(version, &names)).collect(),
         audit: who.access.has(Permission::AuditRead),
@@ -288,7 +292,7 @@ fn who_did(id: Option<UserId>, names: &HashMap<UserId, String>) -> String {
     id.map_or_else(|| "The system".to_owned(), |id| names.get(&id).cloned().unwrap_or_default())
 }
 
-fn reservation(row: &PostingRow, budget: &Budget, names: &HashMap<UserId, String>) -> Open {
+fn reservation(row: &PostingRow, budget: &Budget, names: &HashMap<UserId, String>, held: &[approvals::Held]) -> Open {
     Open {
         reference: row.reference(),
         href: format!("/postings/{}", row.id),
@@ -296,7 +300,14 @@ fn reservation(row: &PostingRow, budget: &Budget, names: &HashMap<UserId, String
         note: row.note.clone(),
         amount: money::grouped(row.amount, budget.currency),
         by: who_did(row.actor_id, names),
+        kept_for: kept_for(row.id, held),
     }
+}
+
+/// The request that a posting is kept for, in words, and its page.
+pub fn kept_for(posting: PostingId, held: &[approvals::Held]) -> Option<(String, String)> {
+    let (_, id, seen) = held.iter().find(|(kept, _, _)| *kept == posting)?;
+    Some((format!("APR-{}, which waits for approval", id.short()), seen.map(|id| format!("/approvals/{id}")).unwrap_or_default()))
 }
 
 fn version_line(version: &budgets::Version, names: &HashMap<UserId, String>) -> VersionLine {

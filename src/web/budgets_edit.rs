@@ -6,6 +6,7 @@ use askama::Template;
 use serde::Deserialize;
 
 use super::Portal;
+use super::budgets_check::made_words;
 use super::budgets_fields::has_own_page;
 use super::choices;
 use super::error::{WebError, status_of};
@@ -169,7 +170,7 @@ pub async fn create(
         Err(errors) => return show(&req, &portal, &who, None, typed, errors, StatusCode::UNPROCESSABLE_ENTITY).await,
     };
     match actions::create(&portal.store, who.actor.clone(), &typed.key, new).await {
-        Ok(id) => Ok(see_other(&portal, &format!("/budgets/{id}"), Some(("ok", "The budget is made.".to_owned())))),
+        Ok(made) => Ok(see_other(&portal, &format!("/budgets/{}", made.budget()), Some(made_words(made)))),
         Err(Failure::Refused(refusal)) if has_own_page(&refusal) => Err(refusal.into()),
         Err(Failure::Refused(refusal)) => show(&req, &portal, &who, None, typed, Errors::of(&refusal), status_of(&refusal)).await,
         Err(failure) => Err(failure.into()),

@@ -8,13 +8,13 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
 use super::Portal;
-use super::budgets_check::{Balance, Change, balances, changes, facts, seen_of};
+use super::budgets_check::{Balance, Change, balances, changes, facts, seen_of, waits};
 use super::budgets_fields::{Action, Fields, Place, has_own_page};
 use super::error::{WebError, status_of};
 use super::form::{Errors, Posted};
 use super::guard::{AdjustBudgets, Allowed, ManageBudgets, Needs, Signed};
 use super::page::{Shell, see_other};
-use crate::actions::budgets_move::{COMMAND, carry_out};
+use crate::actions::budgets_move::{COMMAND, Carried, carry_out};
 use crate::actions::budgets_plan::{self, Order, Plan, plan, reversible};
 use crate::domain::access::{Permission, Scope};
 use crate::domain::budget_attention::lasts_to;
@@ -87,6 +87,7 @@ struct CheckPage {
     balances: Vec<Balance>,
     hidden: Vec<(&'static str, String)>,
     changes: Vec<Change>,
+    button: &'static str,
 }
 
 /// The budget, and the posting, that an address names.
@@ -152,10 +153,13 @@ pub async fn check<M: Money>(
         return Ok(see_other(&portal, &format!("{}/check?{}", place.address(M::ACTION), fields.query()), None));
     }
     if let Some(answer) = postings::earlier_answer(&mut read, who.person.id, COMMAND, &fields.key).await?
-        && let Ok(posting) = serde_json::from_str::<PostingId>(&answer)
+        && let Ok(carried) = serde_json::from_str::<Carried>(&answer)
     {
         let words = "This was done already: here is its reference. To do it once more, start again from the budget".to_owned();
-        return Ok(see_other(&portal, &format!("/postings/{posting}?done=1"), Some(("info", words))));
+        return Ok(match carried {
+            Carried::Posted(posting) => see_other(&portal, &format!("/postings/{posting}?done=1"), Some(("info", words))),
+            Carried::Waits(id) => see_other(&portal, &format!("/approvals/{id}?asked=1"), None),
+        });
     }
     let visit = Visit { req: &req, portal: &portal, who: &who, action: M::ACTION, place: &place };
     match fields.order(M::ACTION, &place) {
@@ -164,7 +168,7 @@ pub async fn check<M: Money>(
     }
 }
 
-/// Moves the money, once for the form's key.
+/// Moves the money, once for the form's key, or asks for approval.
 pub async fn submit<M: Money>(
     req: HttpRequest,
     portal: web::Data<Portal>,
@@ -187,7 +191,8 @@ pub async fn submit<M: Money>(
     let seen = fields.seen().iter().map(|seen| (seen.budget, seen.version)).collect();
     let outcome = carry_out(&portal.store, who.actor.clone(), &fields.key, order.clone(), seen).await;
     match outcome {
-        Ok(posting) => Ok(see_other(&portal, &format!("/postings/{posting}?done=1"), None)),
+        Ok(Carried::Posted(posting)) => Ok(see_other(&portal, &format!("/postings/{posting}?done=1"), None)),
+        Ok(Carried::Waits(id)) => Ok(see_other(&portal, &format!("/approvals/{id}?asked=1"), None)),
         Err(Failure::Refused(refusal)) if has_own_page(&refusal) => Err(refusal.into()),
         Err(Failure::Refused(refusal)) => {
             let mut read = portal.store.read().await?;
@@ -338,6 +343,9 @@ impl Visit<'_> {
         fields.seen = seen_of(read, &plan).await?;
         let mut hidden: Vec<_> = fields.filled().into_iter().map(|(name, value)| (name, value.to_owned())).collect();
         hidden.push(("seen", fields.seen.clone()));
+        let mut facts = facts(read, order, &plan, self.place).await?;
+        let waits = waits(read, self.who, &plan, self.portal.store.now()).await?;
+        facts.extend(waits.clone().map(|words| ("Approval", words)));
         let address = self.place.address(self.action);
         let page = CheckPage {
             shell: Shell::new(self.req, self.portal, self.who, format!("Check: {}", self.action.label())).with_errors(!changes.is_empty()),
@@ -345,10 +353,11 @@ impl Visit<'_> {
             crumbs: self.crumbs(),
             change_at: format!("{address}/new?{}", fields.query()),
             post_to: address,
-            facts: facts(read, order, &plan, self.place).await?,
+            facts,
             balances: balances(&plan, self.place),
             hidden,
             changes,
+            button: if waits.is_some() { "Ask for approval" } else { self.action.label() },
         };
         page.shell.answer(status, &page)
     }

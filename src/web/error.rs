@@ -148,7 +148,7 @@ impl ResponseError for WebError {
                 return response.insert_header((header::LOCATION, target)).finish();
             }
             Self::Refused(Refusal::NotFound) => Problem::of(StatusCode::NOT_FOUND),
-            Self::Refused(refusal @ Refusal::Forbidden(_)) => words("Not allowed", &format!("{refusal}.")),
+            Self::Refused(refusal @ (Refusal::Forbidden(_) | Refusal::OwnRequest)) => words("Not allowed", &format!("{refusal}.")),
             Self::Refused(refusal) => words("This cannot be done", &format!("{refusal}.")),
             Self::Forged => words(
                 "The form is too old",

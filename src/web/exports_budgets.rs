@@ -1,9 +1,12 @@
 //! Taking away what the pages about budgets show: the list as it is seen, a statement, a burn-down.
 
+use std::collections::BTreeSet;
+
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 
 use super::Portal;
+use super::approvals::{self, View};
 use super::budgets_detail::wanted;
 use super::budgets_list::{Found, State};
 use super::error::WebError;
@@ -13,8 +16,9 @@ use super::guard::{Allowed, CreateExports};
 use super::page::see_other;
 use super::transactions::thousands;
 use super::transactions_known::Known;
-use crate::actions::exports as acting;
+use crate::actions::approvals::Waiting;
 use crate::actions::exports_budgets::{self as files, File, Line};
+use crate::actions::{exports as acting, exports_approvals};
 use crate::domain::access::{Permission, Scope};
 use crate::domain::budget_attention::lasts_to;
 use crate::domain::burn_down;
@@ -73,6 +77,16 @@ fn reach(who: &Allowed<CreateExports>) -> Scope {
 async fn asked(portal: &Portal, who: &Allowed<CreateExports>, file: File, query: &str) -> Result<Asked, WebError> {
     let scope = reach(who);
     let mut read = portal.store.read().await?;
+    if file == File::Approvals {
+        let (view, found) = requests(&mut read, who, query, portal.store.now()).await?;
+        let regions: BTreeSet<RegionId> = found.all.iter().flat_map(|one| one.about.iter().map(|about| about.region_id)).collect();
+        return Ok(Asked {
+            words: view.label().to_owned(),
+            rows: thousands(found.all.len() as i64),
+            region: regions.first().copied().filter(|_| regions.len() == 1),
+            back: format!("/approvals?view={}", view.code()),
+        });
+    }
     if file == File::Budgets {
         let state = State::parse(query)?;
         let found = Found::read(&mut read, &scope, &state, portal.store.now()).await?;
@@ -140,6 +154,10 @@ pub async fn file(portal: &Portal, who: &Allowed<CreateExports>, row: ExportRow)
     let (store, scope, now) = (&portal.store, reach(who), portal.store.now());
     let taking = files::Taking { actor: who.actor.clone(), id: row.id, words: row.words, format: row.format };
     let mut read = store.read().await?;
+    if file == File::Approvals {
+        let (_, found) = requests(&mut read, who, &row.query, now).await?;
+        return Ok(attachment(name(file, now), exports_approvals::approvals(store, taking, preset, &request_lines(found))));
+    }
     if file == File::Budgets {
         let found = Found::read(&mut read, &scope, &State::parse(&row.query)?, now).await?;
         return Ok(attachment(name(file, now), files::budgets(store, taking, preset, &lines(found))));
@@ -158,6 +176,45 @@ pub async fn file(portal: &Portal, who: &Allowed<CreateExports>, row: ExportRow)
     drop(read);
     let wanted = wanted(&question.kind, &question.from, &question.to);
     Ok(attachment(name(file, now), files::statement(store, taking, preset, budget, wanted, names)))
+}
+
+/// Every request of the view that the address names, in regions where she may take lists away.
+async fn requests(read: &mut Read, who: &Allowed<CreateExports>, query: &str, now: Instant) -> Result<(View, approvals::Found), WebError> {
+    const PAGE: i64 = 500;
+    let scope = reach(who);
+    let standing = approvals::standing(read, who, now).await?;
+    let view = approvals::State::parse(query)?.view(&standing);
+    let mut all: Vec<Waiting> = Vec::new();
+    let mut before = None;
+    loop {
+        let page = approvals::requests(read, who, (&standing, view), before, (PAGE, now)).await?;
+        before = page.last().map(|one| one.row.id);
+        let more = page.len() as i64 == PAGE && matches!(view, View::Asked | View::Ended);
+        all.extend(page.into_iter().filter(|one| one.about.iter().all(|about| scope.covers(about.region_id))));
+        if !more {
+            break;
+        }
+    }
+    Ok((view, approvals::Found::of(read, &scope, all).await?))
+}
+
+fn request_lines(mut found: approvals::Found) -> Vec<exports_approvals::Line> {
+    let all = std::mem::take(&mut found.all);
+    let deciders = |one: &Waiting, approves: i64| {
+        let own = one.decisions.iter().filter(|decision| decision.approves == approves).map(|decision| {
+            let by = found.person(decision.person_id);
+            if decision.authority_id == decision.person_id { by } else { format!("{by} for {}", found.person(decision.authority_id)) }
+        });
+        own.collect::<Vec<_>>().join("; ")
+    };
+    let line = |one: Waiting| exports_approvals::Line {
+        budgets: found.budgets(&one),
+        by: found.person(one.row.requester_id),
+        approved_by: deciders(&one, 1),
+        declined_by: deciders(&one, 0),
+        one,
+    };
+    all.into_iter().map(line).collect()
 }
 
 fn name(file: File, now: Instant) -> String {

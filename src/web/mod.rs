@@ -1,5 +1,8 @@
 //! The portal: the whole route table on one screen, and what handlers share.
 
+mod approvals;
+mod approvals_detail;
+mod approvals_facts;
 pub mod assets;
 mod audit;
 mod audit_event;
@@ -49,6 +52,7 @@ mod search;
 pub mod server;
 mod session;
 mod settings;
+mod settings_approvals;
 mod settings_organisation;
 mod settings_retention;
 mod setup;
@@ -181,6 +185,11 @@ fn organisation(table: &mut Table<'_>) {
         // Settings.
         .route("/settings", get().to(settings::you))
         .route("/settings/about", get().to(settings::about))
+        .route("/settings/approvals", get().to(settings_approvals::page))
+        .route("/settings/approvals/policies", post().to(settings_approvals::add_policy))
+        .route("/settings/approvals/policies/{id}/end", post().to(settings_approvals::end_policy))
+        .route("/settings/approvals/stand-ins", post().to(settings_approvals::lend))
+        .route("/settings/approvals/stand-ins/{id}/end", post().to(settings_approvals::take_back))
         .route("/settings/currencies", post().to(settings_organisation::add_currency))
         .route("/settings/currencies/{code}/removal", post().to(settings_organisation::remove_currency))
         .service(
@@ -238,9 +247,14 @@ fn files(table: &mut Table<'_>) {
         .route("/imports/{id}/refused.csv", get().to(imports_refused::file));
 }
 
-/// Budgets and postings.
+/// Approvals, budgets and postings.
 fn money(table: &mut Table<'_>) {
     table
+        .route("/approvals", get().to(approvals::list))
+        .route("/approvals/{id}", get().to(approvals_detail::page))
+        .route("/approvals/{id}/approval", post().to(approvals_detail::approve))
+        .route("/approvals/{id}/refusal", post().to(approvals_detail::decline))
+        .route("/approvals/{id}/withdrawal", post().to(approvals_detail::withdraw))
         .service(resource("/budgets").route(get().to(budgets::list)).route(post().to(budgets_edit::create)))
         .route("/budgets/new", get().to(budgets_edit::new))
         .route("/budgets/{id}", get().to(budgets_detail::page))

@@ -8,6 +8,7 @@ use askama::Template;
 use serde::Deserialize;
 
 use super::Portal;
+use super::approvals::standing;
 use super::budgets_groups::{Added, amount};
 use super::chart::{BarChart, BarSpec, Point};
 use super::error::WebError;
@@ -108,13 +109,15 @@ pub async fn page(
     let hidden = transactions::hidden_imports(&mut read).await?;
     let loose = overview::loose_ends(&mut read, &transaction_scope, &hidden).await?;
     let waiting = if who.access.has(Permission::ImportsRun) { overview::waiting_imports(&mut read, who.person.id).await? } else { 0 };
+    let now = portal.store.now();
+    let asked = standing(&mut read, &who, now).await?.worklist(&mut read, now).await?.len();
     let from = today.add_months(1 - MONTHS);
     let months = overview::by_month(&mut read, &transaction_scope, &hidden, from).await?;
     let money = figures(&budgets);
     let (tabs, shown) = currencies(&money, &months, &query.currency);
     let page = OverviewPage {
         shell: Shell::new(&req, &portal, &who, "Overview"),
-        attention: attention(&budgets, loose, waiting),
+        attention: attention(&budgets, loose, waiting, asked),
         chart: shown.filter(|_| !months.is_empty()).map(|currency| bars(&months, currency, from)),
         shown: shown.map(|currency| currency.code().to_owned()).unwrap_or_default(),
         money,
@@ -159,9 +162,13 @@ async fn open_budgets(read: &mut Read, scope: &Scope, now: Instant) -> Result<Ve
     Ok(budgets)
 }
 
-fn attention(budgets: &[(Budget, Day)], (failed, unassigned): (i64, i64), waiting: i64) -> Vec<Attention> {
+fn attention(budgets: &[(Budget, Day)], (failed, unassigned): (i64, i64), waiting: i64, asked: usize) -> Vec<Attention> {
     let mut all = Vec::new();
     let mut add = |tone, badge, text: String, href: String, hint: String| all.push(Attention { tone, badge, text, href, hint });
+    if asked > 0 {
+        let text = plural(asked as i64, "request", "requests");
+        add("warn", "To approve", text, "/approvals".to_owned(), "wait for your decision".to_owned());
+    }
     let why = |wanted: Why| budgets.iter().filter(move |(budget, today)| Why::of(budget, *today) == Some(wanted));
     let mut overspent: Vec<&Budget> = why(Why::Overspent).map(|(budget, _)| budget).collect();
     overspent.sort_by_key(|budget| budget.figures.available());

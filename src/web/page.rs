@@ -74,6 +74,7 @@ const NAV: &[(&str, &str, &str, Option<Permission>)] = &[
     ("/", "Overview", "overview", None),
     ("/regions", "Regions", "regions", Some(Permission::RegionsRead)),
     ("/budgets", "Budgets", "budgets", Some(Permission::BudgetsRead)),
+    ("/approvals", "Approvals", "approvals", Some(Permission::BudgetsRead)),
     ("/transactions", "Transactions", "transactions", Some(Permission::TransactionsRead)),
     ("/imports", "Imports", "imports", Some(Permission::ImportsRun)),
     ("/exports", "Exports", "exports", Some(Permission::ExportsCreate)),

@@ -8,6 +8,7 @@ use askama::Template;
 use serde::Deserialize;
 
 use super::Portal;
+use super::budgets_detail::kept_for;
 use super::error::WebError;
 use super::guard::{Allowed, ReadBudgets};
 use super::imports::leads;
@@ -20,7 +21,7 @@ use crate::domain::money;
 use crate::domain::refusal::Refusal;
 use crate::store::db::Read;
 use crate::store::postings::PostingRow;
-use crate::store::{budgets, people, postings};
+use crate::store::{approvals, budgets, people, postings};
 
 /// Whether the page follows what it confirms.
 #[derive(Deserialize)]
@@ -65,6 +66,7 @@ struct PostingPage {
     audit: bool,
     reverse: bool,
     settle: bool,
+    kept_for: Option<(String, String)>,
 }
 
 /// The words for an end: an account of the organisation, a budget in scope by name, a budget outside without one.
@@ -131,6 +133,7 @@ async fn made(req: &HttpRequest, portal: &Portal, who: &Allowed<ReadBudgets>, id
     };
     let whole = row.pair_id.is_none() || !pair.is_empty();
     let whole = whole && pair.iter().all(|leg| ends_allow(leg, |region| who.may(Permission::BudgetsAdjust, region)));
+    let held = if reserve && !settled { approvals::held(&mut read, &scope, &[id]).await? } else { Vec::new() };
     let import = match row.import_id {
         Some(id) if leads(&mut read, who, id).await? => id.to_string(),
         _ => String::new(),
@@ -153,7 +156,8 @@ async fn made(req: &HttpRequest, portal: &Portal, who: &Allowed<ReadBudgets>, id
         back: mine.map(|id| format!("/budgets/{id}")).unwrap_or_default(),
         audit: who.access.has(Permission::AuditRead),
         reverse: adjust && whole && !reserve && !reversed && reversible(&row).is_ok(),
-        settle: adjust && reserve && !settled,
+        settle: adjust && reserve && !settled && held.is_empty(),
+        kept_for: kept_for(id, &held),
     })
 }
 

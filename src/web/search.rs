@@ -12,13 +12,13 @@ use super::imports::leads;
 use super::page::{Shell, see_other};
 use super::transactions_known::Known;
 use crate::domain::access::Permission;
-use crate::domain::id::{BudgetId, ImportId, PostingId, RecipientId, RegionId, TransactionId, UserId};
+use crate::domain::id::{ApprovalId, BudgetId, ImportId, PostingId, RecipientId, RegionId, TransactionId, UserId};
 use crate::domain::list_query::ListQuery;
 use crate::domain::time::Instant;
 use crate::store::db::Read;
 use crate::store::failure::DbError;
 use crate::store::transaction_search::{self, Hit};
-use crate::store::{ledger, people, postings, regions, transaction_detail, transaction_list};
+use crate::store::{approvals, ledger, people, postings, regions, transaction_detail, transaction_list};
 
 /// The most of one kind that are shown.
 const MOST: usize = 10;
@@ -71,6 +71,9 @@ async fn object(read: &mut Read, who: &Signed, text: &str) -> Result<Option<Stri
     }
     if let Some(id) = PostingId::parse(text) {
         return Ok(postings::find(read, &budgets, id).await?.map(|_| format!("/postings/{id}")));
+    }
+    if let Some(id) = ApprovalId::parse(text) {
+        return Ok(approvals::find(read, &budgets, id).await?.map(|_| format!("/approvals/{id}")));
     }
     if let Some(id) = RegionId::parse(text) {
         return Ok(regions::find(read, &who.scope(Permission::RegionsRead), id).await?.map(|_| format!("/regions/{id}")));

@@ -26,6 +26,7 @@ pub(super) fn tabs(manages: bool, here: &str) -> Vec<(&'static str, &'static str
         ("/settings/organisation", "Organisation", true),
         ("/settings/reason-codes", "Reason codes", true),
         ("/settings/retention", "Data kept", true),
+        ("/settings/approvals", "Approvals", false),
         ("/settings/about", "About", false),
     ];
     all.into_iter().filter(|(_, _, needs)| manages || !needs).map(|(href, words, _)| (href, words, href == here)).collect()

@@ -92,6 +92,9 @@ on_both_engines! {
         assert!(number(&store, "SELECT count(*) FROM budget WHERE status = 'closed'").await > 5);
         assert_eq!(number(&store, "SELECT count(*) FROM budget WHERE status = 'closed' AND reserved <> 0").await, 0, "the rules close no such budget");
         assert!(number(&store, "SELECT count(*) FROM posting WHERE kind = 'void'").await > 0, "what was set aside in them was let go");
+        assert!(number(&store, "SELECT count(*) FROM approval_policy WHERE ended_at IS NULL").await > 4);
+        assert!(number(&store, "SELECT count(*) FROM approval WHERE status = 'pending'").await >= 3);
+        assert_eq!(number(&store, "SELECT count(*) FROM approval WHERE status IN ('approved', 'rejected')").await, 2);
         let mut read = store.read().await.unwrap();
         assert_eq!(counterfoil::store::check::fault(&mut read).await.unwrap(), None);
         drop(read);

@@ -1,5 +1,6 @@
 //! The rules of the field.
 
+mod approval;
 mod budget_burn_down;
 mod budget_ledger;
 mod import;

@@ -14,6 +14,7 @@ const LINES: &[(&str, &[Permission])] = &[
     ("Reveal one recipient who is hidden, with a reason, on the record", &[Permission::RecipientsReveal]),
     ("Erase a recipient's name, address and number", &[Permission::RecipientsErase]),
     ("Adjust, transfer, reserve and reverse budget", &[Permission::BudgetsAdjust]),
+    ("Approve what others ask for, never one's own", &[Permission::ApprovalsDecide]),
     ("Assign transactions to budgets; import", &[Permission::TransactionsAssign, Permission::ImportsRun]),
     ("Create, allocate, close and carry over budgets", &[Permission::BudgetsManage]),
     ("Read the audit trail", &[Permission::AuditRead]),

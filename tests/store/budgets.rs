@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use counterfoil::actions::budgets_move::carry_out;
+use counterfoil::actions::budgets_move::{Carried, carry_out};
 use counterfoil::actions::budgets_plan::{Ask, Order};
 use counterfoil::clock::Random;
 use counterfoil::domain::access::Actor;
@@ -50,7 +50,8 @@ async fn run(company: &Company, seed: u64, orders: usize) -> (Vec<String>, Vec<F
         let outcome =
             carry_out(&company.store, Actor::system("test"), &format!("key-{seed}-{number}"), order, versions(company).await).await;
         words.push(match outcome {
-            Ok(id) => {
+            Ok(Carried::Waits(id)) => panic!("{id} waits without a policy"),
+            Ok(Carried::Posted(id)) => {
                 made.push(id);
                 "done".to_owned()
             }
@@ -120,7 +121,7 @@ on_both_engines! {
             carry_out(&company.store, company.actor("Finn Finance"), "two", order.clone(), seen.clone()),
         );
         let (first, second) = both.await;
-        let no = |outcome: &&Result<PostingId, Failure>| matches!(outcome, Err(Failure::Refused(no)) if ["stale", "not_enough"].contains(&no.code()));
+        let no = |outcome: &&Result<Carried, Failure>| matches!(outcome, Err(Failure::Refused(no)) if ["stale", "not_enough"].contains(&no.code()));
         let refused = [&first, &second].into_iter().filter(no);
         assert_eq!(refused.count(), 1, "{first:?} {second:?}");
         let next: Vec<_> = seen.iter().map(|(id, version)| (*id, version + 1)).collect();
@@ -128,7 +129,7 @@ on_both_engines! {
             let order = Order { ask: Ask::Reserve { budget, amount: 1 }, effective: None, note: "n".to_owned() };
             carry_out(&company.store, company.actor("Nora North"), "same", order, next.clone())
         }));
-        let ids: std::collections::HashSet<PostingId> = same.await.into_iter().map(Result::unwrap).collect();
+        let ids: std::collections::HashSet<Carried> = same.await.into_iter().map(Result::unwrap).collect();
         assert_eq!(ids.len(), 1, "one key, one posting");
         check_ledger(&company).await;
     }

@@ -1,5 +1,6 @@
 //! The store, on both engines.
 
+mod approvals;
 mod audit;
 mod budgets;
 mod pressure;

@@ -1,6 +1,7 @@
 //! The portal over HTTP, on both engines.
 
 mod admin;
+mod approvals;
 pub mod budgets;
 mod budgets_list;
 mod files;

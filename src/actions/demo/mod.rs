@@ -3,6 +3,7 @@
 //! Everything follows from a seed and from today's date. Time is stepped through the year while it is made, so that ids, postings and the audit
 //! trail stand where they would.
 
+mod approvals;
 mod axes;
 mod company;
 mod rewards;
@@ -98,7 +99,9 @@ pub async fn fill(url: &str, now: Instant, transactions: u64, progress: impl Fn(
     let mut world = World { store, clock, random, today, now, regions, people, pots, source, transactions };
     world.company().await?;
     world.open_budgets(start).await?;
+    world.policies().await?;
     rewards::pay(&world, start, now, progress).await?;
+    world.requests().await?;
     world.finish(now).await?;
     world.store.close().await;
     Ok(())

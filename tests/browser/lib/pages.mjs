@@ -51,6 +51,8 @@ export const PAGES = [
   { name: 'region', path: first('/regions', '/regions/reg_') },
   { name: 'budgets', path: '/budgets' },
   { name: 'budget', path: first('/budgets', '/budgets/bud_') },
+  { name: 'approvals', path: '/approvals' },
+  { name: 'approval', path: first('/approvals?view=waiting', '/approvals/apr_') },
   { name: 'transactions', path: '/transactions' },
   { name: 'transactions-none', path: '/transactions?q=nothing-is-called-so' },
   { name: 'transaction', path: first('/transactions', '/transactions/txn_') },
@@ -76,6 +78,9 @@ export const MORE_PAGES = [
   { name: 'adjustment', path: below(ACTIVE, '/budgets/bud_', '/adjustments/new') },
   { name: 'adjustment-check', path: check('adjustments', UP) },
   { name: 'adjustment-wrong', path: check('adjustments', { amount: 'much' }), status: 422 },
+  { name: 'adjustment-waits', path: check('adjustments', { ...UP, amount: '90000' }) },
+  { name: 'approvals-decided', path: '/approvals?view=ended' },
+  { name: 'approval-decided', path: first('/approvals?view=ended', '/approvals/apr_') },
   { name: 'transfer', path: below(ACTIVE, '/budgets/bud_', '/transfers/new') },
   { name: 'reservation', path: below(ACTIVE, '/budgets/bud_', '/reservations/new') },
   { name: 'carry-over', path: below(ACTIVE, '/budgets/bud_', '/carry-overs/new') },
@@ -101,6 +106,8 @@ export const MORE_PAGES = [
   { name: 'settings-organisation', path: '/settings/organisation' },
   { name: 'settings-reason-codes', path: '/settings/reason-codes' },
   { name: 'settings-retention', path: '/settings/retention' },
+  { name: 'settings-approvals', path: '/settings/approvals' },
+  { name: 'export-approvals', path: '/exports/new?list=approvals&view=waiting' },
   { name: 'settings-about', path: '/settings/about' },
 ];
 

@@ -133,6 +133,49 @@ async fn move_money(company: &Company, finn: &Client) -> Vec<String> {
     vec![path(open.clone()), open, pair]
 }
 
+/// A form of a page, with what the page keeps in it, sent once.
+async fn sent(client: &Client, page: &str, address: &str, fields: &[(&str, &str)]) -> String {
+    let page = client.get(page).await;
+    let (csrf, key) = (page.csrf(), page.field("key"));
+    let hash = if address.ends_with("/approval") { page.field("hash") } else { String::new() };
+    let mut form = vec![("csrf", csrf.as_str()), ("key", key.as_str())];
+    form.extend(Some(("hash", hash.as_str())).filter(|(_, hash)| !hash.is_empty()));
+    form.extend(fields);
+    let answer = client.post(address, &form).await;
+    assert_eq!(answer.status, 303, "{}", answer.body);
+    answer.location().to_owned()
+}
+
+/// Policies and a stand-in, requests that wait for her or for others, and one of each end. Small amounts go on without anybody.
+async fn approvals(company: &Company, text: &str, ada: &Client, finn: &Client) -> Vec<String> {
+    let place = "/settings/approvals";
+    let global = company.regions["Global"].to_string();
+    for (matter, approvers) in [("adjustment", "1"), ("transfer", "2")] {
+        let fields = [("matter", matter), ("region", &global), ("currency", "EUR"), ("from_amount", "9"), ("approvers", approvers)];
+        sent(ada, place, &format!("{place}/policies"), &fields).await;
+    }
+    let days = [("starts_on", "2026-11-22"), ("ends_on", "2026-11-30")];
+    let person = company.people["Finn Finance"].to_string();
+    sent(ada, place, &format!("{place}/stand-ins"), &[("person", person.as_str()), days[0], days[1]]).await;
+    let one = format!("/budgets/{}", company.budgets["North one"]);
+    let down = [("direction", "down"), ("amount", "10"), ("reason_code", "correction"), ("note", text)];
+    let mut asked = Vec::new();
+    for client in [finn, ada, finn, ada, finn, ada] {
+        asked.push(moved(client, &format!("{one}/adjustments"), &down).await);
+    }
+    let to = company.budgets["North two"].to_string();
+    asked.push(moved(finn, &format!("{one}/transfers"), &[("to", &to), ("amount", "11"), ("note", text)]).await);
+    let page = |at: usize| asked[at].split('?').next().unwrap_or_default().to_owned();
+    sent(ada, &page(0), &format!("{}/approval", page(0)), &[]).await;
+    sent(finn, &page(1), &format!("{}/refusal", page(1)), &[("reason", text)]).await;
+    sent(finn, &page(2), &format!("{}/withdrawal", page(2)), &[]).await;
+    asked.extend((0..asked.len()).map(page).collect::<Vec<_>>());
+    asked.extend(["", "?view=waiting", "?view=asked", "?view=ended"].map(|view| format!("/approvals{view}")));
+    asked.push("/exports/new?list=approvals&view=ended".to_owned());
+    asked.push(format!("{one}/adjustments/check?direction=down&amount=10&reason_code=correction&note=x"));
+    asked
+}
+
 /// Runs statements that take a text.
 pub async fn run(store: &Store, statements: &'static [&'static str], text: &str) {
     let text = text.to_owned();
@@ -165,6 +208,8 @@ pub async fn company(text: &str) -> Sample {
     let mut worth = vec!["/exports/new?delivery_status=failed&currency=EUR".to_owned(), "/exports/new".to_owned()];
     worth.extend([1, 5].map(|at| format!("/transactions/{}", rewards[at])));
     worth.extend(move_money(&company, &finn).await);
+    let ada = signed_in(&app, &company, "Ada Admin").await;
+    worth.extend(approvals(&company, text, &ada, &finn).await);
     for import in imports {
         worth.extend(["/check", "/columns", "/values", ""].map(|page| format!("/imports/{import}{page}")));
     }
