@@ -59,7 +59,7 @@ impl Writers {
             let attributes = Attributes { name: format!("Bench {n}"), period_start, period_end, owner: None, cost_centre };
             let currency = model.budget()?.currency;
             let new = NewBudget { region: model.region_id, currency, attributes, draft: false, allocation: None };
-            let id = budgets::create(&self.store, self.actor.clone(), &self.store.random.token(16), new).await?;
+            let id = budgets::create(&self.store, self.actor.clone(), &self.store.random.token(16), new).await?.budget();
             self.budgets.push(BudgetRow { id, ..model });
         }
         Ok(self)

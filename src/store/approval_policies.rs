@@ -95,7 +95,7 @@ pub async fn borrowers(reader: &mut impl Reader, scope: &Scope, lender: UserId, 
 fn in_force_with(sql: &mut Sql, permission: Permission, today: Day) {
     let roles = Role::ALL.iter().filter(|role| role.allows(permission)).map(|role| role.code());
     sql.push(" AND g.ended_at IS NULL AND (g.ends_on IS NULL OR g.ends_on >= ").push_bind(today);
-    sql.push(") AND g.role IN (").push_list(roles.collect::<Vec<_>>().into_iter()).push(")");
+    sql.push(") AND g.role IN (").push_list(roles.collect::<Vec<_>>()).push(")");
 }
 
 /// Adds a policy.

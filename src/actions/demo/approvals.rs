@@ -13,8 +13,11 @@ use crate::domain::time::Day;
 use crate::store::failure::Failure;
 use crate::store::{approvals as kept, budgets};
 
-/// What needs approval: (what, region, currency, from, past within a day, approvers), in main units.
-const POLICIES: &[(Matter, &str, &str, i64, Option<i64>, i64)] = &[
+/// (What, region, currency, from, past within a day, approvers), in main units.
+type Rule = (Matter, &'static str, &'static str, i64, Option<i64>, i64);
+
+/// What needs approval.
+const POLICIES: &[Rule] = &[
     (Matter::Transfer, "Global", "EUR", 2_500, Some(10_000), 1),
     (Matter::Adjustment, "Global", "EUR", 10_000, Some(25_000), 1),
     (Matter::Allocation, "Global", "EUR", 250_000, None, 1),
