@@ -4,10 +4,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::passwords::{self, Passwords};
+use super::passwords::{Passwords, known_to};
 use crate::domain::access::{Actor, Permission, Role};
 use crate::domain::audit::Event;
 use crate::domain::id::{GrantId, RegionId, UserId};
+use crate::domain::password::{ALONE, acceptable};
 use crate::domain::refusal::Refusal;
 use crate::domain::text::{is_hidden, line};
 use crate::domain::time::Day;
@@ -217,11 +218,11 @@ pub async fn end_sessions(store: &Store, actor: Actor, person: UserId) -> Result
 
 /// Chooses a password through a one-time link. Every session of the person ends.
 pub async fn choose_password(store: &Store, hasher: &Passwords, actor: Actor, token: &str, password: &str) -> Result<UserId, Failure> {
-    passwords::acceptable(password)?;
     let hash = token_hash(token);
     let expired = || Refusal::State("This link was used, or it is too old. Ask for a new one".to_owned());
     let mut read = store.read().await?;
-    people::link(&mut read, hash, "password", store.now()).await?.ok_or_else(expired)?;
+    let person = people::link(&mut read, hash, "password", store.now()).await?.flatten().ok_or_else(expired)?;
+    acceptable(password, ALONE, &known_to(&mut read, person).await?)?;
     drop(read);
     let kept = hasher.hash(password.to_owned()).await?;
     store

@@ -2,11 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::passwords::{self, Passwords};
+use super::passwords::{Passwords, known_to};
 use crate::domain::access::{Actor, Permission};
 use crate::domain::audit::Event;
 use crate::domain::currency::Currency;
 use crate::domain::id::SourceId;
+use crate::domain::password::{ALONE, LONGEST, acceptable};
 use crate::domain::refusal::Refusal;
 use crate::domain::retention::Kept;
 use crate::domain::text::line;
@@ -27,11 +28,11 @@ pub async fn prefer(store: &Store, actor: Actor, theme: &'static str, density: &
 /// Changes one's own password, with the present one. Every session of the person ends; the caller begins the present one afresh.
 pub async fn change_password(store: &Store, hasher: &Passwords, actor: Actor, current: &str, new: &str) -> Result<(), Failure> {
     let person = actor.person().ok_or(Refusal::NotFound)?;
-    passwords::acceptable(new)?;
     let mut read = store.read().await?;
+    acceptable(new, ALONE, &known_to(&mut read, person).await?)?;
     let hash = people::password_hash(&mut read, person).await?;
     drop(read);
-    let short_enough = current.chars().count() <= passwords::LONGEST;
+    let short_enough = current.chars().count() <= LONGEST;
     if !short_enough || !hasher.verify(current.to_owned(), hash).await? {
         return Err(Refusal::Invalid("current", "This is not your present password".to_owned()).into());
     }

@@ -6,6 +6,7 @@ use super::passwords::Passwords;
 use crate::domain::access::Actor;
 use crate::domain::audit::Event;
 use crate::domain::id::UserId;
+use crate::domain::password::LONGEST;
 use crate::domain::refusal::Refusal;
 use crate::store::failure::Failure;
 use crate::store::writer::Intent;
@@ -20,7 +21,7 @@ pub async fn with_password(store: &Store, passwords: &Passwords, actor: Actor, e
         None => None,
     };
     drop(read);
-    let short_enough = password.chars().count() <= super::passwords::LONGEST;
+    let short_enough = password.chars().count() <= LONGEST;
     let hash = hash.filter(|_| short_enough);
     let typed = if short_enough { password.to_owned() } else { String::new() };
     let right = passwords.verify(typed, hash).await?;

@@ -8,12 +8,13 @@ use clap::{Args as ClapArgs, Subcommand};
 use super::exit::{CliError, Exit};
 use super::{Settings, open, open_existing, say, serve};
 use crate::actions::organisation::{self, Organisation};
-use crate::actions::passwords::{self, Passwords};
+use crate::actions::passwords::{Passwords, known_everywhere};
 use crate::actions::people::{self, NewPerson};
 use crate::config::Config;
 use crate::domain::access::{Actor, Role, Scope};
 use crate::domain::currency::Currency;
 use crate::domain::id::RegionId;
+use crate::domain::password::{ALONE, acceptable};
 use crate::store::db::Reader;
 use crate::store::failure::{DbError, Failure};
 use crate::store::regions::Region;
@@ -150,7 +151,10 @@ fn create(args: &Create) -> Result<(), CliError> {
 async fn add(args: &Create, config: &Config, store: &Store, password: Option<String>) -> Result<String, CliError> {
     let password_hash = match password {
         Some(password) => {
-            passwords::acceptable(&password).map_err(Failure::from)?;
+            let mut read = store.read().await.map_err(Failure::from)?;
+            let known = known_everywhere(&mut read, [&args.name, &args.email]).await.map_err(Failure::from)?;
+            drop(read);
+            acceptable(&password, ALONE, &known).map_err(Failure::from)?;
             Some(Passwords::new(store.metrics.clone()).hash(password).await?)
         }
         None => None,

@@ -12,6 +12,8 @@ pub mod id;
 pub mod import;
 pub mod list_query;
 pub mod money;
+pub mod password;
+pub mod password_words;
 pub mod proof;
 pub mod refusal;
 pub mod retention;

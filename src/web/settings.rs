@@ -13,9 +13,10 @@ use super::guard::{Allowed, SignedIn};
 use super::page::{Shell, see_other};
 use super::{Portal, password};
 use crate::actions::audit::{Noted, Verdict, hex};
-use crate::actions::passwords::SHORTEST;
+use crate::actions::passwords::known_to;
 use crate::actions::settings as act;
 use crate::domain::access::Permission;
+use crate::domain::password::ALONE;
 use crate::store::failure::Failure;
 use crate::store::{audit_log, settings};
 
@@ -61,7 +62,7 @@ fn show(req: &HttpRequest, portal: &Portal, who: &Allowed<SignedIn>, status: Sta
         shortcuts: who.person.shortcuts == 1,
         themes: THEMES,
         densities: DENSITIES,
-        shortest: SHORTEST,
+        shortest: ALONE,
     };
     page.shell.answer(status, &page)
 }
@@ -120,7 +121,8 @@ pub async fn change_password(
     if form.current.is_empty() {
         errors.add("current", "Enter your present password");
     }
-    password::twice(&form.password, &form.again, &mut errors);
+    let known = known_to(&mut portal.store.read().await?, who.person.id).await?;
+    password::twice(&form.password, &form.again, &known, &mut errors);
     if !errors.is_empty() {
         return show(&req, &portal, &who, StatusCode::UNPROCESSABLE_ENTITY, errors);
     }

@@ -112,6 +112,12 @@ on_both_engines! {
         assert_eq!(pia.get(&format!("/password/{other}")).await.status, 200);
         let short = send(&pia, &link, &link, &[], &[("password", "short"), ("again", "short")]).await;
         assert_eq!(short.status, 422);
+        app.company.add_region("Zyxland", "North").await;
+        app.company.add_region("Qyxland", "South").await;
+        for (guess, words) in [("Zyxland2026Zyxland", "among the first"), ("Qyxland2026Qyxland", "not the same")] {
+            let answer = send(&pia, &link, &link, &[], &[("password", guess), ("again", "x")]).await;
+            assert!(answer.status == 422 && answer.body.contains(words), "her own region is known, another is nobody\u{2019}s business: {}", answer.body);
+        }
         let good = "five quiet green garden chairs";
         assert_eq!(send(&pia, &link, &link, &[], &[("password", good), ("again", good)]).await.status, 303);
         assert_eq!(pia.get(&link).await.status, 404, "once");
