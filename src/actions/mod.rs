@@ -28,4 +28,5 @@ pub mod restores;
 pub mod settings;
 pub mod setup;
 pub mod sign_in;
+pub mod throttle;
 pub mod transactions;

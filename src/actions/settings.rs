@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::passwords::{Passwords, known_to};
+use super::throttle::{self, Counted};
 use crate::domain::access::{Actor, Permission};
 use crate::domain::audit::Event;
 use crate::domain::currency::Currency;
@@ -11,6 +12,7 @@ use crate::domain::password::{ALONE, LONGEST, acceptable};
 use crate::domain::refusal::Refusal;
 use crate::domain::retention::Kept;
 use crate::domain::text::line;
+use crate::domain::throttle::DEVICE;
 use crate::store::failure::Failure;
 use crate::store::writer::{Intent, WriteTx};
 use crate::store::{Store, imports, people, retention, sessions, settings, transactions};
@@ -32,6 +34,13 @@ pub async fn change_password(store: &Store, hasher: &Passwords, actor: Actor, cu
     acceptable(new, ALONE, &known_to(&mut read, person).await?)?;
     let hash = people::password_hash(&mut read, person).await?;
     drop(read);
+    let tries = vec![(DEVICE, Counted::new("present", &person.to_string(), "", true))];
+    let counted = tries.clone();
+    let count = store.write(Intent::once(actor.clone(), "sign_in.count"), move |tx| {
+        let counted = counted.clone();
+        Box::pin(async move { throttle::count(tx, &counted).await })
+    });
+    count.await?;
     let short_enough = current.chars().count() <= LONGEST;
     if !short_enough || !hasher.verify(current.to_owned(), hash).await? {
         return Err(Refusal::Invalid("current", "This is not your present password".to_owned()).into());
@@ -39,8 +48,9 @@ pub async fn change_password(store: &Store, hasher: &Passwords, actor: Actor, cu
     let kept = hasher.hash(new.to_owned()).await?;
     store
         .write(Intent::once(actor, "person.change_password"), move |tx| {
-            let kept = kept.clone();
+            let (kept, tries) = (kept.clone(), tries.clone());
             Box::pin(async move {
+                throttle::was_right(tx, &tries).await?;
                 people::set_password(tx, person, &kept).await?;
                 sessions::delete_of(tx, person).await?;
                 tx.record(Event::new("person.password_changed", "person", person, None));

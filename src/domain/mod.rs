@@ -18,5 +18,6 @@ pub mod proof;
 pub mod refusal;
 pub mod retention;
 pub mod text;
+pub mod throttle;
 pub mod time;
 pub mod transaction;

@@ -37,6 +37,7 @@ pub mod retention;
 pub mod sessions;
 pub mod settings;
 pub mod sql;
+pub mod throttle;
 pub mod transaction_detail;
 pub mod transaction_list;
 pub mod transaction_query;

@@ -184,5 +184,6 @@ pub fn status_of(refusal: &Refusal) -> StatusCode {
         Kind::Missing => StatusCode::NOT_FOUND,
         Kind::Forbidden => StatusCode::FORBIDDEN,
         Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Kind::TooMany => StatusCode::TOO_MANY_REQUESTS,
     }
 }

@@ -2,20 +2,21 @@
 
 use actix_session::Session;
 use actix_web::cookie::{Cookie, SameSite};
-use actix_web::http::StatusCode;
+use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
 
-use super::error::WebError;
+use super::error::{WebError, status_of};
 use super::form::{Errors, Posted};
-use super::guard::{Allowed, SignedIn, peer};
+use super::guard::{Allowed, SignedIn, client, peer};
 use super::page::{Plain, plain_answer};
 use super::{Portal, csrf, session};
 use crate::actions::sign_in;
 use crate::domain::access::{Actor, Role, Scope, Who};
 use crate::domain::id::UserId;
 use crate::domain::refusal::Refusal;
+use crate::domain::throttle;
 use crate::store::failure::Failure;
 use crate::store::{people, regions};
 
@@ -130,6 +131,23 @@ fn anonymous(req: &HttpRequest) -> Actor {
     Actor { who: Who::System("portal"), request_id: csrf::request_id(req), peer: peer(req) }
 }
 
+/// The cookie by which a device is known that somebody has signed in from: it opens nothing, it only counts tries in vain apart from those of
+/// strangers in the same network.
+const DEVICE: &str = "__Host-counterfoil-device";
+/// How long a device keeps it, in days.
+const DEVICE_DAYS: i64 = 180;
+
+fn device_cookie(token: String) -> Cookie<'static> {
+    let cookie = Cookie::build(DEVICE, token).path("/").secure(true).http_only(true).same_site(SameSite::Strict);
+    cookie.max_age(actix_web::cookie::time::Duration::days(DEVICE_DAYS)).finish()
+}
+
+/// Where a request comes from, for counting.
+fn place(req: &HttpRequest) -> sign_in::Place {
+    let network = client(req).map(throttle::network).unwrap_or_default();
+    sign_in::Place { network, device: req.cookie(DEVICE).map(|cookie| cookie.value().to_owned()).filter(|token| token.len() <= 64) }
+}
+
 /// Signs in with address and password.
 pub async fn submit(
     req: HttpRequest,
@@ -137,15 +155,23 @@ pub async fn submit(
     session: Session,
     Posted(form): Posted<Credentials>,
 ) -> Result<HttpResponse, WebError> {
-    match sign_in::with_password(&portal.store, &portal.passwords, anonymous(&req), &form.email, &form.password).await {
-        Ok(person) => {
+    let (actor, place) = (anonymous(&req), place(&req));
+    match sign_in::with_password(&portal.store, &portal.passwords, actor, &place, &form.email, &form.password).await {
+        Ok(opened) => {
             portal.store.metrics.sign_in("done");
-            begin(&portal, &session, person)?;
-            Ok(marked(own_path(&form.next), true))
+            begin(&portal, &session, opened.person)?;
+            let mut answer = marked(own_path(&form.next), true);
+            answer.add_cookie(&device_cookie(opened.device)).map_err(|error| WebError::Ours(error.to_string()))?;
+            Ok(answer)
         }
         Err(Failure::Refused(refusal)) => {
-            portal.store.metrics.sign_in("refused");
-            show(&req, &portal, StatusCode::UNPROCESSABLE_ENTITY, form.email, form.next, Errors::of(&refusal)).await
+            let waits = if let Refusal::TryLater(seconds) = refusal { Some(seconds) } else { None };
+            portal.store.metrics.sign_in(if waits.is_some() { "throttled" } else { "refused" });
+            let mut answer = show(&req, &portal, status_of(&refusal), form.email, form.next, Errors::of(&refusal)).await?;
+            if let Some(seconds) = waits {
+                answer.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+            }
+            Ok(answer)
         }
         Err(failure) => Err(failure.into()),
     }
@@ -201,9 +227,9 @@ const MARKER: &str = "counterfoil-signed-in";
 fn marked(to: &str, signed_in: bool) -> HttpResponse {
     let marker = Cookie::build(MARKER, if signed_in { "1" } else { "" }).path("/").secure(true).same_site(SameSite::Strict);
     let marker = if signed_in { marker } else { marker.max_age(actix_web::cookie::time::Duration::ZERO) };
-    HttpResponse::SeeOther().insert_header((actix_web::http::header::LOCATION, to.to_owned())).cookie(marker.finish()).finish()
+    HttpResponse::SeeOther().insert_header((header::LOCATION, to.to_owned())).cookie(marker.finish()).finish()
 }
 
 fn redirect(to: &str) -> HttpResponse {
-    HttpResponse::SeeOther().insert_header((actix_web::http::header::LOCATION, to.to_owned())).finish()
+    HttpResponse::SeeOther().insert_header((header::LOCATION, to.to_owned())).finish()
 }

@@ -7,3 +7,4 @@ mod import;
 mod list_query;
 mod passwords;
 mod roles;
+mod throttle;

@@ -299,7 +299,13 @@ impl Answer {
 impl Client {
     /// Somebody new, of the portal at this address.
     pub fn at(base: &str) -> Self {
-        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        Self::from(base, "127.0.0.1")
+    }
+
+    /// The same, coming from another address of this machine: all of 127.0.0.0/8 are.
+    pub fn from(base: &str, address: &str) -> Self {
+        let builder = reqwest::Client::builder().local_address(address.parse::<std::net::IpAddr>().unwrap());
+        let http = builder.redirect(reqwest::redirect::Policy::none()).build().unwrap();
         Self { http, base: base.to_owned(), cookies: Mutex::default() }
     }
 

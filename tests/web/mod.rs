@@ -11,6 +11,7 @@ mod recipients;
 mod refusals;
 mod setup;
 mod sign_in;
+mod sign_in_tries;
 mod templates;
 mod transactions;
 mod wall;
