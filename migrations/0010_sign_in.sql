@@ -18,3 +18,18 @@ CREATE TABLE known_device (
 ){strict};
 CREATE INDEX known_device_by_person ON known_device (person_id);
 CREATE INDEX known_device_by_time ON known_device (last_at);
+
+-- Letters that wait to be mailed. The one-time link is made when a letter is sent, so that no usable link is ever kept.
+CREATE TABLE mail (
+    id {id} NOT NULL PRIMARY KEY,
+    kind TEXT NOT NULL CHECK (kind IN ('invitation', 'reset')),
+    person_id {id} NOT NULL REFERENCES person (id),
+    state TEXT NOT NULL CHECK (state IN ('waiting', 'sent', 'given_up')),
+    created_at {int} NOT NULL,
+    next_try_at {int} NOT NULL,
+    tries {int} NOT NULL DEFAULT 0,
+    ended_at {int},
+    fault TEXT NOT NULL DEFAULT ''
+){strict};
+CREATE INDEX mail_waiting ON mail (next_try_at) WHERE state = 'waiting';
+CREATE INDEX mail_by_person ON mail (person_id);

@@ -69,6 +69,8 @@ pub struct Config {
     pub xlsx_max_inflated_bytes: u64,
     /// The mail server.
     pub smtp: Option<Mail>,
+    /// The address that letters come from, where one is named.
+    pub mail_from: Option<String>,
     /// The log filter.
     pub log_level: String,
     /// How log lines look.
@@ -192,9 +194,8 @@ impl Reader {
         let upload_max_bytes = self.number("upload_max_bytes", 1 << 10, 1 << 34);
         let import_max_rows = self.number("import_max_rows", 1, 100_000_000);
         let xlsx_max_inflated_bytes = self.number("xlsx_max_inflated_bytes", 1 << 16, 1 << 32);
-        let smtp = self.read("smtp_url", values::mail);
-        let log_level = self.read("log_level", values::log_level);
-        let log_format = self.read("log_format", values::log_format);
+        let (smtp, mail_from) = (self.read("smtp_url", values::mail), self.read("mail_from", values::mail_from));
+        let (log_level, log_format) = (self.read("log_level", values::log_level), self.read("log_format", values::log_format));
 
         let plain = allow_plain_http.unwrap_or(false);
         // A list that cannot be read is blamed once; it must not make the address wrong as well.
@@ -238,6 +239,7 @@ impl Reader {
             import_max_rows: import_max_rows?,
             xlsx_max_inflated_bytes: xlsx_max_inflated_bytes?,
             smtp: smtp?,
+            mail_from: mail_from?,
             log_level: log_level?,
             log_format: log_format?,
             shown: self.shown(),

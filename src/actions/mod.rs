@@ -18,6 +18,7 @@ pub mod exports;
 pub mod exports_approvals;
 pub mod exports_budgets;
 pub mod imports;
+pub mod mail;
 pub mod organisation;
 pub mod passwords;
 pub mod people;

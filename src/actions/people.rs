@@ -175,30 +175,49 @@ pub async fn suspend(store: &Store, actor: Actor, key: &str, id: UserId, suspend
         .await
 }
 
-/// How long a link to choose a password lives, in seconds.
-pub const PASSWORD_LINK_LIVES: i64 = 24 * 3600;
+/// How long the link of an invitation lives, in seconds.
+pub const INVITATION_LIVES: i64 = 7 * 86_400;
+/// How long the link to choose another password lives, in seconds.
+pub const RESET_LIVES: i64 = 30 * 60;
+
+/// A one-time link to choose a password.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Link {
+    /// What its address ends with; shown once and kept only as a hash.
+    pub token: String,
+    /// How long it lives, in seconds.
+    pub lives: i64,
+}
+
+impl Link {
+    /// How long it lives, in words.
+    pub fn within(&self) -> &'static str {
+        if self.lives == INVITATION_LIVES { "7 days" } else { "30 minutes" }
+    }
+}
 
 /// The hash under which a token is kept.
 pub fn token_hash(token: &str) -> [u8; 32] {
     Sha256::digest(token.as_bytes()).into()
 }
 
-/// A one-time link to choose a password: its token, which is shown once and kept only as a hash.
-pub async fn password_link(store: &Store, actor: Actor, person: UserId) -> Result<String, Failure> {
+/// Makes a one-time link to choose a password: for longer where the person has none yet.
+pub async fn password_link(store: &Store, actor: Actor, person: UserId) -> Result<Link, Failure> {
     let token = store.random.token(24);
     let hash = token_hash(&token);
-    store
+    let lives = store
         .write(Intent::once(actor, "person.password_link"), move |tx| {
             Box::pin(async move {
                 tx.require_everywhere(Permission::PeopleManage)?;
-                people::find(tx, person).await?.ok_or(Refusal::NotFound)?;
-                people::insert_link(tx, hash, "password", Some(person), PASSWORD_LINK_LIVES).await?;
+                let invited = people::find(tx, person).await?.ok_or(Refusal::NotFound)?.status == "invited";
+                let lives = if invited { INVITATION_LIVES } else { RESET_LIVES };
+                people::insert_link(tx, hash, "password", Some(person), lives).await?;
                 tx.record(Event::new("person.password_link_made", "person", person, None));
-                Ok(())
+                Ok(lives)
             })
         })
         .await?;
-    Ok(token)
+    Ok(Link { token, lives })
 }
 
 /// Signs a person out everywhere; how many sessions that ended.

@@ -130,8 +130,8 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         What::Reset(args) => about_one(args, |store, config, person| {
             Box::pin(async move {
                 people::end_sessions(&store, Actor::system("cli"), person.id).await?;
-                let token = people::password_link(&store, Actor::system("cli"), person.id).await?;
-                Ok(link(&config, &person.email, &token))
+                let made = people::password_link(&store, Actor::system("cli"), person.id).await?;
+                Ok(link(&config, &person.email, &made))
             })
         }),
     }
@@ -225,9 +225,9 @@ fn password_of(file: &PathBuf) -> Result<String, CliError> {
     Ok(text.trim_end_matches(['\n', '\r']).to_owned())
 }
 
-fn link(config: &Config, email: &str, token: &str) -> String {
+fn link(config: &Config, email: &str, link: &people::Link) -> String {
     let base = config.public_url.clone().unwrap_or_else(|| format!("http://{}", config.listen));
-    format!("{base}/password/{token}\nThis link works once, within {} hours, for {email}\n", people::PASSWORD_LINK_LIVES / 3600)
+    format!("{base}/password/{}\nThis link works once, within {}, for {email}\n", link.token, link.within())
 }
 
 type Working = std::pin::Pin<Box<dyn Future<Output = Result<String, Failure>>>>;

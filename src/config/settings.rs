@@ -97,6 +97,7 @@ pub static SETTINGS: &[Setting] = &[
     number("import_max_rows", "10000000", "The most rows one import may have, 1 to 100,000,000."),
     number("xlsx_max_inflated_bytes", "67108864", "How large an XLSX file may become when unpacked, in bytes, 65,536 to 4,294,967,296."),
     secret("smtp_url", "", "The mail server: smtp://user:password@host:587 (with STARTTLS) or smtps://user:password@host:465."),
+    text("mail_from", "", "The address that letters come from; without it counterfoil at the host of public_url."),
     text("log_level", "info", "What is logged: off, error, warn, info, debug, trace, or a list such as info,sqlx=warn."),
     text("log_format", "auto", "text, json (one object a line), or auto: text on a terminal, json elsewhere."),
 ];

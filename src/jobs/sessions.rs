@@ -8,9 +8,11 @@ use crate::domain::access::Actor;
 use crate::domain::throttle::FORGET_MOST;
 use crate::store::failure::Failure;
 use crate::store::writer::Intent;
-use crate::store::{Store, sessions, throttle};
+use crate::store::{Store, mail, sessions, throttle};
 
 const EVERY: Duration = Duration::from_mins(10);
+/// How long it is kept that a letter was sent, in seconds.
+const LETTER_KEPT: i64 = 30 * 86_400;
 /// How long a device is known that nobody signs in from, in seconds: half a year, as long as it keeps its cookie.
 const DEVICE_KEPT: i64 = 180 * 86_400;
 
@@ -33,6 +35,7 @@ async fn once(store: &Store) -> Result<(), Failure> {
         Box::pin(async move {
             let now = tx.now;
             let ended = sessions::delete_expired(tx).await?;
+            let ended = ended + mail::delete_old(tx, now.plus_seconds(-LETTER_KEPT)).await?;
             Ok(ended + throttle::delete_old(tx, now.plus_seconds(-FORGET_MOST), now.plus_seconds(-DEVICE_KEPT)).await?)
         })
     });

@@ -26,6 +26,7 @@ pub mod import_rows;
 pub mod import_sight;
 pub mod imports;
 pub mod ledger;
+pub mod mail;
 pub mod mappings;
 pub mod migrate;
 pub mod overview;

@@ -24,6 +24,7 @@ pub mod error;
 mod exports;
 mod exports_budgets;
 mod exports_detail;
+mod forgotten;
 mod form;
 mod frame;
 mod guard;
@@ -144,6 +145,8 @@ fn open(table: &mut Table<'_>) {
         .route("/signed-out", get().to(sign_in::signed_out))
         .service(resource("/password/{token}").route(get().to(password::page)).route(post().to(password::choose)))
         .route("/password-chosen", get().to(password::chosen))
+        .service(resource("/forgotten-password").route(get().to(forgotten::page)).route(post().to(forgotten::ask)))
+        .route("/forgotten-password/asked", get().to(forgotten::asked))
         .service(resource("/setup/{token}").route(get().to(setup::organisation)).route(post().to(setup::save_organisation)))
         .service(resource("/setup/{token}/currencies").route(get().to(setup::currencies)).route(post().to(setup::save_currencies)))
         .service(resource("/setup/{token}/regions").route(get().to(setup::regions)).route(post().to(setup::save_regions)))

@@ -21,6 +21,8 @@ pub struct Portal {
     pub passwords: Passwords,
     /// The secret behind cookies and form tokens.
     pub key: Arc<[u8]>,
+    /// Whether links to choose a password are mailed.
+    pub(super) mails: bool,
     /// Whether this is the demo, with its banner and one-click sign-ins.
     pub demo: bool,
     /// How long sessions live.
@@ -55,6 +57,7 @@ impl Portal {
             store,
             passwords,
             key: key.into(),
+            mails: false,
             demo,
             lives,
             upload_max_bytes,
@@ -90,6 +93,13 @@ impl Portal {
     #[must_use]
     pub fn at(mut self, public_url: Option<&str>) -> Self {
         self.public_url = public_url.map(Arc::from);
+        self
+    }
+
+    /// The same where letters are sent, or are not.
+    #[must_use]
+    pub fn mailing(mut self, mails: bool) -> Self {
+        self.mails = mails;
         self
     }
 

@@ -36,6 +36,7 @@ struct SignInPage {
     next: String,
     errors: Errors,
     people: Vec<DemoPerson>,
+    mails: bool,
 }
 
 #[derive(Template)]
@@ -105,7 +106,7 @@ async fn show(
     let title = if errors.is_empty() { "Sign in" } else { "Error: Sign in" };
     let (plain, cookie) = Plain::new(req, portal, title);
     let people = if portal.demo { demo_people(portal).await? } else { Vec::new() };
-    plain_answer(status, cookie, &SignInPage { plain, email, next: own_path(&next).to_owned(), errors, people })
+    plain_answer(status, cookie, &SignInPage { plain, email, next: own_path(&next).to_owned(), errors, people, mails: portal.mails })
 }
 
 async fn demo_people(portal: &Portal) -> Result<Vec<DemoPerson>, WebError> {

@@ -3,6 +3,7 @@
 pub mod app;
 pub mod database;
 pub mod rewards;
+pub mod smtp;
 
 use database::{TestDb, on_both_engines};
 use sqlx::{Connection, PgConnection};

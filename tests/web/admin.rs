@@ -107,7 +107,7 @@ on_both_engines! {
         let path = added.body.split_once("/password/").unwrap().1.split(['<', '"']).next().unwrap().to_owned();
         let link = format!("/password/{path}");
         let person = app.company.store.read().await.unwrap().value::<uuid::Uuid>(Sql::new("SELECT id FROM person WHERE email = 'pia@test.example'")).await;
-        let other = act::password_link(&app.company.store, app.company.actor("Ada Admin"), UserId(person.unwrap())).await.unwrap();
+        let other = act::password_link(&app.company.store, app.company.actor("Ada Admin"), UserId(person.unwrap())).await.unwrap().token;
         let pia = app.anonymous();
         assert_eq!(pia.get(&format!("/password/{other}")).await.status, 200);
         let short = send(&pia, &link, &link, &[], &[("password", "short"), ("again", "short")]).await;

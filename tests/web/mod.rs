@@ -6,6 +6,7 @@ pub mod budgets;
 mod budgets_list;
 mod files;
 pub mod imports;
+mod letters;
 mod months;
 mod recipients;
 mod refusals;
