@@ -8,7 +8,7 @@ use counterfoil::actions::people as act;
 use counterfoil::domain::access::Actor;
 use counterfoil::domain::throttle::ACCOUNT;
 use counterfoil::jobs::mail::turn;
-use counterfoil::store::db::{Reader, Sql};
+use counterfoil::store::db::Sql;
 
 const GOOD: &str = "five quiet green garden chairs";
 const MINUTE: i64 = 60_000_000;

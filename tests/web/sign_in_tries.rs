@@ -14,7 +14,7 @@ use counterfoil::domain::id::UserId;
 use counterfoil::domain::refusal::Refusal;
 use counterfoil::domain::throttle::{ACCOUNT, DEVICE, NETWORK};
 use counterfoil::metrics::Metrics;
-use counterfoil::store::db::{Reader, Sql};
+use counterfoil::store::db::Sql;
 use counterfoil::store::failure::Failure;
 use counterfoil::store::{Options, Store};
 
