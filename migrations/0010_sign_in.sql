@@ -22,7 +22,11 @@ CREATE INDEX known_device_by_time ON known_device (last_at);
 -- Letters that wait to be mailed. The one-time link is made when a letter is sent, so that no usable link is ever kept.
 CREATE TABLE mail (
     id {id} NOT NULL PRIMARY KEY,
-    kind TEXT NOT NULL CHECK (kind IN ('invitation', 'reset')),
+    kind TEXT NOT NULL CHECK (
+        kind IN (
+            'invitation', 'reset', 'password_changed', 'second_factor_on', 'second_factor_off', 'codes_made', 'code_used', 'code_guessed'
+        )
+    ),
     person_id {id} NOT NULL REFERENCES person (id),
     state TEXT NOT NULL CHECK (state IN ('waiting', 'sent', 'given_up')),
     created_at {int} NOT NULL,

@@ -203,9 +203,7 @@ impl Reader {
         if let Some(address) = listen {
             self.check("listen", checks::listen(address, has_proxies, plain));
         }
-        if let Some(url) = public_url.as_ref().and_then(Option::as_ref) {
-            self.check("public_url", checks::public_url(url, plain));
-        }
+        self.check_public_url(public_url.as_ref(), smtp.as_ref(), plain);
         if let Some(database) = &database {
             self.check("database", checks::password(database));
             self.check("database", checks::encryption(database, allow_unverified_database.unwrap_or(false)));
@@ -244,6 +242,16 @@ impl Reader {
             log_format: log_format?,
             shown: self.shown(),
         })
+    }
+
+    /// It has to be there where letters are sent, and does not lead people to a clear-text page.
+    fn check_public_url(&mut self, url: Option<&Option<String>>, smtp: Option<&Option<Mail>>, plain: bool) {
+        if let (Some(url), Some(smtp)) = (url, smtp) {
+            self.check("public_url", checks::mail_needs_an_address(smtp.is_some(), url.as_ref()));
+        }
+        if let Some(url) = url.and_then(Option::as_ref) {
+            self.check("public_url", checks::public_url(url, plain));
+        }
     }
 
     /// The key may not be there yet; where it is, it is a secret.

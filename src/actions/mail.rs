@@ -8,6 +8,7 @@ use super::throttle::{self, Counted};
 use crate::domain::access::{Actor, Permission};
 use crate::domain::audit::Event;
 use crate::domain::id::{LetterId, UserId};
+use crate::domain::letter::Letter;
 use crate::domain::refusal::Refusal;
 use crate::domain::throttle::{ACCOUNT, NETWORK};
 use crate::store::failure::Failure;
@@ -22,7 +23,7 @@ const TRIES_MOST: i64 = 16;
 const REST_MOST: i64 = 3600;
 
 /// A letter, ready to be sent. It holds a usable link: it is never kept and never logged.
-pub struct Letter {
+pub struct Ready {
     /// Its id in the queue.
     pub id: LetterId,
     /// How often it was tried, this time among them.
@@ -43,22 +44,28 @@ struct Taken {
     tries: i64,
     email: String,
     name: String,
-    invited: bool,
+    about: Letter,
+    at: String,
     organisation: String,
 }
 
 /// Queues the letter that fits a person: an invitation where she has no password yet, else a link to choose another. None for who is suspended.
 async fn queue(tx: &mut WriteTx<'_>, person: &people::Person) -> Result<(), Failure> {
-    let kind = match person.status.as_str() {
-        "invited" => "invitation",
-        "active" => "reset",
+    let about = match person.status.as_str() {
+        "invited" => Letter::Invitation,
+        "active" => Letter::Reset,
         _ => return Ok(()),
     };
     if !mail::waits(tx, person.id).await? {
-        mail::insert(tx, kind, person.id).await?;
-        tx.record(Event::new("person.letter_queued", "person", person.id, None).detail(json!({ "kind": kind })));
+        mail::insert(tx, about, person.id).await?;
+        tx.record(Event::new("person.letter_queued", "person", person.id, None).detail(json!({ "kind": about.code() })));
     }
     Ok(())
+}
+
+/// Queues a letter that tells a person what was done to her account. Where no mail is set, it is taken out of the queue after a week.
+pub(super) async fn tell(tx: &mut WriteTx<'_>, person: UserId, about: Letter) -> Result<(), Failure> {
+    mail::insert(tx, about, person).await
 }
 
 /// Mails a person a link to choose a password, because an administrator says so.
@@ -97,53 +104,81 @@ pub async fn forgotten(store: &Store, actor: Actor, network: &str, email: &str) 
         .await
 }
 
-/// Takes the next letter whose time has come, with a new one-time link below `base` (scheme and host).
-pub async fn next(store: &Store, base: &str) -> Result<Option<Letter>, Failure> {
+/// Takes the next letter whose time has come, with a new one-time link below `base` (scheme and host) where it is to hold one.
+pub async fn next(store: &Store, base: &str) -> Result<Option<Ready>, Failure> {
     let token = store.random.token(24);
     let hash = token_hash(&token);
     let taken: Option<Taken> =
         store.write(Intent::once(Actor::system("mail"), "mail.take"), move |tx| Box::pin(async move { take(tx, hash).await })).await?;
-    Ok(taken.map(|taken| letter(taken, base, &token)))
+    Ok(taken.map(|Taken { id, tries, email, name, about, at, organisation }| {
+        let subject = format!("{} Counterfoil of {organisation}", about.label());
+        let text = words(about, &Told { name: &name, organisation: &organisation, at: &at, base, token: &token });
+        Ready { id, tries, email, name, subject, text }
+    }))
 }
 
 async fn take(tx: &mut WriteTx<'_>, hash: [u8; 32]) -> Result<Option<Taken>, Failure> {
     let Some(waiting) = mail::claim(tx, LEASE).await? else { return Ok(None) };
     let person = people::find(tx, waiting.person_id).await?.ok_or(Refusal::NotFound)?;
-    let invited = person.status == "invited";
-    if !invited && person.status != "active" {
-        mail::end(tx, waiting.id, "given_up", "the account is suspended").await?;
-        return Ok(None);
+    let about = match (Letter::parse(&waiting.kind), person.status.as_str()) {
+        (Some(about), "active") if about.has_link() => Letter::Reset,
+        (Some(about), "invited") if about.has_link() => Letter::Invitation,
+        (Some(about), "active") => about,
+        _ => {
+            mail::end(tx, waiting.id, "given_up", "the account is suspended").await?;
+            return Ok(None);
+        }
+    };
+    if about.has_link() {
+        let lives = if about == Letter::Invitation { INVITATION_LIVES } else { RESET_LIVES };
+        people::insert_link(tx, hash, "password", Some(person.id), lives).await?;
+        tx.record(Event::new("person.password_link_made", "person", person.id, None));
     }
-    let lives = if invited { INVITATION_LIVES } else { RESET_LIVES };
-    people::insert_link(tx, hash, "password", Some(person.id), lives).await?;
-    tx.record(Event::new("person.password_link_made", "person", person.id, None));
+    let zone = settings::zone(tx).await?;
+    let at = format!("{} ({})", waiting.created_at.local(zone), zone.name());
     let organisation = settings::get(tx, settings::ORGANISATION).await?.unwrap_or_default();
-    Ok(Some(Taken { id: waiting.id, tries: waiting.tries, email: person.email, name: person.name, invited, organisation }))
+    Ok(Some(Taken { id: waiting.id, tries: waiting.tries, email: person.email, name: person.name, about, at, organisation }))
 }
 
-fn letter(taken: Taken, base: &str, token: &str) -> Letter {
-    let Taken { id, tries, email, name, invited, organisation } = taken;
-    let link = format!("{base}/password/{token}");
-    let (subject, text) = if invited {
-        (
-            format!("You are invited to Counterfoil of {organisation}"),
-            format!(
-                "Hello {name},\n\nyou are invited to Counterfoil, where {organisation} keeps its reward budgets.\n\
-                 Choose your password here within 7 days; the link works once:\n\n{link}\n\n\
-                 If you did not expect this letter, do nothing, and tell your administrator.\n"
-            ),
-        )
-    } else {
-        (
-            format!("Choose a new password for Counterfoil of {organisation}"),
-            format!(
-                "Hello {name},\n\nsomebody, we hope you, asked for a new password for Counterfoil of {organisation}.\n\
-                 Choose it here within 30 minutes; the link works once:\n\n{link}\n\n\
-                 If it was not you, do nothing: your password stays as it is. Tell your administrator if it happens again.\n"
-            ),
+/// What a letter's words are made of.
+struct Told<'l> {
+    name: &'l str,
+    organisation: &'l str,
+    at: &'l str,
+    base: &'l str,
+    token: &'l str,
+}
+
+fn words(about: Letter, Told { name, organisation, at, base, token }: &Told<'_>) -> String {
+    let done = |what: String| {
+        format!(
+            "{what}\n\nIf it was you, there is nothing to do. If it was not, choose another password at once and tell your administrator:\n\n\
+             {base}/forgotten-password"
         )
     };
-    Letter { id, tries, email, name, subject, text }
+    let body = match about {
+        Letter::Invitation => format!(
+            "you are invited to Counterfoil, where {organisation} keeps its reward budgets.\n\
+             Choose your password here within 7 days; the link works once:\n\n{base}/password/{token}\n\n\
+             If you did not expect this letter, do nothing, and tell your administrator."
+        ),
+        Letter::Reset => format!(
+            "somebody, we hope you, asked for a new password for Counterfoil of {organisation}.\n\
+             Choose it here within 30 minutes; the link works once:\n\n{base}/password/{token}\n\n\
+             If it was not you, do nothing: your password stays as it is. Tell your administrator if it happens again."
+        ),
+        Letter::PasswordChanged => done(format!("your password was changed on {at}. You were signed out everywhere else.")),
+        Letter::SecondFactorOn => {
+            done(format!("a second factor was set up on {at}. Signing in now asks for a code of your authenticator app."))
+        }
+        Letter::SecondFactorOff => done(format!("your second factor was taken away on {at}. Signing in no longer asks for a code.")),
+        Letter::CodesMade => done(format!("new recovery codes were made for you on {at}. Those from before work no more.")),
+        Letter::CodeUsed => done(format!("somebody signed in as you with one of your recovery codes on {at}. The code works no more.")),
+        Letter::CodeGuessed => done(format!(
+            "on {at} somebody who wanted to sign in as you entered your right password, and then one wrong code after the other."
+        )),
+    };
+    format!("Hello {name},\n\n{body}\n")
 }
 
 /// Notes that a letter was taken by the mail server.

@@ -26,6 +26,8 @@ pub mod proof;
 pub mod recipients;
 pub mod regions;
 pub mod restores;
+pub mod seal;
+pub mod second_factor;
 pub mod settings;
 pub mod setup;
 pub mod sign_in;

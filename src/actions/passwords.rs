@@ -7,11 +7,11 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use tokio::sync::Semaphore;
 
 use crate::domain::id::UserId;
-use crate::domain::password::Known;
+use crate::domain::password::{ALONE, Known, WITH_SECOND_FACTOR};
 use crate::metrics::Metrics;
 use crate::store::db::Reader;
 use crate::store::failure::{DbError, Failure};
-use crate::store::{people, regions, settings};
+use crate::store::{people, regions, second_factor, settings};
 
 /// OWASP's parameters for Argon2id: 19 MiB, two passes, one lane.
 const MEMORY_KIB: u32 = 19 * 1024;
@@ -80,6 +80,12 @@ impl Passwords {
         });
         done.await.map_err(|_| DbError::Broken("hashing a password was interrupted".into()).into())
     }
+}
+
+/// How many characters a person's password has at least: fewer beside a second factor.
+pub async fn least_for(reader: &mut impl Reader, person: UserId) -> Result<usize, DbError> {
+    let has_factor = second_factor::find(reader, person).await?.is_some();
+    Ok(if has_factor { WITH_SECOND_FACTOR } else { ALONE })
 }
 
 /// The names that a person's password is not made of: her own, the organisation's, and those of the regions where she holds a role and below

@@ -4,11 +4,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::passwords::{Passwords, known_to};
+use super::mail;
+use super::passwords::{Passwords, known_to, least_for};
 use crate::domain::access::{Actor, Permission, Role};
 use crate::domain::audit::Event;
 use crate::domain::id::{GrantId, RegionId, UserId};
-use crate::domain::password::{ALONE, acceptable};
+use crate::domain::letter::Letter;
+use crate::domain::password::acceptable;
 use crate::domain::refusal::Refusal;
 use crate::domain::text::{is_hidden, line};
 use crate::domain::time::Day;
@@ -241,7 +243,8 @@ pub async fn choose_password(store: &Store, hasher: &Passwords, actor: Actor, to
     let expired = || Refusal::State("This link was used, or it is too old. Ask for a new one".to_owned());
     let mut read = store.read().await?;
     let person = people::link(&mut read, hash, "password", store.now()).await?.flatten().ok_or_else(expired)?;
-    acceptable(password, ALONE, &known_to(&mut read, person).await?)?;
+    let least = least_for(&mut read, person).await?;
+    acceptable(password, least, &known_to(&mut read, person).await?)?;
     drop(read);
     let kept = hasher.hash(password.to_owned()).await?;
     store
@@ -251,6 +254,9 @@ pub async fn choose_password(store: &Store, hasher: &Passwords, actor: Actor, to
                 let now = tx.now;
                 let person = people::link(tx, hash, "password", now).await?.flatten().ok_or_else(expired)?;
                 people::use_link(tx, hash).await?;
+                if people::password_hash(tx, person).await?.is_some() {
+                    mail::tell(tx, person, Letter::PasswordChanged).await?;
+                }
                 people::set_password(tx, person, &kept).await?;
                 sessions::delete_of(tx, person).await?;
                 tx.record(Event::new("person.password_chosen", "person", person, None));

@@ -1,20 +1,22 @@
 //! Signing in and out.
 
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::passwords::Passwords;
 use super::people::token_hash;
+use super::second_factor::is_required;
 use super::throttle::{self, Counted};
 use crate::domain::access::Actor;
 use crate::domain::audit::Event;
 use crate::domain::id::UserId;
-use crate::domain::password::LONGEST;
+use crate::domain::password::{ALONE, LONGEST};
 use crate::domain::refusal::Refusal;
 use crate::domain::throttle::{ACCOUNT, DEVICE, NETWORK, Policy};
 use crate::store::db::Reader;
 use crate::store::failure::{DbError, Failure};
 use crate::store::writer::{Intent, WriteTx};
-use crate::store::{Store, people, throttle as kept};
+use crate::store::{Store, people, second_factor, throttle as kept};
 
 /// Where somebody signs in from.
 #[derive(Clone, Debug)]
@@ -34,6 +36,26 @@ pub struct Opened {
     pub device: String,
 }
 
+/// Where somebody stands whose password was right.
+#[derive(Clone, Debug)]
+pub enum Entered {
+    /// Signed in.
+    In(Opened),
+    /// Her second factor is asked for.
+    Code(Half),
+    /// She has to set up a second factor first: her role requires it, or her password is too short to stand alone.
+    SetUp(Half),
+}
+
+/// Somebody whose password was right, and what her account was then: when she or an administrator changes it meanwhile, she begins again.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+pub struct Half {
+    /// Who.
+    pub person: UserId,
+    /// The version of her account.
+    pub version: i64,
+}
+
 /// Checks address and password. Unknown, suspended and wrong are counted and refused in the same words and the same time, and leave an event each;
 /// a try that has to wait is refused unseen, and leaves none.
 pub async fn with_password(
@@ -43,7 +65,7 @@ pub async fn with_password(
     place: &Place,
     email: &str,
     password: &str,
-) -> Result<Opened, Failure> {
+) -> Result<Entered, Failure> {
     let mut read = store.read().await?;
     let person = people::find_by_email(&mut read, email.trim()).await?;
     // Somebody who is not here is looked up like anybody: what follows takes as long.
@@ -51,12 +73,7 @@ pub async fn with_password(
     let hash = people::password_hash(&mut read, id).await?;
     let (tries, known) = tries(&mut read, place, email, id).await?;
     drop(read);
-    let counted = tries.clone();
-    let waits = store.write(Intent::once(actor.clone(), "sign_in.count"), move |tx| {
-        let counted = counted.clone();
-        Box::pin(async move { throttle::count(tx, &counted).await })
-    });
-    let waits = waits.await?;
+    let waits = count(store, &actor, &tries).await?;
     let short_enough = password.chars().count() <= LONGEST;
     let hash = hash.filter(|_| short_enough);
     let typed = if short_enough { password.to_owned() } else { String::new() };
@@ -64,8 +81,7 @@ pub async fn with_password(
     match person {
         Some(person) if right && person.status == "active" => {
             let device = place.device.clone().filter(|_| known).unwrap_or_else(|| store.random.token(24));
-            proved(store, actor, person.id, tries, &device).await?;
-            Ok(Opened { person: person.id, device })
+            proved(store, actor, &person, tries, device, (password.chars().count() >= ALONE, "password")).await
         }
         other => {
             refused(store, actor, other.map(|person| person.id.to_string()).unwrap_or_default(), waits).await?;
@@ -74,7 +90,32 @@ pub async fn with_password(
     }
 }
 
-type Tries = Vec<(Policy, Counted)>;
+/// What a try counts for.
+pub type Tries = Vec<(Policy, Counted)>;
+
+/// Counts a try; whether the next one has to wait when this one is in vain.
+pub(super) async fn count(store: &Store, actor: &Actor, tries: &Tries) -> Result<bool, Failure> {
+    let tries = tries.clone();
+    let counting = store.write(Intent::once(actor.clone(), "sign_in.count"), move |tx| {
+        let tries = tries.clone();
+        Box::pin(async move { throttle::count(tx, &tries).await })
+    });
+    counting.await
+}
+
+/// Checks the password of somebody who is signed in, before she changes how she signs in; guessing at it from a session left open is counted.
+/// What was counted is for the caller to take back in her own write.
+pub async fn present_password(store: &Store, hasher: &Passwords, actor: &Actor, typed: &str) -> Result<Tries, Failure> {
+    let person = actor.person().ok_or(Refusal::NotFound)?;
+    let hash = people::password_hash(&mut store.read().await?, person).await?;
+    let tries = vec![(DEVICE, Counted::new("present", &person.to_string(), "", true))];
+    count(store, actor, &tries).await?;
+    let short_enough = typed.chars().count() <= LONGEST;
+    if !short_enough || !hasher.verify(typed.to_owned(), hash).await? {
+        return Err(Refusal::Invalid("current", "This is not your present password".to_owned()).into());
+    }
+    Ok(tries)
+}
 
 /// What a try counts for, and whether the device is one that the person has signed in from before. Such a device is counted by itself.
 async fn tries(read: &mut impl Reader, place: &Place, email: &str, person: UserId) -> Result<(Tries, bool), DbError> {
@@ -89,18 +130,41 @@ async fn tries(read: &mut impl Reader, place: &Place, email: &str, person: UserI
     Ok((all, false))
 }
 
-async fn proved(store: &Store, actor: Actor, person: UserId, tries: Tries, device: &str) -> Result<(), Failure> {
-    let device = token_hash(device);
-    store
-        .write(Intent::once(actor, "sign_in.open"), move |tx| {
-            let tries = tries.clone();
-            Box::pin(async move {
-                throttle::was_right(tx, &tries).await?;
-                kept::remember_device(tx, device, person).await?;
-                note(tx, person, "password").await
-            })
+/// `long` says whether the password is long enough to stand alone, `how` what let her in.
+async fn proved(
+    store: &Store,
+    actor: Actor,
+    person: &people::Person,
+    tries: Tries,
+    device: String,
+    (long, how): (bool, &'static str),
+) -> Result<Entered, Failure> {
+    let half = Half { person: person.id, version: person.version };
+    let person = person.id;
+    let mut read = store.read().await?;
+    let has_factor = second_factor::find(&mut read, person).await?.is_some();
+    let required = is_required(&mut read, person, store.now()).await?;
+    drop(read);
+    let is_in = !has_factor && long && !required;
+    let token = token_hash(&device);
+    let writing = store.write(Intent::once(actor, "sign_in.open"), move |tx| {
+        let tries = tries.clone();
+        Box::pin(async move {
+            throttle::was_right(tx, &tries).await?;
+            if !is_in {
+                tx.record(Event::new("person.password_accepted", "person", person, None));
+                return Ok(());
+            }
+            kept::remember_device(tx, token, person).await?;
+            note(tx, person, how).await
         })
-        .await
+    });
+    writing.await?;
+    Ok(match (is_in, has_factor) {
+        (true, _) => Entered::In(Opened { person, device }),
+        (_, true) => Entered::Code(half),
+        (_, false) => Entered::SetUp(half),
+    })
 }
 
 /// `waits`: the next try has to wait, which an auditor wants to see once.
@@ -119,15 +183,36 @@ async fn refused(store: &Store, actor: Actor, object: String, waits: bool) -> Re
         .await
 }
 
-async fn note(tx: &mut WriteTx<'_>, person: UserId, how: &'static str) -> Result<(), Failure> {
+/// Notes that a person has signed in, and how.
+pub(super) async fn note(tx: &mut WriteTx<'_>, person: UserId, how: &'static str) -> Result<(), Failure> {
     people::signed_in(tx, person).await?;
     tx.record(Event::new("person.signed_in", "person", person, None).detail(json!({ "how": how })));
     Ok(())
 }
 
-/// Notes that a person has signed in, and how.
+/// Notes that a person has signed in whose account was made just now.
 pub async fn opened(store: &Store, actor: Actor, person: UserId, how: &'static str) -> Result<(), Failure> {
     store.write(Intent::once(actor, "sign_in.open"), move |tx| Box::pin(async move { note(tx, person, how).await })).await
+}
+
+/// Signs a person in who has set up her second factor just now, from a device that is known from then on.
+pub async fn after_set_up(store: &Store, actor: Actor, person: UserId) -> Result<Opened, Failure> {
+    let device = store.random.token(24);
+    let token = token_hash(&device);
+    let writing = store.write(Intent::once(actor, "sign_in.open"), move |tx| {
+        Box::pin(async move {
+            kept::remember_device(tx, token, person).await?;
+            note(tx, person, "password, second factor set up").await
+        })
+    });
+    writing.await?;
+    Ok(Opened { person, device })
+}
+
+/// Lets a person of the demo in without her password; a second factor is asked for all the same.
+pub async fn without_password(store: &Store, actor: Actor, person: &people::Person) -> Result<Entered, Failure> {
+    let device = store.random.token(24);
+    proved(store, actor, person, Vec::new(), device, (true, "demo")).await
 }
 
 /// Notes that a person has signed out.

@@ -109,8 +109,8 @@ fn key_in(file: &Path) -> Result<Vec<u8>, CliError> {
 
 /// How letters are sent: as configured, with links to where people get here.
 fn mailing(config: &Config) -> Result<Option<Mailing>, CliError> {
-    let Some(mail) = &config.smtp else { return Ok(None) };
-    let base = config.public_url.clone().unwrap_or_else(|| format!("http://{}", config.listen));
+    // The configuration has seen to it that where there is the one there is the other.
+    let (Some(mail), Some(base)) = (&config.smtp, &config.public_url) else { return Ok(None) };
     let authority = base.split_once("://").map_or(base.as_str(), |(_, rest)| rest);
     let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
     let password = mail.password.as_ref().map(|password| password.expose().to_owned()).unwrap_or_default();
@@ -122,7 +122,7 @@ fn mailing(config: &Config) -> Result<Option<Mailing>, CliError> {
         from: config.mail_from.clone().unwrap_or_else(|| format!("counterfoil@{host}")),
     };
     let post = Post::to(&server).map_err(|why| CliError::new(Exit::Configuration, why).hint("check smtp_url and mail_from"))?;
-    Ok(Some(Mailing { post, base }))
+    Ok(Some(Mailing { post, base: base.clone() }))
 }
 
 /// Opens the store, answers, and closes the store after the last answer.

@@ -70,7 +70,11 @@ pub static SETTINGS: &[Setting] = &[
     ),
     number("read_connections", "8", "Connections that answer pages and exports, 1 to 256. One more writes."),
     text("listen", "127.0.0.1:8080", "The address and port to answer on."),
-    text("public_url", "", "What people type to get here, such as https://rewards.example.com; used in links that leave the portal."),
+    text(
+        "public_url",
+        "",
+        "What people type to get here, such as https://rewards.example.com; used in links that leave the portal; needed where letters are sent.",
+    ),
     Setting {
         name: "trusted_proxies",
         default: "",
@@ -85,7 +89,11 @@ pub static SETTINGS: &[Setting] = &[
     number("request_body_timeout_seconds", "30", "How long a request's body may stand still, 1 to 600 seconds."),
     number("session_idle_minutes", "15", "Minutes without a request after which a person is signed out, 1 to 30."),
     number("session_absolute_hours", "12", "Hours after which a person signs in again whatever happens, 1 to 24."),
-    text("secret_key_file", "", "A file of at least 64 random bytes that signs session cookies; without it a key is kept in the database."),
+    text(
+        "secret_key_file",
+        "",
+        "A file of at least 64 random bytes that signs session cookies and seals second factors; else the database has one.",
+    ),
     text(
         "audit_key_file",
         "",

@@ -37,6 +37,8 @@ pub const ACCOUNT: Policy = Policy { free: 5, first: 60, most: 3600, forget: 86_
 pub const DEVICE: Policy = Policy { free: 10, first: 60, most: 3600, forget: 86_400 };
 /// One network, whatever accounts are tried.
 pub const NETWORK: Policy = Policy { free: 50, first: 60, most: 900, forget: 3600 };
+/// The second factor of one account, tried from wherever: about fifty tries a day, each at two of a million codes. Who tries knows the password.
+pub const CODES: Policy = Policy { free: 30, first: 60, most: 3600, forget: 86_400 };
 /// The longest time after which a count says nothing any more, in seconds.
 pub const FORGET_MOST: i64 = 86_400;
 

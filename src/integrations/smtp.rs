@@ -9,8 +9,9 @@ use lettre::transport::smtp::client::{Tls, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
 use lettre::{Address, Message, SmtpTransport, Transport};
 
-/// How long the server may take for each of its answers.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long the server may take for each of its answers. All of them together take less time than a letter belongs to the process that took it
+/// from the queue.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Where the server is, and how it lets us in.
 #[derive(Clone)]
@@ -43,8 +44,8 @@ pub struct Post {
     from: Mailbox,
 }
 
-/// Whether a host is this machine itself.
-fn is_here(host: &str) -> bool {
+/// Whether a host is this machine itself: letters then go there without TLS, unless it begins with it.
+pub fn is_here(host: &str) -> bool {
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
     host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
 }
@@ -74,18 +75,19 @@ impl Post {
         Ok(Self { transport: builder.build(), from: Mailbox::new(Some("Counterfoil".to_owned()), address) })
     }
 
-    /// Sends a letter; returns when the server has taken it. It blocks meanwhile: not for a thread that answers people.
+    /// Sends a letter; returns when the server has taken it. It blocks meanwhile: not for a thread that answers people. `id` makes its Message-ID:
+    /// a letter that is sent again because nobody knows whether it was taken is known as the same one.
     ///
     /// # Errors
     /// [`Fault`], for good when the address is none or the server says so.
-    pub fn send(&self, name: &str, email: &str, subject: &str, text: String) -> Result<(), Fault> {
+    pub fn send(&self, id: &str, name: &str, email: &str, subject: &str, text: String) -> Result<(), Fault> {
         let never = |words: String| Fault { for_good: true, words };
         let address: Address = email.parse().map_err(|_| never("the address is none that mail can be sent to".to_owned()))?;
         let letter = Message::builder()
             .from(self.from.clone())
             .to(Mailbox::new(Some(name.to_owned()), address))
             .subject(subject)
-            .message_id(None)
+            .message_id(Some(format!("<{id}@{}>", self.from.email.domain())))
             .header(ContentType::TEXT_PLAIN)
             .body(text)
             .map_err(|error| never(error.to_string()))?;

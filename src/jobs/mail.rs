@@ -16,7 +16,8 @@ pub struct Mailing {
     pub base: String,
 }
 
-/// Runs until it is told to stop.
+/// Runs until it is told to stop; a letter that is being sent then is sent to its end. Where even that is cut short, it waits in the table as
+/// before, and is sent again when the time is over for which it belonged to this process.
 pub async fn run(store: Store, mailing: Mailing, mut stop: watch::Receiver<bool>) {
     loop {
         let rest = match turn(&store, &mailing).await {
@@ -40,7 +41,8 @@ pub async fn turn(store: &Store, mailing: &Mailing) -> Result<bool, Failure> {
     }
     let Some(letter) = mail::next(store, &mailing.base).await? else { return Ok(false) };
     let (post, id, tries) = (mailing.post.clone(), letter.id, letter.tries);
-    let sending = tokio::task::spawn_blocking(move || post.send(&letter.name, &letter.email, &letter.subject, letter.text));
+    let sending =
+        tokio::task::spawn_blocking(move || post.send(&id.to_string(), &letter.name, &letter.email, &letter.subject, letter.text));
     match sending.await.map_err(std::io::Error::other)? {
         Ok(()) => mail::sent(store, id).await?,
         Err(fault) => {

@@ -13,6 +13,8 @@ use crate::store::{Store, mail, sessions, throttle};
 const EVERY: Duration = Duration::from_mins(10);
 /// How long it is kept that a letter was sent, in seconds.
 const LETTER_KEPT: i64 = 30 * 86_400;
+/// How long a letter that tells what was done waits to be sent, in seconds.
+const NEWS_KEPT: i64 = 7 * 86_400;
 /// How long a device is known that nobody signs in from, in seconds: half a year, as long as it keeps its cookie.
 const DEVICE_KEPT: i64 = 180 * 86_400;
 
@@ -35,7 +37,7 @@ async fn once(store: &Store) -> Result<(), Failure> {
         Box::pin(async move {
             let now = tx.now;
             let ended = sessions::delete_expired(tx).await?;
-            let ended = ended + mail::delete_old(tx, now.plus_seconds(-LETTER_KEPT)).await?;
+            let ended = ended + mail::delete_old(tx, now.plus_seconds(-LETTER_KEPT), now.plus_seconds(-NEWS_KEPT)).await?;
             Ok(ended + throttle::delete_old(tx, now.plus_seconds(-FORGET_MOST), now.plus_seconds(-DEVICE_KEPT)).await?)
         })
     });

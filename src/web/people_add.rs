@@ -11,9 +11,9 @@ use super::error::{WebError, status_of};
 use super::form::{Errors, Posted};
 use super::guard::{Allowed, ManagePeople};
 use super::page::{Shell, see_other};
-use super::people::{KeyForm, read_grant};
-use crate::actions::mail;
+use super::people::{KeyForm, in_scope, read_grant, refused};
 use crate::actions::people::{self as act, NewPerson};
+use crate::actions::{mail, second_factor};
 use crate::domain::access::Permission;
 use crate::domain::id::UserId;
 use crate::domain::refusal::Refusal;
@@ -119,6 +119,26 @@ pub async fn link(
 ) -> Result<HttpResponse, WebError> {
     let id = UserId::parse(&path).ok_or(Refusal::NotFound)?;
     show_link(&req, &portal, &who, id, false).await
+}
+
+/// Takes the second factor of somebody away who has lost it.
+pub async fn remove_second_factor(
+    req: HttpRequest,
+    portal: web::Data<Portal>,
+    who: Allowed<ManagePeople>,
+    path: web::Path<String>,
+    Posted(_): Posted<KeyForm>,
+) -> Result<HttpResponse, WebError> {
+    everywhere(&who)?;
+    let person = in_scope(&portal, &who, &path).await?;
+    match second_factor::remove(&portal.store, who.actor.clone(), person.id).await {
+        Ok(()) => {
+            let words = format!("The second factor of {} was taken away, and she was signed out everywhere.", person.name);
+            Ok(see_other(&portal, &format!("/people/{}", person.id), Some(("ok", words))))
+        }
+        Err(Failure::Refused(refusal)) => refused(&req, &portal, &who, person, &refusal).await,
+        Err(failure) => Err(failure.into()),
+    }
 }
 
 /// Has the link mailed where the portal can; else this is the one answer that holds it. The browser does not store it (`no-store`).

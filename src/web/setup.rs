@@ -261,7 +261,7 @@ pub async fn finish(
     let mut errors = Errors::none();
     errors.check("person_name", people_rules::person_name(&form.person_name));
     errors.check("email", people_rules::person_email(&form.email));
-    password::twice(&form.password, &form.again, &draft.known(&form.person_name, &form.email), &mut errors);
+    password::twice(&form.password, &form.again, ALONE, &draft.known(&form.person_name, &form.email), &mut errors);
     let places = place_names(&draft);
     let others = people_list::read(&form.people, &places, &form.email).unwrap_or_else(|wrong| {
         faults("people", wrong, &mut errors);

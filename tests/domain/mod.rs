@@ -8,3 +8,4 @@ mod list_query;
 mod passwords;
 mod roles;
 mod throttle;
+mod totp;

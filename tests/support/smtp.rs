@@ -1,7 +1,8 @@
 //! A small mail server: it speaks SMTP (RFC 5321) over TCP, and keeps what it is given or refuses it.
 
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use counterfoil::integrations::smtp::{Post, Server};
 use counterfoil::jobs::mail::Mailing;
@@ -25,13 +26,19 @@ pub struct Sink {
     port: u16,
     letters: Arc<Mutex<Vec<Taken>>>,
     answer: Arc<AtomicU16>,
+    slow: Arc<AtomicU64>,
 }
 
 impl Sink {
     /// Starts it on a free port.
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let sink = Self { port: listener.local_addr().unwrap().port(), letters: Arc::default(), answer: Arc::new(AtomicU16::new(250)) };
+        let sink = Self {
+            port: listener.local_addr().unwrap().port(),
+            letters: Arc::default(),
+            answer: Arc::new(AtomicU16::new(250)),
+            slow: Arc::default(),
+        };
         let serving = sink.clone();
         tokio::spawn(async move {
             loop {
@@ -45,6 +52,11 @@ impl Sink {
     /// From now on recipients are answered with this code: 250 takes them, 450 asks to come again, 550 refuses.
     pub fn answer(&self, code: u16) {
         self.answer.store(code, Ordering::SeqCst);
+    }
+
+    /// From now on it takes so many milliseconds to say that it has taken a letter.
+    pub fn slow(&self, millis: u64) {
+        self.slow.store(millis, Ordering::SeqCst);
     }
 
     /// What came so far.
@@ -84,6 +96,7 @@ impl Sink {
                         data.push('\n');
                     }
                     self.letters.lock().unwrap().push(Taken { from: from.clone(), to: to.clone(), data });
+                    tokio::time::sleep(Duration::from_millis(self.slow.load(Ordering::SeqCst))).await;
                     "250 taken".to_owned()
                 }
                 "QUIT" => "221 bye".to_owned(),

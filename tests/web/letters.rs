@@ -4,10 +4,11 @@ use super::admin::send;
 use crate::support::app::{Client, TestApp};
 use crate::support::database::{TestDb, on_both_engines};
 use crate::support::smtp::{Sink, mailing};
+use counterfoil::actions::passwords::Passwords;
 use counterfoil::actions::people as act;
 use counterfoil::domain::access::Actor;
 use counterfoil::domain::throttle::ACCOUNT;
-use counterfoil::jobs::mail::turn;
+use counterfoil::jobs::mail::{run, turn};
 use counterfoil::store::db::Sql;
 
 const GOOD: &str = "five quiet green garden chairs";
@@ -17,6 +18,10 @@ const MINUTE: i64 = 60_000_000;
 fn link(data: &str, base: &str) -> String {
     let (_, rest) = data.split_once(&format!("{base}/password/")).unwrap_or_else(|| panic!("no link in {data}"));
     format!("/password/{}", rest.split_whitespace().next().unwrap())
+}
+
+fn message_id(data: &str) -> String {
+    data.lines().find_map(|line| line.strip_prefix("Message-ID: ")).unwrap().to_owned()
 }
 
 async fn one(app: &TestApp, sql: &'static str) -> i64 {
@@ -58,7 +63,7 @@ on_both_engines! {
         assert!(!turn(&app.company.store, &post).await.unwrap(), "one letter");
         let letter = sink.letters().pop().unwrap();
         assert!(letter.from.contains("<counterfoil@rewards.example>") && letter.to.contains("<pia@test.example>"), "{letter:?}");
-        for words in ["Subject: You are invited to Counterfoil of Test company", "Hello Pia New,", "within 7 days", "Message-ID: <", "Date: "] {
+        for words in ["Subject: You are invited to Counterfoil of Test company", "Hello Pia New,", "within 7 days", "Message-ID: <let_", "@rewards.example>", "Date: "] {
             assert!(letter.data.contains(words), "{words}: {}", letter.data);
         }
         let pia = app.anonymous();
@@ -135,6 +140,61 @@ on_both_engines! {
         }
         assert_eq!(one(&app, "SELECT count(*) FROM mail WHERE state = 'given_up'").await, 2);
         assert_eq!(one(&app, "SELECT CAST(max(tries) AS BIGINT) FROM mail").await, 16);
+        app.finish().await;
+    }
+
+    async fn stopping_while_a_letter_is_sent_loses_nothing(db: TestDb) {
+        let (app, sink) = (TestApp::mailing(db).await, Sink::start().await);
+        let (store, post) = (app.company.store.clone(), sink.mailing("https://rewards.example"));
+        invite(&app).await;
+        sink.slow(700);
+        let (stop, stopped) = tokio::sync::watch::channel(false);
+        let job = tokio::spawn(run(store.clone(), post.clone(), stopped));
+        while sink.letters().is_empty() {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        stop.send_replace(true);
+        job.await.unwrap();
+        assert_eq!(one(&app, "SELECT count(*) FROM mail WHERE state = 'sent'").await, 1, "it is sent to its end");
+
+        forget(&app.anonymous(), "sara.south@test.example").await;
+        let cut = tokio::time::timeout(std::time::Duration::from_millis(200), turn(&store, &post)).await;
+        assert!(cut.is_err() && one(&app, "SELECT count(*) FROM mail WHERE state = 'waiting'").await == 1, "cut short, it waits on");
+        sink.slow(0);
+        assert!(!turn(&store, &post).await.unwrap(), "for as long as it belonged to whoever was cut short");
+        app.company.clock.advance(2 * MINUTE);
+        assert!(turn(&store, &post).await.unwrap());
+        assert_eq!(one(&app, "SELECT count(*) FROM mail WHERE state = 'sent'").await, 2);
+        let same: Vec<String> = sink.letters().iter().map(|letter| message_id(&letter.data)).collect();
+        assert!(same.len() == 3 && same[1] == same[2] && same[0] != same[1], "known as the same one: {same:?}");
+        app.finish().await;
+    }
+
+    async fn a_changed_password_is_told_by_letter(db: TestDb) {
+        let (app, sink) = (TestApp::mailing(db).await, Sink::start().await);
+        let (store, post) = (&app.company.store, sink.mailing("https://rewards.example"));
+        let sara = app.company.people["Sara South"];
+        let choose = async |password: &str| {
+            let token = act::password_link(store, Actor::system("test"), sara).await.unwrap().token;
+            let hasher = Passwords::new(store.metrics.clone());
+            act::choose_password(store, &hasher, Actor::system("test"), &token, password).await.unwrap();
+        };
+        choose(GOOD).await;
+        assert!(!turn(store, &post).await.unwrap(), "the first one is no change");
+        choose("six quiet green garden tables").await;
+        let hers = app.anonymous();
+        let csrf = hers.get("/sign-in").await.csrf();
+        let form = [("csrf", csrf.as_str()), ("email", "sara.south@test.example"), ("password", "six quiet green garden tables")];
+        assert_eq!(hers.post("/sign-in", &form).await.status, 303);
+        let again = [("current", "six quiet green garden tables"), ("password", GOOD), ("again", GOOD)];
+        assert_eq!(send(&hers, "/settings", "/settings/password", &[], &again).await.status, 303);
+        for _ in 0..2 {
+            assert!(turn(store, &post).await.unwrap());
+            let letter = sink.letters().pop().unwrap();
+            assert!(letter.to.contains("sara.south@test.example") && letter.data.contains("Your password was changed"), "{letter:?}");
+            assert!(letter.data.contains("/forgotten-password") && !letter.data.contains("/password/"), "{}", letter.data);
+        }
+        assert!(!turn(store, &post).await.unwrap());
         app.finish().await;
     }
 

@@ -10,6 +10,7 @@ mod letters;
 mod months;
 mod recipients;
 mod refusals;
+mod second_factor;
 mod setup;
 mod sign_in;
 mod sign_in_tries;

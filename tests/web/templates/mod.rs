@@ -5,6 +5,7 @@
 //! stores, and somebody walks through the portal over them, follows every link and sends every form. Whether that reached every template is
 //! read from the folder: each piece of text that stands in a template must have been seen on some page, in every branch of it.
 
+mod factors;
 mod page;
 mod samples;
 mod visitor;
@@ -239,6 +240,7 @@ async fn every_template_holds_with_nothing_with_something_and_with_the_worst() {
         if text == HOSTILE {
             run(&sample.company.store, NAMES, HOSTILE).await;
             mistakes(&sample.company, &mut visited).await;
+            factors::walk(&sample.company, &mut visited).await;
         }
         through(&sample, text, &mut visited).await;
         sample.company.check_audit().await;
