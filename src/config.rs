@@ -69,6 +69,8 @@ pub struct Config {
     pub xlsx_max_inflated_bytes: u64,
     /// The mail server.
     pub smtp: Option<Mail>,
+    /// The address that letters come from, where one is named.
+    pub mail_from: Option<String>,
     /// The log filter.
     pub log_level: String,
     /// How log lines look.
@@ -192,9 +194,8 @@ impl Reader {
         let upload_max_bytes = self.number("upload_max_bytes", 1 << 10, 1 << 34);
         let import_max_rows = self.number("import_max_rows", 1, 100_000_000);
         let xlsx_max_inflated_bytes = self.number("xlsx_max_inflated_bytes", 1 << 16, 1 << 32);
-        let smtp = self.read("smtp_url", values::mail);
-        let log_level = self.read("log_level", values::log_level);
-        let log_format = self.read("log_format", values::log_format);
+        let (smtp, mail_from) = (self.read("smtp_url", values::mail), self.read("mail_from", values::mail_from));
+        let (log_level, log_format) = (self.read("log_level", values::log_level), self.read("log_format", values::log_format));
 
         let plain = allow_plain_http.unwrap_or(false);
         // A list that cannot be read is blamed once; it must not make the address wrong as well.
@@ -202,9 +203,7 @@ impl Reader {
         if let Some(address) = listen {
             self.check("listen", checks::listen(address, has_proxies, plain));
         }
-        if let Some(url) = public_url.as_ref().and_then(Option::as_ref) {
-            self.check("public_url", checks::public_url(url, plain));
-        }
+        self.check_public_url(public_url.as_ref(), smtp.as_ref(), plain);
         if let Some(database) = &database {
             self.check("database", checks::password(database));
             self.check("database", checks::encryption(database, allow_unverified_database.unwrap_or(false)));
@@ -238,10 +237,21 @@ impl Reader {
             import_max_rows: import_max_rows?,
             xlsx_max_inflated_bytes: xlsx_max_inflated_bytes?,
             smtp: smtp?,
+            mail_from: mail_from?,
             log_level: log_level?,
             log_format: log_format?,
             shown: self.shown(),
         })
+    }
+
+    /// It has to be there where letters are sent, and does not lead people to a clear-text page.
+    fn check_public_url(&mut self, url: Option<&Option<String>>, smtp: Option<&Option<Mail>>, plain: bool) {
+        if let (Some(url), Some(smtp)) = (url, smtp) {
+            self.check("public_url", checks::mail_needs_an_address(smtp.is_some(), url.as_ref()));
+        }
+        if let Some(url) = url.and_then(Option::as_ref) {
+            self.check("public_url", checks::public_url(url, plain));
+        }
     }
 
     /// The key may not be there yet; where it is, it is a secret.

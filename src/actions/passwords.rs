@@ -6,17 +6,16 @@ use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
 use tokio::sync::Semaphore;
 
-use crate::domain::refusal::Refusal;
+use crate::domain::id::UserId;
+use crate::domain::password::{ALONE, Known, WITH_SECOND_FACTOR};
 use crate::metrics::Metrics;
+use crate::store::db::Reader;
 use crate::store::failure::{DbError, Failure};
+use crate::store::{people, regions, second_factor, settings};
 
 /// OWASP's parameters for Argon2id: 19 MiB, two passes, one lane.
 const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
-/// A password that stands alone has at least this many characters (security.md, section 1).
-pub const SHORTEST: usize = 15;
-/// Longer ones are refused before anything is computed.
-pub const LONGEST: usize = 256;
 /// How many may wait for their turn; past that the answer is "busy".
 const WAITING_MOST: i64 = 64;
 
@@ -83,14 +82,26 @@ impl Passwords {
     }
 }
 
-/// Whether a new password may be used. Length is all that is asked for; composition rules make passwords worse.
-pub fn acceptable(password: &str) -> Result<(), Refusal> {
-    let length = password.chars().count();
-    if length < SHORTEST {
-        return Err(Refusal::Invalid("password", format!("Use at least {SHORTEST} characters: four or five words make a good password")));
+/// How many characters a person's password has at least: fewer beside a second factor.
+pub async fn least_for(reader: &mut impl Reader, person: UserId) -> Result<usize, DbError> {
+    let has_factor = second_factor::find(reader, person).await?.is_some();
+    Ok(if has_factor { WITH_SECOND_FACTOR } else { ALONE })
+}
+
+/// The names that a person's password is not made of: her own, the organisation's, and those of the regions where she holds a role and below
+/// them. Not of all regions: whoever tries passwords would learn which there are.
+pub async fn known_to(reader: &mut impl Reader, person: UserId) -> Result<Known, DbError> {
+    let mut names = vec![settings::get(reader, settings::ORGANISATION).await?.unwrap_or_default()];
+    if let Some(person) = people::find(reader, person).await? {
+        names.extend([person.name, person.email]);
     }
-    if length > LONGEST {
-        return Err(Refusal::Invalid("password", format!("Use at most {LONGEST} characters")));
-    }
-    Ok(())
+    names.extend(regions::names_held(reader, person).await?);
+    Ok(Known::of(names.iter().map(String::as_str)))
+}
+
+/// The same for whoever runs the command line, where every region may be named: with all of them, and with what is told of the person.
+pub async fn known_everywhere(reader: &mut impl Reader, told: [&str; 2]) -> Result<Known, DbError> {
+    let mut names = vec![settings::get(reader, settings::ORGANISATION).await?.unwrap_or_default()];
+    names.extend(regions::names_all(reader).await?);
+    Ok(Known::of(names.iter().map(String::as_str).chain(told)))
 }

@@ -4,10 +4,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::passwords::{self, Passwords};
+use super::mail;
+use super::passwords::{Passwords, known_to, least_for};
 use crate::domain::access::{Actor, Permission, Role};
 use crate::domain::audit::Event;
 use crate::domain::id::{GrantId, RegionId, UserId};
+use crate::domain::letter::Letter;
+use crate::domain::password::acceptable;
 use crate::domain::refusal::Refusal;
 use crate::domain::text::{is_hidden, line};
 use crate::domain::time::Day;
@@ -174,30 +177,49 @@ pub async fn suspend(store: &Store, actor: Actor, key: &str, id: UserId, suspend
         .await
 }
 
-/// How long a link to choose a password lives, in seconds.
-pub const PASSWORD_LINK_LIVES: i64 = 24 * 3600;
+/// How long the link of an invitation lives, in seconds.
+pub const INVITATION_LIVES: i64 = 7 * 86_400;
+/// How long the link to choose another password lives, in seconds.
+pub const RESET_LIVES: i64 = 30 * 60;
+
+/// A one-time link to choose a password.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Link {
+    /// What its address ends with; shown once and kept only as a hash.
+    pub token: String,
+    /// How long it lives, in seconds.
+    pub lives: i64,
+}
+
+impl Link {
+    /// How long it lives, in words.
+    pub fn within(&self) -> &'static str {
+        if self.lives == INVITATION_LIVES { "7 days" } else { "30 minutes" }
+    }
+}
 
 /// The hash under which a token is kept.
 pub fn token_hash(token: &str) -> [u8; 32] {
     Sha256::digest(token.as_bytes()).into()
 }
 
-/// A one-time link to choose a password: its token, which is shown once and kept only as a hash.
-pub async fn password_link(store: &Store, actor: Actor, person: UserId) -> Result<String, Failure> {
+/// Makes a one-time link to choose a password: for longer where the person has none yet.
+pub async fn password_link(store: &Store, actor: Actor, person: UserId) -> Result<Link, Failure> {
     let token = store.random.token(24);
     let hash = token_hash(&token);
-    store
+    let lives = store
         .write(Intent::once(actor, "person.password_link"), move |tx| {
             Box::pin(async move {
                 tx.require_everywhere(Permission::PeopleManage)?;
-                people::find(tx, person).await?.ok_or(Refusal::NotFound)?;
-                people::insert_link(tx, hash, "password", Some(person), PASSWORD_LINK_LIVES).await?;
+                let invited = people::find(tx, person).await?.ok_or(Refusal::NotFound)?.status == "invited";
+                let lives = if invited { INVITATION_LIVES } else { RESET_LIVES };
+                people::insert_link(tx, hash, "password", Some(person), lives).await?;
                 tx.record(Event::new("person.password_link_made", "person", person, None));
-                Ok(())
+                Ok(lives)
             })
         })
         .await?;
-    Ok(token)
+    Ok(Link { token, lives })
 }
 
 /// Signs a person out everywhere; how many sessions that ended.
@@ -217,11 +239,12 @@ pub async fn end_sessions(store: &Store, actor: Actor, person: UserId) -> Result
 
 /// Chooses a password through a one-time link. Every session of the person ends.
 pub async fn choose_password(store: &Store, hasher: &Passwords, actor: Actor, token: &str, password: &str) -> Result<UserId, Failure> {
-    passwords::acceptable(password)?;
     let hash = token_hash(token);
     let expired = || Refusal::State("This link was used, or it is too old. Ask for a new one".to_owned());
     let mut read = store.read().await?;
-    people::link(&mut read, hash, "password", store.now()).await?.ok_or_else(expired)?;
+    let person = people::link(&mut read, hash, "password", store.now()).await?.flatten().ok_or_else(expired)?;
+    let least = least_for(&mut read, person).await?;
+    acceptable(password, least, &known_to(&mut read, person).await?)?;
     drop(read);
     let kept = hasher.hash(password.to_owned()).await?;
     store
@@ -231,6 +254,9 @@ pub async fn choose_password(store: &Store, hasher: &Passwords, actor: Actor, to
                 let now = tx.now;
                 let person = people::link(tx, hash, "password", now).await?.flatten().ok_or_else(expired)?;
                 people::use_link(tx, hash).await?;
+                if people::password_hash(tx, person).await?.is_some() {
+                    mail::tell(tx, person, Letter::PasswordChanged).await?;
+                }
                 people::set_password(tx, person, &kept).await?;
                 sessions::delete_of(tx, person).await?;
                 tx.record(Event::new("person.password_chosen", "person", person, None));

@@ -2,11 +2,16 @@
 
 use serde_json::{Value, json};
 
-use super::passwords::{self, Passwords};
+use super::mail;
+use super::passwords::{Passwords, known_to, least_for};
+use super::sign_in::present_password;
+use super::throttle;
 use crate::domain::access::{Actor, Permission};
 use crate::domain::audit::Event;
 use crate::domain::currency::Currency;
 use crate::domain::id::SourceId;
+use crate::domain::letter::Letter;
+use crate::domain::password::acceptable;
 use crate::domain::refusal::Refusal;
 use crate::domain::retention::Kept;
 use crate::domain::text::line;
@@ -27,19 +32,18 @@ pub async fn prefer(store: &Store, actor: Actor, theme: &'static str, density: &
 /// Changes one's own password, with the present one. Every session of the person ends; the caller begins the present one afresh.
 pub async fn change_password(store: &Store, hasher: &Passwords, actor: Actor, current: &str, new: &str) -> Result<(), Failure> {
     let person = actor.person().ok_or(Refusal::NotFound)?;
-    passwords::acceptable(new)?;
     let mut read = store.read().await?;
-    let hash = people::password_hash(&mut read, person).await?;
+    let least = least_for(&mut read, person).await?;
+    acceptable(new, least, &known_to(&mut read, person).await?)?;
     drop(read);
-    let short_enough = current.chars().count() <= passwords::LONGEST;
-    if !short_enough || !hasher.verify(current.to_owned(), hash).await? {
-        return Err(Refusal::Invalid("current", "This is not your present password".to_owned()).into());
-    }
+    let tries = present_password(store, hasher, &actor, current).await?;
     let kept = hasher.hash(new.to_owned()).await?;
     store
         .write(Intent::once(actor, "person.change_password"), move |tx| {
-            let kept = kept.clone();
+            let (kept, tries) = (kept.clone(), tries.clone());
             Box::pin(async move {
+                throttle::was_right(tx, &tries).await?;
+                mail::tell(tx, person, Letter::PasswordChanged).await?;
                 people::set_password(tx, person, &kept).await?;
                 sessions::delete_of(tx, person).await?;
                 tx.record(Event::new("person.password_changed", "person", person, None));
@@ -81,7 +85,7 @@ pub async fn organisation(store: &Store, actor: Actor, key: &str, name: String, 
 const ZONE_STAYS: &str = "The time zone stays as it is: transactions have been counted in its months";
 
 /// Sets one setting, with an event where it changes.
-async fn put(tx: &mut WriteTx<'_>, key: &'static str, value: &str) -> Result<(), Failure> {
+pub(super) async fn put(tx: &mut WriteTx<'_>, key: &'static str, value: &str) -> Result<(), Failure> {
     let before = settings::get(tx, key).await?;
     if before.as_deref() != Some(value) {
         settings::set(tx, key, value).await?;

@@ -59,7 +59,11 @@ mod tests {
     #[test]
     fn every_setting_has_a_line_with_its_value_and_origin() {
         let directory = tempfile::tempdir().unwrap();
-        let flags = vec![("listen", "127.0.0.1:9".to_owned()), ("smtp_url", "smtp://me:hunter2@mail.example".to_owned())];
+        let flags = vec![
+            ("listen", "127.0.0.1:9".to_owned()),
+            ("smtp_url", "smtp://me:hunter2@mail.example".to_owned()),
+            ("public_url", "https://rewards.example".to_owned()),
+        ];
         let config = Config::load(&Inputs { flags, directory: directory.path().to_path_buf(), ..Inputs::default() }).unwrap();
         let text = table(config.show());
         assert_eq!(text.lines().count(), config.show().len());

@@ -70,6 +70,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
             key: None,
             trusted_proxies: Vec::new(),
             body_still: Duration::from_secs(30),
+            mailing: None,
             public_url: None,
         };
         serve::answer(site, clock).await

@@ -14,7 +14,8 @@ use crate::actions::imports::Limits;
 use crate::actions::setup;
 use crate::clock::{Clock, Random};
 use crate::config::{Config, LogFormat, Network};
-use crate::jobs::{self, checkpoints::Proving};
+use crate::integrations::smtp::{Post, Server};
+use crate::jobs::{self, checkpoints::Proving, mail::Mailing};
 use crate::metrics::Metrics;
 use crate::store::failure::{DbError, Failure};
 use crate::store::{Options, Store};
@@ -55,6 +56,8 @@ pub struct Site {
     pub trusted_proxies: Vec<Network>,
     /// How long the body of a request may stand still.
     pub body_still: Duration,
+    /// How letters are sent, where they are.
+    pub mailing: Option<Mailing>,
     /// What people type to get here, for links that are printed.
     pub public_url: Option<String>,
 }
@@ -91,6 +94,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         proving: super::audit::proving(&config),
         trusted_proxies: config.trusted_proxies.clone(),
         body_still: Duration::from_secs(config.request_body_timeout_seconds),
+        mailing: mailing(&config)?,
         public_url: config.public_url.clone(),
     };
     block_on(answer(site, clock))
@@ -103,6 +107,24 @@ fn key_in(file: &Path) -> Result<Vec<u8>, CliError> {
     if key.len() < 64 { Err(refused(format!("holds {} bytes, a key has at least 64", key.len()))) } else { Ok(key) }
 }
 
+/// How letters are sent: as configured, with links to where people get here.
+fn mailing(config: &Config) -> Result<Option<Mailing>, CliError> {
+    // The configuration has seen to it that where there is the one there is the other.
+    let (Some(mail), Some(base)) = (&config.smtp, &config.public_url) else { return Ok(None) };
+    let authority = base.split_once("://").map_or(base.as_str(), |(_, rest)| rest);
+    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+    let password = mail.password.as_ref().map(|password| password.expose().to_owned()).unwrap_or_default();
+    let server = Server {
+        host: mail.host.clone(),
+        port: mail.port,
+        implicit_tls: mail.implicit_tls,
+        credentials: mail.user.clone().map(|user| (user, password)),
+        from: config.mail_from.clone().unwrap_or_else(|| format!("counterfoil@{host}")),
+    };
+    let post = Post::to(&server).map_err(|why| CliError::new(Exit::Configuration, why).hint("check smtp_url and mail_from"))?;
+    Ok(Some(Mailing { post, base: base.clone() }))
+}
+
 /// Opens the store, answers, and closes the store after the last answer.
 ///
 /// The first SIGTERM, SIGINT or Ctrl-C lets running requests finish, for ten seconds at most; a second one does not wait for them.
@@ -113,7 +135,7 @@ pub async fn answer(site: Site, clock: Clock) -> Result<(), CliError> {
     let store = Store::open(&options, clock, Random::system(), Arc::new(Metrics::new())).await?;
     let portal = Portal::new(store.clone(), site.lives, site.limits.max_bytes).await?;
     let portal = portal.with_limits(site.limits.clone()).with_key(site.key).reached(site.trusted_proxies, site.body_still);
-    let portal = portal.at(site.public_url.as_deref()).proved(super::audit::proofs(&site.proving));
+    let portal = portal.mailing(site.mailing.is_some()).at(site.public_url.as_deref()).proved(super::audit::proofs(&site.proving));
     super::audit::before_serving(&store, &site.proving).await?;
     let taken = |error: std::io::Error| {
         CliError::new(Exit::Failed, format!("cannot listen on {}: {error}", site.running.listen)).hint("choose another with --listen")
@@ -128,7 +150,7 @@ pub async fn answer(site: Site, clock: Clock) -> Result<(), CliError> {
         super::say(&format!("Nobody is set up yet. Open this link within 30 minutes; it works once:\n{base}/setup/{token}\n"))?;
     }
     let (stop_jobs, stop) = watch::channel(false);
-    let jobs = jobs::spawn(&store, &site.limits, &site.proving, &stop);
+    let jobs = jobs::spawn(&store, &site.limits, &site.proving, site.mailing, &stop);
     let (told, mut again) = watch::channel(0u32);
     let listening = tokio::spawn(async move {
         loop {

@@ -7,13 +7,16 @@ use clap::{Args as ClapArgs, Subcommand};
 
 use super::exit::{CliError, Exit};
 use super::{Settings, open, open_existing, say, serve};
+use crate::actions::mail;
 use crate::actions::organisation::{self, Organisation};
-use crate::actions::passwords::{self, Passwords};
+use crate::actions::passwords::{Passwords, known_everywhere};
 use crate::actions::people::{self, NewPerson};
+use crate::actions::second_factor;
 use crate::config::Config;
 use crate::domain::access::{Actor, Role, Scope};
 use crate::domain::currency::Currency;
-use crate::domain::id::RegionId;
+use crate::domain::id::{RegionId, UserId};
+use crate::domain::password::{ALONE, acceptable};
 use crate::store::db::Reader;
 use crate::store::failure::{DbError, Failure};
 use crate::store::regions::Region;
@@ -31,14 +34,16 @@ pub struct Args {
 /// What `user` can do.
 #[derive(Subcommand)]
 pub enum What {
-    /// Add a person; prints a one-time link with which they choose a password
+    /// Add a person; mails them a one-time link with which they choose a password, or prints it where no mail is set
     Create(Create),
     /// List the people, their state and their roles
     List(List),
     /// Stop a person from signing in, and end their sessions
     Suspend(One),
-    /// Print a one-time link with which a person chooses a new password, and end their sessions
-    Reset(One),
+    /// Mail a person a one-time link with which they choose a new password, or print it where no mail is set; their sessions end
+    Reset(Reset),
+    /// Take a person's second factor away, who has lost phone and recovery codes, and end their sessions
+    RemoveFactor(One),
 }
 
 /// Arguments of `user create`.
@@ -60,9 +65,12 @@ pub struct Create {
     /// The region, by name, id or path ("Europe / Germany"), in whose subtree the role holds; all regions if left out
     #[arg(long)]
     pub region: Option<String>,
-    /// Take the password from this file (- is standard input) instead of printing a link
+    /// Take the password from this file (- is standard input) instead of making a link
     #[arg(long, value_name = "FILE")]
     pub password_file: Option<PathBuf>,
+    /// Print the link although mail is set
+    #[arg(long)]
+    pub print: bool,
     /// On an empty database: the organisation's name, for its first administrator
     #[arg(long, value_name = "NAME", requires = "currency", requires = "time_zone", conflicts_with = "region")]
     pub organisation: Option<String>,
@@ -88,7 +96,7 @@ pub struct List {
 
 /// Arguments of a command about one person.
 #[derive(ClapArgs)]
-#[command(after_help = "Examples:\n  counterfoil user suspend ana@example.com\n  counterfoil user reset ana@example.com")]
+#[command(after_help = "Examples:\n  counterfoil user suspend ana@example.com\n  counterfoil user remove-factor ana@example.com")]
 pub struct One {
     /// The person's e-mail address
     #[arg(value_name = "E-MAIL")]
@@ -96,6 +104,18 @@ pub struct One {
     /// Settings given as flags.
     #[command(flatten)]
     pub settings: Settings,
+}
+
+/// Arguments of `user reset`.
+#[derive(ClapArgs)]
+#[command(after_help = "Examples:\n  counterfoil user reset ana@example.com\n  counterfoil user reset ana@example.com --print")]
+pub struct Reset {
+    /// Whom it is about.
+    #[command(flatten)]
+    pub one: One,
+    /// Print the link although mail is set
+    #[arg(long)]
+    pub print: bool,
 }
 
 fn role(text: &str) -> Result<Role, String> {
@@ -126,13 +146,21 @@ pub fn run(args: &Args) -> Result<(), CliError> {
                 Ok(format!("{} is suspended, and signed out everywhere\n", person.email))
             })
         }),
-        What::Reset(args) => about_one(args, |store, config, person| {
+        What::RemoveFactor(args) => about_one(args, |store, _, person| {
             Box::pin(async move {
-                people::end_sessions(&store, Actor::system("cli"), person.id).await?;
-                let token = people::password_link(&store, Actor::system("cli"), person.id).await?;
-                Ok(link(&config, &person.email, &token))
+                second_factor::remove(&store, Actor::system("cli"), person.id).await?;
+                Ok(format!("{} has no second factor any more, and is signed out everywhere\n", person.email))
             })
         }),
+        What::Reset(Reset { one, print }) => {
+            let print = *print;
+            about_one(one, move |store, config, person| {
+                Box::pin(async move {
+                    people::end_sessions(&store, Actor::system("cli"), person.id).await?;
+                    link(&store, &config, &person.email, person.id, print).await
+                })
+            })
+        }
     }
 }
 
@@ -150,7 +178,10 @@ fn create(args: &Create) -> Result<(), CliError> {
 async fn add(args: &Create, config: &Config, store: &Store, password: Option<String>) -> Result<String, CliError> {
     let password_hash = match password {
         Some(password) => {
-            passwords::acceptable(&password).map_err(Failure::from)?;
+            let mut read = store.read().await.map_err(Failure::from)?;
+            let known = known_everywhere(&mut read, [&args.name, &args.email]).await.map_err(Failure::from)?;
+            drop(read);
+            acceptable(&password, ALONE, &known).map_err(Failure::from)?;
             Some(Passwords::new(store.metrics.clone()).hash(password).await?)
         }
         None => None,
@@ -174,7 +205,7 @@ async fn add(args: &Create, config: &Config, store: &Store, password: Option<Str
     if !invited {
         return Ok(format!("{} can sign in\n", args.email.trim()));
     }
-    Ok(link(config, args.email.trim(), &people::password_link(store, actor, person).await?))
+    Ok(link(store, config, args.email.trim(), person, args.print).await?)
 }
 
 async fn region_of(args: &Create, store: &Store) -> Result<RegionId, CliError> {
@@ -221,9 +252,15 @@ fn password_of(file: &PathBuf) -> Result<String, CliError> {
     Ok(text.trim_end_matches(['\n', '\r']).to_owned())
 }
 
-fn link(config: &Config, email: &str, token: &str) -> String {
+/// Has the link mailed where mail is set, by whichever process serves the portal; else it is in what is printed.
+async fn link(store: &Store, config: &Config, email: &str, person: UserId, print: bool) -> Result<String, Failure> {
+    if config.smtp.is_some() && !print {
+        mail::send_link(store, Actor::system("cli"), person).await?;
+        return Ok(format!("A letter with a link to choose a password waits for {email}; `counterfoil serve` sends it\n"));
+    }
+    let link = people::password_link(store, Actor::system("cli"), person).await?;
     let base = config.public_url.clone().unwrap_or_else(|| format!("http://{}", config.listen));
-    format!("{base}/password/{token}\nThis link works once, within {} hours, for {email}\n", people::PASSWORD_LINK_LIVES / 3600)
+    Ok(format!("{base}/password/{}\nThis link works once, within {}, for {email}\n", link.token, link.within()))
 }
 
 type Working = std::pin::Pin<Box<dyn Future<Output = Result<String, Failure>>>>;

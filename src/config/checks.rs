@@ -58,6 +58,17 @@ pub fn public_url(url: &str, allow_plain_http: bool) -> Result<(), Wrong> {
     wrong("people would sign in over clear text", "write https://…, or set allow_plain_http = true if the network itself is encrypted")
 }
 
+/// A letter holds a link, and the link has to lead here.
+pub fn mail_needs_an_address(mails: bool, public_url: Option<&String>) -> Result<(), Wrong> {
+    if !mails || public_url.is_some() {
+        return Ok(());
+    }
+    wrong(
+        "letters are sent (smtp_url), and their links would lead nowhere",
+        "write what people type to get here, like https://rewards.example.com",
+    )
+}
+
 /// A password that everyone knows is none; on this machine alone the operating system is in front of it.
 pub fn password(database: &Database) -> Result<(), Wrong> {
     let Some(url) = server(database) else { return Ok(()) };

@@ -70,7 +70,11 @@ pub static SETTINGS: &[Setting] = &[
     ),
     number("read_connections", "8", "Connections that answer pages and exports, 1 to 256. One more writes."),
     text("listen", "127.0.0.1:8080", "The address and port to answer on."),
-    text("public_url", "", "What people type to get here, such as https://rewards.example.com; used in links that leave the portal."),
+    text(
+        "public_url",
+        "",
+        "What people type to get here, such as https://rewards.example.com; used in links that leave the portal; needed where letters are sent.",
+    ),
     Setting {
         name: "trusted_proxies",
         default: "",
@@ -85,7 +89,11 @@ pub static SETTINGS: &[Setting] = &[
     number("request_body_timeout_seconds", "30", "How long a request's body may stand still, 1 to 600 seconds."),
     number("session_idle_minutes", "15", "Minutes without a request after which a person is signed out, 1 to 30."),
     number("session_absolute_hours", "12", "Hours after which a person signs in again whatever happens, 1 to 24."),
-    text("secret_key_file", "", "A file of at least 64 random bytes that signs session cookies; without it a key is kept in the database."),
+    text(
+        "secret_key_file",
+        "",
+        "A file of at least 64 random bytes that signs session cookies and seals second factors; else the database has one.",
+    ),
     text(
         "audit_key_file",
         "",
@@ -97,6 +105,7 @@ pub static SETTINGS: &[Setting] = &[
     number("import_max_rows", "10000000", "The most rows one import may have, 1 to 100,000,000."),
     number("xlsx_max_inflated_bytes", "67108864", "How large an XLSX file may become when unpacked, in bytes, 65,536 to 4,294,967,296."),
     secret("smtp_url", "", "The mail server: smtp://user:password@host:587 (with STARTTLS) or smtps://user:password@host:465."),
+    text("mail_from", "", "The address that letters come from; without it counterfoil at the host of public_url."),
     text("log_level", "info", "What is logged: off, error, warn, info, debug, trace, or a list such as info,sqlx=warn."),
     text("log_format", "auto", "text, json (one object a line), or auto: text on a terminal, json elsewhere."),
 ];

@@ -113,7 +113,7 @@ fn a_file_that_is_no_toml_or_not_there_is_a_fault_that_repeats_no_line() {
 fn passwords_are_shown_nowhere() {
     let config = load(
         "database = \"postgres://app:hunter-two-22@db.example/rewards?sslmode=verify-full\"\n\
-         smtp_url = \"smtp://me:hunter-two-22@mail.example\"\n",
+         smtp_url = \"smtp://me:hunter-two-22@mail.example\"\npublic_url = \"https://rewards.example\"\n",
     )
     .unwrap();
     assert!(config.database.url().contains("hunter") && config.smtp.is_some());
@@ -146,6 +146,12 @@ fn clear_text_for_other_machines_needs_a_proxy_or_a_word() {
 }
 
 #[test]
+fn letters_need_an_address_for_their_links() {
+    let found = faults("smtp_url = \"smtp://mail.example\"\n");
+    assert!(found.len() == 1 && found[0].setting == "public_url" && found[0].wrong.contains("lead nowhere"), "{found:?}");
+}
+
+#[test]
 fn a_well_known_password_is_refused_unless_the_database_is_on_this_machine() {
     let url = |who: &str, host: &str| format!("database = \"postgres://{who}@{host}/rewards?sslmode=verify-full\"\n");
     for who in ["postgres:postgres", "app:Password", "app:changeme", "counterfoil:counterfoil", "app:app", "app:"] {
@@ -169,11 +175,11 @@ fn secrets_in_files_that_all_can_read_are_refused() {
     use std::os::unix::fs::PermissionsExt;
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("counterfoil.toml");
-    write_private(&path, b"smtp_url = \"smtp://me:secret@mail.example\"\n");
+    write_private(&path, b"smtp_url = \"smtp://me:secret@mail.example\"\npublic_url = \"https://rewards.example\"\n");
     assert!(Config::load(&inputs(directory.path())).is_ok());
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
     assert!(Config::load(&inputs(directory.path())).unwrap_err().to_string().contains("chmod 600"));
-    fs::write(&path, "smtp_url = \"smtp://mail.example\"\n").unwrap();
+    fs::write(&path, "smtp_url = \"smtp://mail.example\"\npublic_url = \"https://rewards.example\"\n").unwrap();
     assert!(Config::load(&inputs(directory.path())).is_ok(), "no password, no secret");
 
     let key = directory.path().join("key");

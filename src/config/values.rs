@@ -300,6 +300,17 @@ pub fn mail(text: &str) -> Result<Option<Mail>, Wrong> {
     Ok(Some(Mail { host: url.host, port, implicit_tls, user: url.user, password: url.password.map(Secret) }))
 }
 
+/// Reads an address that letters come from.
+pub fn mail_from(text: &str) -> Result<Option<String>, Wrong> {
+    let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | ',' | ';');
+    let parts = text.rsplit_once('@').is_some_and(|(user, host)| !user.is_empty() && !host.is_empty());
+    match text {
+        "" => Ok(None),
+        _ if !parts || text.contains(odd) => wrong("it is no address", "write it like counterfoil@rewards.example.com"),
+        _ => Ok(Some(text.to_owned())),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -119,6 +119,8 @@ ids! {
     MappingId = "map";
     /// One export that somebody took away.
     ExportId = "exp";
+    /// One letter in the queue of the mail.
+    LetterId = "let";
     /// One event of the audit trail.
     EventId = "evt";
     /// Something that waits for approval, or waited.

@@ -19,6 +19,8 @@ pub enum Kind {
     Forbidden,
     /// Larger than allowed: 413.
     TooLarge,
+    /// Tried too often: 429.
+    TooMany,
 }
 
 /// A business "no". The variants say what happened; [`std::fmt::Display`] says it to a person.
@@ -88,6 +90,9 @@ pub enum Refusal {
     /// A file or text past its limit.
     #[error("{0}")]
     TooLarge(String),
+    /// Something secret was tried too often; it may be tried again in so many seconds.
+    #[error("That was tried too often. Try again in {}", wait(*.0))]
+    TryLater(i64),
 }
 
 impl Refusal {
@@ -128,6 +133,7 @@ impl Refusal {
             Self::State(_) => "state",
             Self::Taken(..) => "taken",
             Self::TooLarge(_) => "too_large",
+            Self::TryLater(_) => "try_later",
         }
     }
 
@@ -138,8 +144,17 @@ impl Refusal {
             Self::Forbidden(_) | Self::OwnRequest => Kind::Forbidden,
             Self::Stale | Self::KeyReused | Self::AlreadyDone(_) => Kind::Conflict,
             Self::TooLarge(_) => Kind::TooLarge,
+            Self::TryLater(_) => Kind::TooMany,
             _ => Kind::Invalid,
         }
+    }
+}
+
+/// A time to wait in words, rounded up to minutes.
+fn wait(seconds: i64) -> String {
+    match seconds.saturating_add(59) / 60 {
+        ..=1 => "a minute".to_owned(),
+        minutes => format!("{minutes} minutes"),
     }
 }
 

@@ -1,3 +1,4 @@
 //! What lies outside the portal and its database. Each is told something and asked nothing: no answer of theirs changes what the portal does.
 
 pub mod anchors;
+pub mod smtp;

@@ -3,6 +3,7 @@
 mod approvals;
 pub mod checkpoints;
 pub mod import;
+pub mod mail;
 pub mod retention;
 pub mod search_index;
 mod sessions;
@@ -25,7 +26,13 @@ const AFTER_FAILURE: Duration = Duration::from_secs(30);
 const IMPORTS: usize = 2;
 
 /// Starts every job. Each ends soon after `stop` says so: a piece that has begun is committed whole or not at all.
-pub fn spawn(store: &Store, limits: &Limits, proving: &checkpoints::Proving, stop: &watch::Receiver<bool>) -> Vec<JoinHandle<()>> {
+pub fn spawn(
+    store: &Store,
+    limits: &Limits,
+    proving: &checkpoints::Proving,
+    mailing: Option<mail::Mailing>,
+    stop: &watch::Receiver<bool>,
+) -> Vec<JoinHandle<()>> {
     let mut jobs = vec![
         tokio::spawn(search_index::run(store.clone(), stop.clone())),
         tokio::spawn(sessions::run(store.clone(), stop.clone())),
@@ -33,6 +40,7 @@ pub fn spawn(store: &Store, limits: &Limits, proving: &checkpoints::Proving, sto
         tokio::spawn(approvals::run(store.clone(), stop.clone())),
         tokio::spawn(checkpoints::run(store.clone(), proving.clone(), stop.clone())),
     ];
+    jobs.extend(mailing.map(|mailing| tokio::spawn(mail::run(store.clone(), mailing, stop.clone()))));
     for _ in 0..IMPORTS {
         let (work, mut stop) = (import::work(store.clone(), limits.clone()), stop.clone());
         jobs.push(tokio::spawn(async move {

@@ -8,7 +8,7 @@ use super::ledger::{BUDGET_COLUMNS, BudgetRow};
 use super::writer::WriteTx;
 use crate::domain::access::Scope;
 use crate::domain::currency::Currency;
-use crate::domain::id::RegionId;
+use crate::domain::id::{RegionId, UserId};
 use crate::domain::refusal::Refusal;
 use crate::domain::time::Instant;
 
@@ -229,6 +229,22 @@ pub async fn in_use(reader: &mut impl Reader, id: RegionId) -> Result<(i64, i64)
 pub async fn ids_of_name(reader: &mut impl Reader, name: &str) -> Result<Vec<RegionId>, DbError> {
     let rows: Vec<(RegionId,)> = reader.all(Sql::new("SELECT id FROM region WHERE lower(name) = lower($1)").bind(name.to_owned())).await?;
     Ok(rows.into_iter().map(|row| row.0).collect())
+}
+
+/// The names of the regions where a person holds a role and of those below them: for rules about her own password, whatever her roles allow.
+pub async fn names_held(reader: &mut impl Reader, person: UserId) -> Result<Vec<String>, DbError> {
+    let sql = Sql::new(
+        "WITH RECURSIVE held (id, name) AS (\
+           SELECT r.id, r.name FROM region r JOIN role_grant g ON g.region_id = r.id WHERE g.person_id = $1 AND g.ended_at IS NULL \
+           UNION SELECT r.id, r.name FROM held h JOIN region r ON r.parent_id = h.id) \
+         SELECT name FROM held",
+    );
+    Ok(reader.all::<(String,)>(sql.bind(person)).await?.into_iter().map(|row| row.0).collect())
+}
+
+/// The names of all regions, for the command line.
+pub async fn names_all(reader: &mut impl Reader) -> Result<Vec<String>, DbError> {
+    Ok(reader.all::<(String,)>(Sql::new("SELECT name FROM region")).await?.into_iter().map(|row| row.0).collect())
 }
 
 #[cfg(test)]

@@ -70,6 +70,9 @@ pub async fn delete_of(tx: &mut WriteTx<'_>, person: UserId) -> Result<u64, Fail
 pub async fn delete_all(tx: &mut WriteTx<'_>) -> Result<(), Failure> {
     tx.exec(Sql::new("DELETE FROM session")).await?;
     tx.exec(Sql::new("DELETE FROM one_time_link")).await?;
+    tx.exec(Sql::new("DELETE FROM known_device")).await?;
+    // Letters that waited then were sent since.
+    tx.exec(Sql::new("DELETE FROM mail WHERE state = 'waiting'")).await?;
     Ok(())
 }
 

@@ -21,6 +21,8 @@ pub const SETUP_DONE: &str = "setup.done";
 pub const SETUP_DRAFT: &str = "setup.draft";
 /// `open` while the overview shows what the first set-up left out, `dismissed` when nobody wants to see it any more.
 pub const SETUP_TASKS: &str = "setup.tasks";
+/// The roles that a second factor is required for, their codes with a blank between them.
+pub const SECOND_FACTOR: &str = "sign_in.second_factor";
 /// What the last walk along the audit chain found, and when, as JSON.
 pub const AUDIT_VERDICT: &str = "audit.verdict";
 /// Set while an older database stands where a newer one stood and nobody has accepted that: what is lost, as JSON. Nothing else is written then.

@@ -18,6 +18,11 @@ pub enum WebError {
         /// Path and query to come back to; empty after a form was sent.
         next: String,
     },
+    /// Her role requires a second factor and she has none: she is sent to set it up, and back.
+    SecondFactor {
+        /// As with [`WebError::SignIn`].
+        next: String,
+    },
     /// A business "no" that has no form to stand in.
     Refused(Refusal),
     /// The form's token is missing or not ours, or the request came from another site.
@@ -124,7 +129,7 @@ impl Problem {
 impl ResponseError for WebError {
     fn status_code(&self) -> StatusCode {
         match self {
-            Self::SignIn { .. } => StatusCode::SEE_OTHER,
+            Self::SignIn { .. } | Self::SecondFactor { .. } => StatusCode::SEE_OTHER,
             Self::Refused(refusal) => status_of(refusal),
             Self::Forged => StatusCode::FORBIDDEN,
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
@@ -143,8 +148,9 @@ impl ResponseError for WebError {
         let mut response = HttpResponse::build(status);
         let words = |title: &str, text: &str| Problem { title: title.to_owned(), text: text.to_owned() };
         let problem = match self {
-            Self::SignIn { next } => {
-                let target = if next.is_empty() { "/sign-in".to_owned() } else { format!("/sign-in?next={}", super::form::encoded(next)) };
+            Self::SignIn { next } | Self::SecondFactor { next } => {
+                let place = if matches!(self, Self::SignIn { .. }) { "/sign-in" } else { "/sign-in/second-factor" };
+                let target = if next.is_empty() { place.to_owned() } else { format!("{place}?next={}", super::form::encoded(next)) };
                 return response.insert_header((header::LOCATION, target)).finish();
             }
             Self::Refused(Refusal::NotFound) => Problem::of(StatusCode::NOT_FOUND),
@@ -184,5 +190,6 @@ pub fn status_of(refusal: &Refusal) -> StatusCode {
         Kind::Missing => StatusCode::NOT_FOUND,
         Kind::Forbidden => StatusCode::FORBIDDEN,
         Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Kind::TooMany => StatusCode::TOO_MANY_REQUESTS,
     }
 }

@@ -17,6 +17,7 @@ use futures_util::future::LocalBoxFuture;
 
 use super::error::WebError;
 use super::{Portal, csrf, session};
+use crate::actions::second_factor;
 use crate::domain::access::{Access, Actor, Permission, Scope, Who};
 use crate::domain::id::UserId;
 use crate::domain::refusal::Refusal;
@@ -58,6 +59,8 @@ impl Signed {
 pub trait Needs: 'static {
     /// Which; `None` when being signed in is enough.
     const PERMISSION: Option<Permission>;
+    /// Whether it is for her as well who has to set up a second factor first.
+    const BEFORE_SET_UP: bool = false;
 }
 
 macro_rules! needs {
@@ -105,6 +108,13 @@ needs! {
     ManagePeople = Some(Permission::PeopleManage);
     /// `settings.manage`.
     ManageSettings = Some(Permission::SettingsManage);
+}
+
+/// Signing out, which everybody can.
+pub struct Leaving;
+impl Needs for Leaving {
+    const PERMISSION: Option<Permission> = None;
+    const BEFORE_SET_UP: bool = true;
 }
 
 /// A signed-in person who holds `N` somewhere.
@@ -155,7 +165,7 @@ impl<N: Needs> FromRequest for Reading<N> {
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
         let req = req.clone();
         Box::pin(async move {
-            let (signed, read) = signed(&req).await?;
+            let (signed, read) = signed(&req, N::BEFORE_SET_UP).await?;
             match N::PERMISSION {
                 Some(permission) if !signed.access.has(permission) => Err(Refusal::Forbidden(permission).into()),
                 _ => Ok(Self { who: Allowed { signed, needs: PhantomData }, read }),
@@ -170,39 +180,47 @@ struct Remembered {
     seq: i64,
     day: Day,
     access: Access,
+    /// Whether she has to set up a second factor before anything else.
+    held_up: bool,
 }
 
 /// People whose access is remembered; all are forgotten when there are more.
 const REMEMBERED_MOST: usize = 1_000;
 static REMEMBERED: Mutex<BTreeMap<UserId, Remembered>> = Mutex::new(BTreeMap::new());
 
-async fn access_of(read: &mut Read, person: UserId, head: &Head, now: Instant) -> Result<Access, DbError> {
+async fn access_of(read: &mut Read, person: UserId, head: &Head, now: Instant) -> Result<(Access, bool), DbError> {
     let day = now.day(chrono_tz::UTC);
     let fits = |kept: &&Remembered| kept.seq == head.seq && kept.day == day && kept.log == head.log_id;
-    let kept = REMEMBERED.lock().unwrap_or_else(PoisonError::into_inner).get(&person).filter(fits).map(|kept| kept.access.clone());
-    if let Some(access) = kept {
-        return Ok(access);
+    let kept =
+        REMEMBERED.lock().unwrap_or_else(PoisonError::into_inner).get(&person).filter(fits).map(|kept| (kept.access.clone(), kept.held_up));
+    if let Some(kept) = kept {
+        return Ok(kept);
     }
     let access = access::of_person(read, person, now).await?;
+    let held_up = second_factor::is_missing(read, person, now).await?;
     let mut all = REMEMBERED.lock().unwrap_or_else(PoisonError::into_inner);
     if all.len() >= REMEMBERED_MOST {
         all.clear();
     }
-    all.insert(person, Remembered { log: head.log_id.clone(), seq: head.seq, day, access: access.clone() });
-    Ok(access)
+    all.insert(person, Remembered { log: head.log_id.clone(), seq: head.seq, day, access: access.clone(), held_up });
+    Ok((access, held_up))
 }
 
-/// Who is signed in; sends to the sign-in page where nobody is.
-async fn signed(req: &HttpRequest) -> Result<(Signed, Read), WebError> {
+/// Who is signed in; sends to the sign-in page where nobody is, and to set up her second factor who has to, unless `before_set_up`.
+async fn signed(req: &HttpRequest, before_set_up: bool) -> Result<(Signed, Read), WebError> {
     let portal = req.app_data::<web::Data<Portal>>().ok_or(WebError::Ours("no portal in the application".to_owned()))?;
     let asked = req.get_session();
     let address = req.uri().path_and_query().map(|part| part.as_str().to_owned()).unwrap_or_default();
-    let nobody = || WebError::SignIn { next: if req.method() == Method::GET { address.clone() } else { String::new() } };
+    let next = || if req.method() == Method::GET { address.clone() } else { String::new() };
+    let nobody = || WebError::SignIn { next: next() };
     let id = asked.get::<UserId>(session::PERSON).ok().flatten().ok_or_else(nobody)?;
     let nonce = asked.get::<String>(csrf::NONCE).ok().flatten().ok_or_else(nobody)?;
     let mut read = portal.store.read().await?;
     let standing = people::standing(&mut read, id).await?.filter(|standing| standing.person.status == "active").ok_or_else(nobody)?;
-    let access = access_of(&mut read, id, &standing.head, portal.store.now()).await?;
+    let (access, held_up) = access_of(&mut read, id, &standing.head, portal.store.now()).await?;
+    if held_up && !before_set_up {
+        return Err(WebError::SecondFactor { next: next() });
+    }
     let actor = Actor { who: Who::Person(id), request_id: csrf::request_id(req), peer: peer(req) };
     let (person, as_of) = (standing.person, standing.head);
     Ok((Signed { person, access, actor, csrf: csrf::token(&portal.key, &nonce), address, as_of }, read))

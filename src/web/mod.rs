@@ -24,6 +24,7 @@ pub mod error;
 mod exports;
 mod exports_budgets;
 mod exports_detail;
+mod forgotten;
 mod form;
 mod frame;
 mod guard;
@@ -45,18 +46,22 @@ mod people;
 mod people_add;
 mod portal;
 mod postings;
+mod qr;
 mod recipients;
 mod regions;
 mod regions_edit;
 mod search;
+mod second_factor;
 pub mod server;
 mod session;
 mod settings;
 mod settings_approvals;
 mod settings_organisation;
 mod settings_retention;
+mod settings_sign_in;
 mod setup;
 mod sign_in;
+mod sign_in_code;
 mod transactions;
 mod transactions_assign;
 mod transactions_detail;
@@ -139,11 +144,15 @@ fn open(table: &mut Table<'_>) {
         .route("/readyz", get().to(health::ready))
         .route("/metrics", get().to(health::metrics))
         .service(resource("/sign-in").route(get().to(sign_in::page)).route(post().to(sign_in::submit)))
+        .service(resource("/sign-in/code").route(get().to(sign_in_code::page)).route(post().to(sign_in_code::prove)))
+        .service(resource("/sign-in/second-factor").route(get().to(sign_in_code::set_up_page)).route(post().to(sign_in_code::set_up)))
         .route("/demo/sign-in", post().to(sign_in::demo))
         .route("/sign-out", post().to(sign_in::out))
         .route("/signed-out", get().to(sign_in::signed_out))
         .service(resource("/password/{token}").route(get().to(password::page)).route(post().to(password::choose)))
         .route("/password-chosen", get().to(password::chosen))
+        .service(resource("/forgotten-password").route(get().to(forgotten::page)).route(post().to(forgotten::ask)))
+        .route("/forgotten-password/asked", get().to(forgotten::asked))
         .service(resource("/setup/{token}").route(get().to(setup::organisation)).route(post().to(setup::save_organisation)))
         .service(resource("/setup/{token}/currencies").route(get().to(setup::currencies)).route(post().to(setup::save_currencies)))
         .service(resource("/setup/{token}/regions").route(get().to(setup::regions)).route(post().to(setup::save_regions)))
@@ -169,6 +178,7 @@ fn organisation(table: &mut Table<'_>) {
         .route("/people/{id}/grants/{grant}/end", post().to(people::end_grant))
         .route("/people/{id}/password-link", post().to(people_add::link))
         .route("/people/{id}/reinstatement", post().to(people::reinstate))
+        .route("/people/{id}/second-factor/removal", post().to(people_add::remove_second_factor))
         .route("/people/{id}/suspension", post().to(people::suspend))
         // Regions.
         .service(resource("/regions").route(get().to(regions::list)).route(post().to(regions_edit::add)))
@@ -204,6 +214,10 @@ fn organisation(table: &mut Table<'_>) {
         )
         .route("/settings/reason-codes/{code}", post().to(settings_organisation::change_reason))
         .service(resource("/settings/retention").route(get().to(settings_retention::page)).route(post().to(settings_retention::save)))
+        .service(resource("/settings/second-factor").route(get().to(second_factor::page)).route(post().to(second_factor::set_up)))
+        .route("/settings/second-factor/codes", post().to(second_factor::new_codes))
+        .route("/settings/second-factor/removal", post().to(second_factor::turn_off))
+        .service(resource("/settings/sign-in").route(get().to(settings_sign_in::page)).route(post().to(settings_sign_in::save)))
         .route("/settings/sources", post().to(settings_organisation::add_source))
         .route("/settings/sources/{id}", post().to(settings_organisation::rename_source));
 }

@@ -11,9 +11,10 @@ use super::form::{Errors, Posted};
 use super::guard::peer;
 use super::page::{Plain, plain_answer};
 use super::{Portal, csrf};
-use crate::actions::passwords::{self, SHORTEST};
+use crate::actions::passwords::{known_to, least_for};
 use crate::actions::people as act;
 use crate::domain::access::{Actor, Who};
+use crate::domain::password::{ALONE, Known, acceptable};
 use crate::store::failure::Failure;
 use crate::store::people;
 
@@ -42,8 +43,8 @@ pub struct PasswordForm {
 }
 
 /// A new password typed twice, or everything that is wrong with it.
-pub(super) fn twice(password: &str, again: &str, errors: &mut Errors) -> bool {
-    if let Err(refusal) = passwords::acceptable(password) {
+pub(super) fn twice(password: &str, again: &str, least: usize, known: &Known, errors: &mut Errors) -> bool {
+    if let Err(refusal) = acceptable(password, least, known) {
         errors.add("password", refusal.to_string());
     } else if password != again {
         errors.add("again", "The two are not the same");
@@ -53,16 +54,27 @@ pub(super) fn twice(password: &str, again: &str, errors: &mut Errors) -> bool {
 
 async fn show(req: &HttpRequest, portal: &Portal, token: String, status: StatusCode, errors: Errors) -> Result<HttpResponse, WebError> {
     let mut read = portal.store.read().await?;
-    let open = people::link(&mut read, act::token_hash(&token), "password", portal.store.now()).await?.is_some();
+    let whose = people::link(&mut read, act::token_hash(&token), "password", portal.store.now()).await?;
+    let shortest = if let Some(person) = whose.flatten() { least_for(&mut read, person).await? } else { ALONE };
+    let open = whose.is_some();
     let title = if errors.is_empty() { "Choose a password" } else { "Error: Choose a password" };
     let (plain, cookie) = Plain::new(req, portal, title);
     let status = if open { status } else { StatusCode::NOT_FOUND };
-    plain_answer(status, cookie, &ChoosePage { plain, token, open, errors, shortest: SHORTEST })
+    plain_answer(status, cookie, &ChoosePage { plain, token, open, errors, shortest })
 }
 
 /// The form, where the link can still be used.
 pub async fn page(req: HttpRequest, portal: web::Data<Portal>, token: web::Path<String>) -> Result<HttpResponse, WebError> {
     show(&req, &portal, token.into_inner(), StatusCode::OK, Errors::none()).await
+}
+
+/// How short the password of whom the link is for may be, and the names that it is not made of; without such a link only those that everybody knows.
+async fn known_through(portal: &Portal, token: &str) -> Result<(usize, Known), WebError> {
+    let mut read = portal.store.read().await?;
+    match people::link(&mut read, act::token_hash(token), "password", portal.store.now()).await?.flatten() {
+        Some(person) => Ok((least_for(&mut read, person).await?, known_to(&mut read, person).await?)),
+        None => Ok((ALONE, Known::of([]))),
+    }
 }
 
 /// Chooses the password.
@@ -73,7 +85,8 @@ pub async fn choose(
     Posted(form): Posted<PasswordForm>,
 ) -> Result<HttpResponse, WebError> {
     let mut errors = Errors::none();
-    if !twice(&form.password, &form.again, &mut errors) {
+    let (least, known) = known_through(&portal, &token).await?;
+    if !twice(&form.password, &form.again, least, &known, &mut errors) {
         return show(&req, &portal, token.into_inner(), StatusCode::UNPROCESSABLE_ENTITY, errors).await;
     }
     let actor = Actor { who: Who::System("portal"), request_id: csrf::request_id(&req), peer: peer(&req) };

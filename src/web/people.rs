@@ -18,6 +18,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::time::Day;
 use crate::store::failure::Failure;
 use crate::store::people::{self, Grant, Person};
+use crate::store::second_factor;
 
 struct Row {
     person: Person,
@@ -116,9 +117,11 @@ struct DetailPage {
     is_self: bool,
     sees_audit: bool,
     key: String,
+    mails: bool,
+    has_factor: bool,
 }
 
-async fn in_scope<N: Needs>(portal: &Portal, who: &Allowed<N>, path: &str) -> Result<Person, WebError> {
+pub(super) async fn in_scope<N: Needs>(portal: &Portal, who: &Allowed<N>, path: &str) -> Result<Person, WebError> {
     let id = UserId::parse(path).ok_or(Refusal::NotFound)?;
     let mut read = portal.store.read().await?;
     Ok(people::find_within(&mut read, &who.scope(Permission::PeopleRead), id).await?.ok_or(Refusal::NotFound)?)
@@ -155,6 +158,8 @@ async fn show<N: Needs>(
         is_self: person.id == who.person.id,
         sees_audit: who.access.has(Permission::AuditRead),
         key: portal.store.random.token(16),
+        mails: portal.mails,
+        has_factor: second_factor::find(&mut read, person.id).await?.is_some(),
         person,
     };
     page.shell.answer(refused.0, &page)
@@ -229,7 +234,7 @@ pub async fn end_grant(
     }
 }
 
-async fn refused(
+pub(super) async fn refused(
     req: &HttpRequest,
     portal: &Portal,
     who: &Allowed<ManagePeople>,

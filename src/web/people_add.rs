@@ -10,9 +10,10 @@ use super::choices::{self, Choice};
 use super::error::{WebError, status_of};
 use super::form::{Errors, Posted};
 use super::guard::{Allowed, ManagePeople};
-use super::page::Shell;
-use super::people::{KeyForm, read_grant};
+use super::page::{Shell, see_other};
+use super::people::{KeyForm, in_scope, read_grant, refused};
 use crate::actions::people::{self as act, NewPerson};
+use crate::actions::{mail, second_factor};
 use crate::domain::access::Permission;
 use crate::domain::id::UserId;
 use crate::domain::refusal::Refusal;
@@ -50,7 +51,7 @@ struct LinkPage {
     name: String,
     added: bool,
     link: String,
-    hours: i64,
+    within: &'static str,
 }
 
 fn everywhere(who: &Allowed<ManagePeople>) -> Result<(), WebError> {
@@ -120,7 +121,27 @@ pub async fn link(
     show_link(&req, &portal, &who, id, false).await
 }
 
-/// The one answer that holds the link. It is not stored by the browser (`no-store` is on every page of the portal).
+/// Takes the second factor of somebody away who has lost it.
+pub async fn remove_second_factor(
+    req: HttpRequest,
+    portal: web::Data<Portal>,
+    who: Allowed<ManagePeople>,
+    path: web::Path<String>,
+    Posted(_): Posted<KeyForm>,
+) -> Result<HttpResponse, WebError> {
+    everywhere(&who)?;
+    let person = in_scope(&portal, &who, &path).await?;
+    match second_factor::remove(&portal.store, who.actor.clone(), person.id).await {
+        Ok(()) => {
+            let words = format!("The second factor of {} was taken away, and she was signed out everywhere.", person.name);
+            Ok(see_other(&portal, &format!("/people/{}", person.id), Some(("ok", words))))
+        }
+        Err(Failure::Refused(refusal)) => refused(&req, &portal, &who, person, &refusal).await,
+        Err(failure) => Err(failure.into()),
+    }
+}
+
+/// Has the link mailed where the portal can; else this is the one answer that holds it. The browser does not store it (`no-store`).
 async fn show_link(
     req: &HttpRequest,
     portal: &Portal,
@@ -132,10 +153,14 @@ async fn show_link(
     let mut read = portal.store.read().await?;
     let person = people::find(&mut read, id).await?.ok_or(Refusal::NotFound)?;
     drop(read);
-    let token = act::password_link(&portal.store, who.actor.clone(), id).await?;
-    let link = format!("{}/password/{token}", portal.address(req));
+    if portal.mails {
+        mail::send_link(&portal.store, who.actor.clone(), id).await?;
+        let words = format!("A letter with a link to choose a password is on its way to {}.", person.name);
+        return Ok(see_other(portal, &format!("/people/{id}"), Some(("ok", words))));
+    }
+    let made = act::password_link(&portal.store, who.actor.clone(), id).await?;
+    let link = format!("{}/password/{}", portal.address(req), made.token);
     let title = if added { format!("{} was added", person.name) } else { format!("Password link for {}", person.name) };
-    let hours = act::PASSWORD_LINK_LIVES / 3600;
-    let page = LinkPage { shell: Shell::new(req, portal, who, title), id, name: person.name, added, link, hours };
+    let page = LinkPage { shell: Shell::new(req, portal, who, title), id, name: person.name, added, link, within: made.within() };
     page.shell.answer(StatusCode::OK, &page)
 }

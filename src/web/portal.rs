@@ -8,6 +8,7 @@ use super::Lives;
 use crate::actions::imports::Limits;
 use crate::actions::passwords::Passwords;
 use crate::actions::proof::Places;
+use crate::actions::seal::Seal;
 use crate::config::Network;
 use crate::store::failure::Failure;
 use crate::store::{Store, settings as kept};
@@ -21,6 +22,10 @@ pub struct Portal {
     pub passwords: Passwords,
     /// The secret behind cookies and form tokens.
     pub key: Arc<[u8]>,
+    /// What second factors are sealed with.
+    pub(super) seal: Seal,
+    /// Whether links to choose a password are mailed.
+    pub(super) mails: bool,
     /// Whether this is the demo, with its banner and one-click sign-ins.
     pub demo: bool,
     /// How long sessions live.
@@ -54,7 +59,9 @@ impl Portal {
         Ok(Self {
             store,
             passwords,
+            seal: Seal::of(&key),
             key: key.into(),
+            mails: false,
             demo,
             lives,
             upload_max_bytes,
@@ -73,6 +80,7 @@ impl Portal {
     #[must_use]
     pub fn with_key(mut self, key: Option<Vec<u8>>) -> Self {
         if let Some(key) = key.filter(|key| key.len() >= 64) {
+            self.seal = Seal::of(&key);
             self.key = key.into();
         }
         self
@@ -90,6 +98,13 @@ impl Portal {
     #[must_use]
     pub fn at(mut self, public_url: Option<&str>) -> Self {
         self.public_url = public_url.map(Arc::from);
+        self
+    }
+
+    /// The same where letters are sent, or are not.
+    #[must_use]
+    pub fn mailing(mut self, mails: bool) -> Self {
+        self.mails = mails;
         self
     }
 

@@ -11,9 +11,9 @@ use super::error::{WebError, status_of};
 use super::form::{Errors, Posted};
 use super::guard::{Allowed, SignedIn};
 use super::page::{Shell, see_other};
-use super::{Portal, password};
+use super::{Portal, password, second_factor};
 use crate::actions::audit::{Noted, Verdict, hex};
-use crate::actions::passwords::SHORTEST;
+use crate::actions::passwords::{known_to, least_for};
 use crate::actions::settings as act;
 use crate::domain::access::Permission;
 use crate::store::failure::Failure;
@@ -24,6 +24,7 @@ pub(super) fn tabs(manages: bool, here: &str) -> Vec<(&'static str, &'static str
     let all = [
         ("/settings", "You", false),
         ("/settings/organisation", "Organisation", true),
+        ("/settings/sign-in", "Signing in", true),
         ("/settings/reason-codes", "Reason codes", true),
         ("/settings/retention", "Data kept", true),
         ("/settings/approvals", "Approvals", false),
@@ -49,9 +50,18 @@ struct YouPage {
     themes: &'static [Radio],
     densities: &'static [Radio],
     shortest: usize,
+    /// Since when she has a second factor, and how many recovery codes are left.
+    factor: Option<(String, i64)>,
 }
 
-fn show(req: &HttpRequest, portal: &Portal, who: &Allowed<SignedIn>, status: StatusCode, errors: Errors) -> Result<HttpResponse, WebError> {
+async fn show(
+    req: &HttpRequest,
+    portal: &Portal,
+    who: &Allowed<SignedIn>,
+    status: StatusCode,
+    errors: Errors,
+) -> Result<HttpResponse, WebError> {
+    let mut read = portal.store.read().await?;
     let page = YouPage {
         shell: Shell::new(req, portal, who, "Settings").with_errors(!errors.is_empty()),
         tabs: tabs(who.access.has_everywhere(Permission::SettingsManage), "/settings"),
@@ -61,14 +71,15 @@ fn show(req: &HttpRequest, portal: &Portal, who: &Allowed<SignedIn>, status: Sta
         shortcuts: who.person.shortcuts == 1,
         themes: THEMES,
         densities: DENSITIES,
-        shortest: SHORTEST,
+        shortest: least_for(&mut read, who.person.id).await?,
+        factor: second_factor::standing(&mut read, who.person.id).await?,
     };
     page.shell.answer(status, &page)
 }
 
 /// One's own settings.
 pub async fn you(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<SignedIn>) -> Result<HttpResponse, WebError> {
-    show(&req, &portal, &who, StatusCode::OK, Errors::none())
+    show(&req, &portal, &who, StatusCode::OK, Errors::none()).await
 }
 
 /// What the form about the looks sends.
@@ -93,7 +104,7 @@ pub async fn prefer(
     let theme = errors.check("theme", known(THEMES, &form.theme).ok_or("Choose one of these"));
     let density = errors.check("density", known(DENSITIES, &form.density).ok_or("Choose one of these"));
     let (Some(theme), Some(density)) = (theme, density) else {
-        return show(&req, &portal, &who, StatusCode::UNPROCESSABLE_ENTITY, errors);
+        return show(&req, &portal, &who, StatusCode::UNPROCESSABLE_ENTITY, errors).await;
     };
     act::prefer(&portal.store, who.actor.clone(), theme, density, !form.shortcuts.is_empty()).await?;
     Ok(see_other(&portal, "/settings", Some(("ok", "Your preferences were saved.".to_owned()))))
@@ -120,9 +131,12 @@ pub async fn change_password(
     if form.current.is_empty() {
         errors.add("current", "Enter your present password");
     }
-    password::twice(&form.password, &form.again, &mut errors);
+    let mut read = portal.store.read().await?;
+    let (least, known) = (least_for(&mut read, who.person.id).await?, known_to(&mut read, who.person.id).await?);
+    drop(read);
+    password::twice(&form.password, &form.again, least, &known, &mut errors);
     if !errors.is_empty() {
-        return show(&req, &portal, &who, StatusCode::UNPROCESSABLE_ENTITY, errors);
+        return show(&req, &portal, &who, StatusCode::UNPROCESSABLE_ENTITY, errors).await;
     }
     match act::change_password(&portal.store, &portal.passwords, who.actor.clone(), &form.current, &form.password).await {
         Ok(()) => {
@@ -130,7 +144,7 @@ pub async fn change_password(
             let words = "Your password was changed. You were signed out everywhere else.".to_owned();
             Ok(see_other(&portal, "/settings", Some(("ok", words))))
         }
-        Err(Failure::Refused(refusal)) => show(&req, &portal, &who, status_of(&refusal), Errors::of(&refusal)),
+        Err(Failure::Refused(refusal)) => show(&req, &portal, &who, status_of(&refusal), Errors::of(&refusal)).await,
         Err(failure) => Err(failure.into()),
     }
 }

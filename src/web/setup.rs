@@ -12,11 +12,11 @@ use super::form::{Errors, Posted};
 use super::guard::peer;
 use super::page::{Plain, plain_answer};
 use super::{Portal, csrf, password, sign_in};
-use crate::actions::passwords::SHORTEST;
 use crate::actions::setup::{self as act, Administrator, Draft, Fault, people_list, region_list};
 use crate::actions::{people as people_rules, regions as region_rules, settings as settings_rules};
 use crate::domain::access::{Actor, Who};
 use crate::domain::currency::Currency;
+use crate::domain::password::ALONE;
 use crate::domain::refusal::Refusal;
 use crate::store::failure::Failure;
 
@@ -129,7 +129,7 @@ fn show(
         roles: people_list::all_roles(),
         places: place_names(draft),
         back,
-        shortest: SHORTEST,
+        shortest: ALONE,
     };
     plain_answer(status, cookie, &page)
 }
@@ -261,7 +261,7 @@ pub async fn finish(
     let mut errors = Errors::none();
     errors.check("person_name", people_rules::person_name(&form.person_name));
     errors.check("email", people_rules::person_email(&form.email));
-    password::twice(&form.password, &form.again, &mut errors);
+    password::twice(&form.password, &form.again, ALONE, &draft.known(&form.person_name, &form.email), &mut errors);
     let places = place_names(&draft);
     let others = people_list::read(&form.people, &places, &form.email).unwrap_or_else(|wrong| {
         faults("people", wrong, &mut errors);

@@ -2,20 +2,22 @@
 
 use actix_session::Session;
 use actix_web::cookie::{Cookie, SameSite};
-use actix_web::http::StatusCode;
+use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use super::error::WebError;
+use super::error::{WebError, status_of};
 use super::form::{Errors, Posted};
-use super::guard::{Allowed, SignedIn, peer};
+use super::guard::{Allowed, Leaving, client, peer};
 use super::page::{Plain, plain_answer};
 use super::{Portal, csrf, session};
-use crate::actions::sign_in;
+use crate::actions::sign_in::{self, Entered, Half, Opened};
 use crate::domain::access::{Actor, Role, Scope, Who};
 use crate::domain::id::UserId;
 use crate::domain::refusal::Refusal;
+use crate::domain::throttle;
+use crate::domain::time::Instant;
 use crate::store::failure::Failure;
 use crate::store::{people, regions};
 
@@ -35,6 +37,7 @@ struct SignInPage {
     next: String,
     errors: Errors,
     people: Vec<DemoPerson>,
+    mails: bool,
 }
 
 #[derive(Template)]
@@ -70,7 +73,7 @@ pub struct DemoChoice {
 }
 
 /// A path of this portal, or the overview: nobody is sent to another site from here.
-fn own_path(next: &str) -> &str {
+pub(super) fn own_path(next: &str) -> &str {
     let own = next.starts_with('/') && !next.starts_with("//") && !next.starts_with("/\\") && !next.chars().any(char::is_control);
     if own && !next.starts_with("/sign-") { next } else { "/" }
 }
@@ -104,7 +107,7 @@ async fn show(
     let title = if errors.is_empty() { "Sign in" } else { "Error: Sign in" };
     let (plain, cookie) = Plain::new(req, portal, title);
     let people = if portal.demo { demo_people(portal).await? } else { Vec::new() };
-    plain_answer(status, cookie, &SignInPage { plain, email, next: own_path(&next).to_owned(), errors, people })
+    plain_answer(status, cookie, &SignInPage { plain, email, next: own_path(&next).to_owned(), errors, people, mails: portal.mails })
 }
 
 async fn demo_people(portal: &Portal) -> Result<Vec<DemoPerson>, WebError> {
@@ -126,8 +129,25 @@ async fn demo_people(portal: &Portal) -> Result<Vec<DemoPerson>, WebError> {
     Ok(shown.into_iter().map(|(_, person)| person).collect())
 }
 
-fn anonymous(req: &HttpRequest) -> Actor {
+pub(super) fn anonymous(req: &HttpRequest) -> Actor {
     Actor { who: Who::System("portal"), request_id: csrf::request_id(req), peer: peer(req) }
+}
+
+/// The cookie by which a device is known that somebody has signed in from: it opens nothing, it only counts tries in vain apart from those of
+/// strangers in the same network.
+const DEVICE: &str = "__Host-counterfoil-device";
+/// How long a device keeps it, in days.
+const DEVICE_DAYS: i64 = 180;
+
+fn device_cookie(token: String) -> Cookie<'static> {
+    let cookie = Cookie::build(DEVICE, token).path("/").secure(true).http_only(true).same_site(SameSite::Strict);
+    cookie.max_age(actix_web::cookie::time::Duration::days(DEVICE_DAYS)).finish()
+}
+
+/// Where a request comes from, for counting.
+pub(super) fn place(req: &HttpRequest) -> sign_in::Place {
+    let network = client(req).map(throttle::network).unwrap_or_default();
+    sign_in::Place { network, device: req.cookie(DEVICE).map(|cookie| cookie.value().to_owned()).filter(|token| token.len() <= 64) }
 }
 
 /// Signs in with address and password.
@@ -137,18 +157,72 @@ pub async fn submit(
     session: Session,
     Posted(form): Posted<Credentials>,
 ) -> Result<HttpResponse, WebError> {
-    match sign_in::with_password(&portal.store, &portal.passwords, anonymous(&req), &form.email, &form.password).await {
-        Ok(person) => {
-            portal.store.metrics.sign_in("done");
-            begin(&portal, &session, person)?;
-            Ok(marked(own_path(&form.next), true))
-        }
+    let (actor, place) = (anonymous(&req), place(&req));
+    match sign_in::with_password(&portal.store, &portal.passwords, actor, &place, &form.email, &form.password).await {
+        Ok(entered) => enter(&portal, &session, entered, &form.next),
         Err(Failure::Refused(refusal)) => {
-            portal.store.metrics.sign_in("refused");
-            show(&req, &portal, StatusCode::UNPROCESSABLE_ENTITY, form.email, form.next, Errors::of(&refusal)).await
+            let answer = show(&req, &portal, status_of(&refusal), form.email, form.next, Errors::of(&refusal)).await?;
+            Ok(refused(&portal, answer, &refusal))
         }
         Err(failure) => Err(failure.into()),
     }
+}
+
+/// Counts a refusal, and says when the next try is looked at.
+pub(super) fn refused(portal: &Portal, mut answer: HttpResponse, refusal: &Refusal) -> HttpResponse {
+    let waits = if let Refusal::TryLater(seconds) = refusal { Some(*seconds) } else { None };
+    portal.store.metrics.sign_in(if waits.is_some() { "throttled" } else { "refused" });
+    if let Some(seconds) = waits {
+        answer.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    }
+    answer
+}
+
+/// Leads on from a right password: into the portal, to the code, or to setting up a second factor.
+fn enter(portal: &Portal, session: &Session, entered: Entered, next: &str) -> Result<HttpResponse, WebError> {
+    let (half, to) = match entered {
+        Entered::In(opened) => {
+            let mut answer = redirect(own_path(next));
+            signed_in(portal, session, opened, &mut answer)?;
+            return Ok(answer);
+        }
+        Entered::Code(half) => (half, "/sign-in/code"),
+        Entered::SetUp(half) => (half, "/sign-in/second-factor"),
+    };
+    session.clear();
+    session.renew();
+    let kept = HalfWay { half, at: portal.store.now(), next: own_path(next).to_owned() };
+    session.insert(HALF, kept).map_err(|error| WebError::Ours(format!("the session could not be kept: {error}")))?;
+    Ok(redirect(to))
+}
+
+/// Begins the session of somebody who has shown all that is asked for.
+pub(super) fn signed_in(portal: &Portal, session: &Session, opened: Opened, answer: &mut HttpResponse) -> Result<(), WebError> {
+    portal.store.metrics.sign_in("done");
+    begin(portal, session, opened.person)?;
+    let cookies = [device_cookie(opened.device), marker(true)];
+    cookies.iter().try_for_each(|cookie| answer.add_cookie(cookie)).map_err(|error| WebError::Ours(error.to_string()))
+}
+
+/// What the session remembers between the password and the second factor: it opens nothing else.
+const HALF: &str = "half";
+/// How long it may take from the one to the other, in seconds.
+const HALF_LIVES: i64 = 600;
+
+/// Somebody whose password was right.
+#[derive(Deserialize, Serialize)]
+pub(super) struct HalfWay {
+    /// Who.
+    pub half: Half,
+    at: Instant,
+    /// Where she wants to go.
+    pub next: String,
+}
+
+/// Who has entered her password a moment ago.
+pub(super) fn half(portal: &Portal, session: &Session) -> Option<HalfWay> {
+    let half = session.get::<HalfWay>(HALF).ok().flatten()?;
+    (portal.store.now() < half.at.plus_seconds(HALF_LIVES)).then_some(half)
 }
 
 /// Signs a person of the demo in; there is no such thing outside the demo.
@@ -164,9 +238,7 @@ pub async fn demo(
     let mut read = portal.store.read().await?;
     let person = people::find(&mut read, form.person).await?.filter(|person| person.status == "active").ok_or(Refusal::NotFound)?;
     drop(read);
-    sign_in::opened(&portal.store, anonymous(&req), person.id, "demo").await?;
-    begin(&portal, &session, person.id)?;
-    Ok(marked(own_path(&form.next), true))
+    enter(&portal, &session, sign_in::without_password(&portal.store, anonymous(&req), &person).await?, &form.next)
 }
 
 /// A session of a signed-in person: under a new token, so that nobody can have planted it.
@@ -181,12 +253,14 @@ pub(super) fn begin(portal: &Portal, session: &Session, person: UserId) -> Resul
 pub async fn out(
     portal: web::Data<Portal>,
     session: Session,
-    who: Allowed<SignedIn>,
+    who: Allowed<Leaving>,
     Posted(()): Posted<()>,
 ) -> Result<HttpResponse, WebError> {
     sign_in::closed(&portal.store, who.actor.clone(), who.person.id).await?;
     session.purge();
-    Ok(marked("/signed-out", false))
+    let mut answer = redirect("/signed-out");
+    answer.add_cookie(&marker(false)).map_err(|error| WebError::Ours(error.to_string()))?;
+    Ok(answer)
 }
 
 /// The page after signing out. The stylesheet it loads clears what the browser kept, so that Back shows nothing (ux.md 4).
@@ -198,12 +272,11 @@ pub async fn signed_out(req: HttpRequest, portal: web::Data<Portal>) -> Result<H
 /// The cookie that the page's script looks for when the browser shows a page it kept: it says that somebody is signed in, not who, and opens nothing.
 const MARKER: &str = "counterfoil-signed-in";
 
-fn marked(to: &str, signed_in: bool) -> HttpResponse {
+fn marker(signed_in: bool) -> Cookie<'static> {
     let marker = Cookie::build(MARKER, if signed_in { "1" } else { "" }).path("/").secure(true).same_site(SameSite::Strict);
-    let marker = if signed_in { marker } else { marker.max_age(actix_web::cookie::time::Duration::ZERO) };
-    HttpResponse::SeeOther().insert_header((actix_web::http::header::LOCATION, to.to_owned())).cookie(marker.finish()).finish()
+    if signed_in { marker.finish() } else { marker.max_age(actix_web::cookie::time::Duration::ZERO).finish() }
 }
 
-fn redirect(to: &str) -> HttpResponse {
-    HttpResponse::SeeOther().insert_header((actix_web::http::header::LOCATION, to.to_owned())).finish()
+pub(super) fn redirect(to: &str) -> HttpResponse {
+    HttpResponse::SeeOther().insert_header((header::LOCATION, to.to_owned())).finish()
 }

@@ -1,6 +1,6 @@
 //! `user`: the first administrator, others, suspending, resetting.
 
-use super::{done, run};
+use super::{command, done, run};
 use crate::support::app::Company;
 use crate::support::database::{TestDb, on_both_engines};
 
@@ -79,6 +79,30 @@ fn what_the_rules_refuse_ends_with_four_and_says_why() {
     let short = at(&["create", "s@example.com", "--name", "S", "--role", "auditor", "--password-file", "short"]);
     assert!(short.code == 4 && short.err.contains("at least 15 characters"), "{short:?}");
     assert_eq!(at(&["list"]).out.lines().count(), 2, "nobody was added");
+}
+
+#[test]
+fn where_mail_is_set_the_link_goes_by_letter_unless_it_is_to_be_printed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mailing = |public_url: &str, args: &[&str]| {
+        let mut user = command(folder.path(), &[&["user"], args, &["--database", "sqlite:u.db"]].concat());
+        let set = user.env("COUNTERFOIL_SMTP_URL", "smtp://127.0.0.1:2525").env("COUNTERFOIL_PUBLIC_URL", public_url);
+        let output = set.output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+    };
+    let at = |args: &[&str]| mailing("https://rewards.example", args);
+    first(folder.path());
+    let reset = at(&["reset", "ida@example.com"]);
+    assert!(reset.0 == 0 && reset.1.contains("A letter with a link") && !reset.1.contains("/password/"), "{reset:?}");
+    let printed = at(&["reset", "ida@example.com", "--print"]);
+    assert!(printed.1.starts_with("https://rewards.example/password/"), "{printed:?}");
+    let added = at(&["create", "bo@example.com", "--name", "Bo Lund", "--role", "auditor"]);
+    assert!(added.0 == 0 && added.1.contains("waits for bo@example.com"), "{added:?}");
+    let nowhere = mailing("", &["list"]);
+    assert!(nowhere.0 == 3 && nowhere.2.contains("public_url"), "{nowhere:?}");
+    let none = at(&["remove-factor", "ida@example.com"]);
+    assert!(none.0 == 4 && none.2.contains("There is no second factor"), "{none:?}");
 }
 
 on_both_engines! {

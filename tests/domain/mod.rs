@@ -5,4 +5,7 @@ mod budget_burn_down;
 mod budget_ledger;
 mod import;
 mod list_query;
+mod passwords;
 mod roles;
+mod throttle;
+mod totp;

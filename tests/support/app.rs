@@ -201,9 +201,18 @@ impl TestApp {
 
     /// The same with limits of its own for files.
     pub async fn limited(db: TestDb, limits: Limits) -> Self {
+        Self::of(db, limits, false).await
+    }
+
+    /// The same where links to choose a password are mailed.
+    pub async fn mailing(db: TestDb) -> Self {
+        Self::of(db, Limits { max_bytes: 64 << 20, ..Limits::default() }, true).await
+    }
+
+    async fn of(db: TestDb, limits: Limits, mails: bool) -> Self {
         let company = Company::found(db).await;
         let lives = Lives { idle: 15 * 60, absolute: 12 * 3600 };
-        let portal = Portal::new(company.store.clone(), lives, limits.max_bytes).await.unwrap().with_limits(limits);
+        let portal = Portal::new(company.store.clone(), lives, limits.max_bytes).await.unwrap().with_limits(limits).mailing(mails);
         let listen: SocketAddr = "127.0.0.1:0".parse().unwrap();
         let bound = Bound::to(Running { listen, workers: 1, max_connections: 64, max_connections_per_peer: 64 }).unwrap();
         let base = format!("http://{}", bound.address().unwrap());
@@ -243,7 +252,16 @@ pub struct BareApp {
 impl BareApp {
     /// Starts it on a free port.
     pub async fn over(store: Store) -> Self {
-        let portal = Portal::new(store, Lives { idle: 15 * 60, absolute: 12 * 3600 }, 64 << 20).await.unwrap();
+        Self::of(store, false).await
+    }
+
+    /// The same where links to choose a password are mailed.
+    pub async fn mailing(store: Store) -> Self {
+        Self::of(store, true).await
+    }
+
+    async fn of(store: Store, mails: bool) -> Self {
+        let portal = Portal::new(store, Lives { idle: 15 * 60, absolute: 12 * 3600 }, 64 << 20).await.unwrap().mailing(mails);
         let bound =
             Bound::to(Running { listen: "127.0.0.1:0".parse().unwrap(), workers: 1, max_connections: 64, max_connections_per_peer: 64 })
                 .unwrap();
@@ -299,7 +317,13 @@ impl Answer {
 impl Client {
     /// Somebody new, of the portal at this address.
     pub fn at(base: &str) -> Self {
-        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        Self::from(base, "127.0.0.1")
+    }
+
+    /// The same, coming from another address of this machine: all of 127.0.0.0/8 are.
+    pub fn from(base: &str, address: &str) -> Self {
+        let builder = reqwest::Client::builder().local_address(address.parse::<std::net::IpAddr>().unwrap());
+        let http = builder.redirect(reqwest::redirect::Policy::none()).build().unwrap();
         Self { http, base: base.to_owned(), cookies: Mutex::default() }
     }
 

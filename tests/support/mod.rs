@@ -3,6 +3,8 @@
 pub mod app;
 pub mod database;
 pub mod rewards;
+pub mod smtp;
+pub mod totp;
 
 use database::{TestDb, on_both_engines};
 use sqlx::{Connection, PgConnection};

@@ -107,11 +107,17 @@ on_both_engines! {
         let path = added.body.split_once("/password/").unwrap().1.split(['<', '"']).next().unwrap().to_owned();
         let link = format!("/password/{path}");
         let person = app.company.store.read().await.unwrap().value::<uuid::Uuid>(Sql::new("SELECT id FROM person WHERE email = 'pia@test.example'")).await;
-        let other = act::password_link(&app.company.store, app.company.actor("Ada Admin"), UserId(person.unwrap())).await.unwrap();
+        let other = act::password_link(&app.company.store, app.company.actor("Ada Admin"), UserId(person.unwrap())).await.unwrap().token;
         let pia = app.anonymous();
         assert_eq!(pia.get(&format!("/password/{other}")).await.status, 200);
         let short = send(&pia, &link, &link, &[], &[("password", "short"), ("again", "short")]).await;
         assert_eq!(short.status, 422);
+        app.company.add_region("Zyxland", "North").await;
+        app.company.add_region("Qyxland", "South").await;
+        for (guess, words) in [("Zyxland2026Zyxland", "among the first"), ("Qyxland2026Qyxland", "not the same")] {
+            let answer = send(&pia, &link, &link, &[], &[("password", guess), ("again", "x")]).await;
+            assert!(answer.status == 422 && answer.body.contains(words), "her own region is known, another is nobody\u{2019}s business: {}", answer.body);
+        }
         let good = "five quiet green garden chairs";
         assert_eq!(send(&pia, &link, &link, &[], &[("password", good), ("again", good)]).await.status, 303);
         assert_eq!(pia.get(&link).await.status, 404, "once");

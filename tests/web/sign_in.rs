@@ -32,7 +32,7 @@ on_both_engines! {
         assert_eq!((answer.status, answer.location()), (303, "/"));
         let token = client.cookie(SESSION).unwrap();
         assert_ne!(token, "planted-by-somebody-else");
-        let set = answer.headers.get_all("set-cookie").iter().find(|set| set.to_str().unwrap().starts_with(SESSION)).unwrap();
+        let set = answer.headers.get_all("set-cookie").iter().find(|set| set.to_str().unwrap().starts_with(&format!("{SESSION}="))).unwrap();
         for attribute in ["HttpOnly", "Secure", "SameSite=Lax", "Path=/"] {
             assert!(set.to_str().unwrap().contains(attribute), "{attribute} is missing");
         }

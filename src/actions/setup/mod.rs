@@ -6,7 +6,7 @@ pub mod region_list;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::passwords::{self, Passwords};
+use super::passwords::Passwords;
 use super::people::{NewPerson, token_hash};
 use super::regions::{time_zone, words};
 use super::settings::organisation_name;
@@ -14,6 +14,7 @@ use crate::domain::access::{Actor, Role};
 use crate::domain::audit::Event;
 use crate::domain::currency::Currency;
 use crate::domain::id::{GrantId, RegionId, UserId};
+use crate::domain::password::{ALONE, Known, acceptable};
 use crate::domain::refusal::Refusal;
 use crate::domain::time::Instant;
 use crate::store::db::Reader;
@@ -68,6 +69,11 @@ impl Draft {
     pub fn next_step(&self) -> usize {
         let answered = [!self.organisation.is_empty(), self.currency.is_some(), self.regions_seen];
         answered.iter().position(|done| !done).unwrap_or(answered.len())
+    }
+
+    /// The names that the first administrator's password is not made of.
+    pub fn known(&self, name: &str, email: &str) -> Known {
+        Known::of([self.organisation.as_str(), self.regions.as_str(), name, email])
     }
 
     /// Every currency it pays in, the one it reports in first.
@@ -153,7 +159,10 @@ pub async fn finish(
     first: Administrator,
     others: Vec<Invited>,
 ) -> Result<UserId, Failure> {
-    passwords::acceptable(&first.password)?;
+    let mut read = store.read().await?;
+    let known = draft(&mut read).await?.known(&first.name, &first.email);
+    drop(read);
+    acceptable(&first.password, ALONE, &known)?;
     let hash = hasher.hash(first.password).await?;
     let first = NewPerson { email: first.email, name: first.name, password_hash: Some(hash), grant: None };
     first.check()?;

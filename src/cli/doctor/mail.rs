@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::Check;
 use crate::config::Mail;
+use crate::integrations::smtp::is_here;
 
 /// For the connection, and for each answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -14,11 +15,21 @@ const MOST_BYTES: u64 = 16 * 1024;
 
 /// Talks to the server, without signing in and without sending anything.
 pub fn check(mail: &Mail) -> Check {
+    judged(mail, talk(mail))
+}
+
+fn judged(mail: &Mail, offer: Result<Offer>) -> Check {
     let place = format!("{}:{}", mail.host, mail.port);
     let hint = format!("check smtp_url, and that this machine may connect to {place}");
-    match talk(mail) {
+    match offer {
         Err(error) => Check::bad("mail", format!("{place}: {error}"), hint),
         Ok(Offer::Hidden) => Check::good("mail", format!("{place} answers; its greeting is inside TLS and was not read")),
+        // Only as far as this machine: what it does with them then is its own matter.
+        Ok(_) if is_here(&mail.host) => Check::warning(
+            "mail",
+            format!("{place} greets; letters go there without TLS, as it is this machine itself"),
+            "see that the server here passes letters on with TLS, or write smtps:// with its name",
+        ),
         Ok(Offer::StartTls) => Check::good("mail", format!("{place} greets and offers STARTTLS")),
         Ok(Offer::Plain) => Check::warning(
             "mail",
@@ -83,7 +94,11 @@ mod tests {
     use super::super::Verdict;
     use super::*;
 
-    /// A server that greets, answers EHLO, and tells what it was asked.
+    fn elsewhere() -> Mail {
+        Mail { host: "mail.example".to_owned(), port: 587, implicit_tls: false, user: None, password: None }
+    }
+
+    /// A server that greets, answers EHLO, and tells what it was asked; judged as if it were on another machine.
     fn checked_against(greeting: &'static str, answer: &'static str) -> (Check, String) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -99,14 +114,24 @@ mod tests {
             }
             asked
         });
-        let check = check(&Mail { host: "127.0.0.1".to_owned(), port, implicit_tls: false, user: None, password: None });
-        (check, server.join().unwrap())
+        let here = Mail { host: "127.0.0.1".to_owned(), port, ..elsewhere() };
+        (judged(&elsewhere(), talk(&here)), server.join().unwrap())
     }
 
     #[test]
     fn a_server_that_offers_starttls_is_good() {
         let (check, asked) = checked_against("220-hello\r\n220 there\r\n", "250-me\r\n250-STARTTLS\r\n250 8BITMIME\r\n");
         assert_eq!((check.verdict, asked.as_str()), (Verdict::Good, "EHLO counterfoil.invalid\r\nQUIT\r\n"), "{check:?}");
+    }
+
+    #[test]
+    fn a_server_on_this_machine_is_reached_without_tls_which_is_said() {
+        for host in ["127.0.0.1", "localhost", "[::1]"] {
+            let check = judged(&Mail { host: host.to_owned(), ..elsewhere() }, Ok(Offer::Plain));
+            assert!(check.verdict == Verdict::Warning && check.found.contains("without TLS"), "{check:?}");
+        }
+        let inside = Mail { host: "localhost".to_owned(), implicit_tls: true, ..elsewhere() };
+        assert_eq!(judged(&inside, Ok(Offer::Hidden)).verdict, Verdict::Good);
     }
 
     #[test]

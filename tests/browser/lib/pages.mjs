@@ -40,6 +40,8 @@ const check = (noun, fields) => below(ACTIVE, '/budgets/bud_', `/${noun}/check?$
 export const PUBLIC_PAGES = [
   { name: 'sign-in', path: '/sign-in' },
   { name: 'signed-out', path: '/signed-out' },
+  { name: 'forgotten-password', path: '/forgotten-password' },
+  { name: 'forgotten-password-asked', path: '/forgotten-password/asked' },
   { name: 'password-link-gone', path: '/password/none', status: 404 },
   { name: 'signed-out-404', path: '/no-such-page', status: [200, 404] },
 ];
@@ -108,6 +110,8 @@ export const MORE_PAGES = [
   { name: 'settings-retention', path: '/settings/retention' },
   { name: 'settings-approvals', path: '/settings/approvals' },
   { name: 'export-approvals', path: '/exports/new?list=approvals&view=waiting' },
+  { name: 'settings-sign-in', path: '/settings/sign-in' },
+  { name: 'second-factor', path: '/settings/second-factor' },
   { name: 'settings-about', path: '/settings/about' },
 ];
 

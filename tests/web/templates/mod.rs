@@ -5,6 +5,7 @@
 //! stores, and somebody walks through the portal over them, follows every link and sends every form. Whether that reached every template is
 //! read from the folder: each piece of text that stands in a template must have been seen on some page, in every branch of it.
 
+mod factors;
 mod page;
 mod samples;
 mod visitor;
@@ -151,10 +152,23 @@ async fn mistakes(company: &Company, visited: &mut Visited) {
         [("csrf", csrf.as_str()), ("email", HOSTILE), ("password", "wrong")].map(|(name, value)| (name.to_owned(), value.to_owned()));
     assert_eq!(visitor.post("/sign-in", &wrong).await.status, 422);
     let person = company.people["Nils North"];
-    let token = people::password_link(&company.store, company.actor("Ada Admin"), person).await.unwrap();
+    let token = people::password_link(&company.store, company.actor("Ada Admin"), person).await.unwrap().token;
     let address = format!("/password/{token}");
     visitor.look(&address).await;
     visitor.send().await;
+    visitor.look("/forgotten-password").await;
+    let mailing = BareApp::mailing(company.store.clone()).await;
+    let stranger = mailing.anonymous();
+    let mut visitor = Visitor::new(&stranger, HOSTILE, visited);
+    for address in ["/sign-in", "/forgotten-password", "/forgotten-password/asked"] {
+        visitor.look(address).await;
+    }
+    let wrong = [("csrf", csrf_of(&stranger).await), ("email", HOSTILE.to_owned())].map(|(name, value)| (name.to_owned(), value));
+    assert_eq!(visitor.post("/forgotten-password", &wrong).await.status, 422);
+}
+
+async fn csrf_of(client: &Client) -> String {
+    client.get("/forgotten-password").await.csrf()
 }
 
 /// What is seen for a moment: an import that is being written, an export of everything that nobody took yet.
@@ -226,6 +240,7 @@ async fn every_template_holds_with_nothing_with_something_and_with_the_worst() {
         if text == HOSTILE {
             run(&sample.company.store, NAMES, HOSTILE).await;
             mistakes(&sample.company, &mut visited).await;
+            factors::walk(&sample.company, &mut visited).await;
         }
         through(&sample, text, &mut visited).await;
         sample.company.check_audit().await;
