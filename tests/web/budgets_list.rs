@@ -234,7 +234,7 @@ on_both_engines! {
         let budget = app.company.budgets["Extra 0"];
         swing(&app.company, budget).await;
         let finn = app.signed_in("Finn Finance").await;
-        for address in ["/", "/transactions", "/transactions?q=Asha", "/transactions?amount_min=1&count=exact"] {
+        for address in ["/", "/transactions", "/transactions?q=RW", "/transactions?amount_min=1&count=exact"] {
             let page = finn.get(address).await;
             assert!(page.status == 200 && page.body.contains("too large to add"), "{address}: {}", page.body);
         }
