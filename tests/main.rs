@@ -14,6 +14,7 @@ mod cli;
 mod domain;
 mod formats;
 mod imports;
+mod matrix;
 mod proof;
 mod store;
 mod support;

@@ -23,6 +23,7 @@ mod search;
 mod server;
 mod start;
 mod verify;
+mod wall;
 mod writers;
 
 use std::io::Write;
@@ -47,7 +48,7 @@ pub struct Bench {
     pub postgres: Option<String>,
 }
 
-const ROWS: [&str; 8] = ["export", "pages", "search", "start", "door", "import", "verify", "help"];
+const ROWS: [&str; 9] = ["export", "pages", "search", "start", "door", "import", "verify", "wall", "help"];
 
 const HELP: &str = "\
 cargo bench --bench speed -- [NAME…] [--rows N] [--large] [--rounds N]
@@ -59,6 +60,7 @@ cargo bench --bench speed -- [NAME…] [--rows N] [--large] [--rounds N]
   door     budget adjustments of 64 clients against one commit each
   import   `counterfoil import` against `sqlite3 .import` and `psql \\copy`, memory, and what other writers wait
   verify   the proof of as many audit events against the Python file that does the same
+  wall     what lies outside somebody's regions against what never was
 
 Needs the sqlite3 and psql command lines for their yardsticks, and COUNTERFOIL_TEST_POSTGRES=postgres://user@host:port (a
 server where databases may be made) for the rows on PostgreSQL. --large adds ten times the rows (about 10 GB, a quarter of an hour to make).
@@ -112,6 +114,7 @@ async fn row(bench: &Bench, name: &str) -> Result<Vec<Line>> {
         "start" => start::run(bench).await,
         "verify" => verify::run(bench).await,
         "door" => door::run(bench).await,
+        "wall" => wall::run(bench).await,
         _ => import::run(bench).await,
     }
 }

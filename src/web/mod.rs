@@ -62,6 +62,7 @@ mod settings_sign_in;
 mod setup;
 mod sign_in;
 mod sign_in_code;
+mod table;
 mod transactions;
 mod transactions_assign;
 mod transactions_detail;
@@ -71,16 +72,18 @@ mod transactions_timeline;
 
 use actix_session::SessionMiddleware;
 use actix_session::config::{BrowserSession, CookieContentSecurity};
+use actix_web::App;
 use actix_web::cookie::{Key, SameSite};
 use actix_web::middleware::{Compress, from_fn};
-use actix_web::web::{self, ServiceConfig, get, post, resource, scope};
-use actix_web::{Resource, Route};
+use actix_web::web::{self, ServiceConfig, scope};
 
 use crate::domain::refusal::Refusal;
 use budgets_money::{Adjustment, Allocation, CarryOver, Commitment, Reservation, Reversal, Transfer, Void};
 use error::WebError;
 pub use portal::Portal;
 pub use session::Lives;
+pub use table::Listed;
+use table::{Table, get, post, resource};
 pub use transactions_known::Known;
 
 /// The name of the session cookie. `__Host-` binds it to this host and to `Secure`: browsers send it over TLS, which a proxy in front may speak, and
@@ -109,30 +112,28 @@ pub fn routes(config: &mut ServiceConfig, portal: &Portal) {
             .wrap(sessions)
             .wrap(from_fn(frame::around))
             .wrap(Compress::default())
-            .configure(|config| open(&mut Table(config)))
-            .configure(|config| organisation(&mut Table(config)))
-            .configure(|config| records(&mut Table(config)))
-            .configure(|config| files(&mut Table(config)))
-            .configure(|config| money(&mut Table(config)))
+            .configure(|config| drop(all(config)))
             // Last: whatever fits none of them.
             .default_service(web::to(frame::nothing_here)),
     );
 }
 
-/// The table while it is written. Every address is a resource that knows its methods, so that a 405 says which they are.
-struct Table<'c>(&'c mut ServiceConfig);
+/// Registers every address; the list of them.
+fn all(config: &mut ServiceConfig) -> Vec<Listed> {
+    let mut table = Table::on(config);
+    open(&mut table);
+    organisation(&mut table);
+    records(&mut table);
+    files(&mut table);
+    money(&mut table);
+    table.listed()
+}
 
-impl Table<'_> {
-    /// An address that is asked in one way.
-    fn route(&mut self, path: &str, route: Route) -> &mut Self {
-        self.service(resource(path).route(route))
-    }
-
-    /// An address that is asked in several.
-    fn service(&mut self, service: Resource) -> &mut Self {
-        self.0.service(service);
-        self
-    }
+/// Every way of asking every address, from the table that the router is made of.
+pub fn listed() -> Vec<Listed> {
+    let mut listed = Vec::new();
+    drop(App::new().configure(|config| listed = all(config)));
+    listed
 }
 
 /// What is open to everybody: signing in, the first set-up, health, assets.

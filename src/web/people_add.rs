@@ -117,6 +117,8 @@ pub async fn link(
     path: web::Path<String>,
     Posted(_): Posted<KeyForm>,
 ) -> Result<HttpResponse, WebError> {
+    // First: who may not do it at all is told so, whatever stands in the address.
+    everywhere(&who)?;
     let id = UserId::parse(&path).ok_or(Refusal::NotFound)?;
     show_link(&req, &portal, &who, id, false).await
 }

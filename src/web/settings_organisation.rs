@@ -168,6 +168,7 @@ pub async fn remove_currency(
     path: web::Path<String>,
     Posted(form): Posted<KeyForm>,
 ) -> Result<HttpResponse, WebError> {
+    everywhere(&who)?;
     let currency = Currency::parse(&path).ok_or(Refusal::NotFound)?;
     let done = act::remove_currency(&portal.store, who.actor.clone(), &form.key, currency).await;
     answer(&req, &portal, &who, done, format!("{currency} is no longer in use."), Typed::default()).await
@@ -200,6 +201,7 @@ pub async fn rename_source(
     path: web::Path<String>,
     Posted(form): Posted<SourceForm>,
 ) -> Result<HttpResponse, WebError> {
+    everywhere(&who)?;
     let id = SourceId::parse(&path).ok_or(Refusal::NotFound)?;
     let done = act::put_source(&portal.store, who.actor.clone(), &form.key, Some(id), form.source.clone()).await.map(|_| ());
     answer(&req, &portal, &who, done, "The source was renamed.".to_owned(), Typed::default()).await

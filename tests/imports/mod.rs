@@ -154,9 +154,29 @@ pub async fn two_regions(company: &Company, bytes: &[u8]) -> ImportId {
 
 /// An import whose columns are kept under this name, with a rule for the North.
 pub async fn open_import(company: &Company, who: &str, name: &str) -> ImportId {
-    let id = uploaded(company, who, "file.csv", b"Region,Id,Amount\nNorth,P1,10.00\n").await.unwrap();
+    opened(company, who, name, "file.csv", b"Region,Id,Amount\nNorth,P1,10.00\n").await
+}
+
+/// The same of a file of one's own, which has these three columns. Rules are guessed for the regions that she may import for.
+pub async fn opened(company: &Company, who: &str, name: &str, file: &str, bytes: &[u8]) -> ImportId {
+    let id = uploaded(company, who, file, bytes).await.unwrap();
     let wanted = columns(&[(Field::Region, "Region"), (Field::ExternalId, "Id"), (Field::AmountIssued, "Amount")]);
     let wanted = Columns { name: name.to_owned(), ..wanted };
     mapping::save_columns(&company.store, company.actor(who), id, row(company, id).await.version, wanted).await.unwrap();
+    id
+}
+
+/// A file with these fields as its headers, loaded by somebody who may, whose budgets and regions are known by these words.
+pub async fn loaded(company: &Company, who: &str, file: &str, fields: &[&str], rows: &str, meanings: Meanings) -> ImportId {
+    let bytes = format!("{}\n{rows}", fields.join(","));
+    let id = uploaded(company, who, file, bytes.as_bytes()).await.unwrap();
+    let pairs: Vec<(Field, &str)> = fields.iter().map(|key| (Field::parse(key).unwrap(), *key)).collect();
+    let wanted = Columns { name: String::new(), ..columns(&pairs) };
+    mapping::save_columns(&company.store, company.actor(who), id, row(company, id).await.version, wanted).await.unwrap();
+    mapping::save_values(&company.store, company.actor(who), id, row(company, id).await.version, meanings).await.unwrap();
+    check::request(&company.store, company.actor(who), id, row(company, id).await.version).await.unwrap();
+    work(company).await;
+    let done = committed(company, who, id, Mode::GoodRows).await;
+    assert_eq!((done.state.as_str(), done.rows_created), ("done", done.rows_read), "{} {}", done.failure, done.report);
     id
 }
