@@ -214,6 +214,7 @@ async fn roles_of(company: &Company) -> Vec<String> {
         }
         worth.extend(["", "/edit", "/retirement", "/reinstatement"].map(|page| format!("/roles/{id}{page}")));
         worth.push(format!("/roles/{id}/check?version=1&name=Other&permissions=regions.read"));
+        worth.push(format!("/roles/{id}/check?version=1&name=Other&key=a-key-to-look-with"));
     }
     let budget = company.budgets["North one"];
     for (name, object) in [("Nora North", budget.to_string()), ("Nils North", budget.to_string()), ("Nora North", String::new())] {
