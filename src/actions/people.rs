@@ -6,17 +6,19 @@ use sha2::{Digest, Sha256};
 
 use super::mail;
 use super::passwords::{Passwords, known_to, least_for};
-use crate::domain::access::{Actor, Permission, Role};
+use crate::domain::access::{Access, Actor, Permission, Scope};
 use crate::domain::audit::Event;
 use crate::domain::id::{GrantId, RegionId, UserId};
 use crate::domain::letter::Letter;
 use crate::domain::password::acceptable;
 use crate::domain::refusal::Refusal;
+use crate::domain::role::{self, AnyRole, Definition};
 use crate::domain::text::{is_hidden, line};
 use crate::domain::time::Day;
+use crate::store::db::Reader;
 use crate::store::failure::Failure;
 use crate::store::writer::{Intent, WriteTx};
-use crate::store::{Store, people, regions, sessions};
+use crate::store::{Store, access, people, regions, roles, sessions};
 
 /// Somebody to add. The password is a hash already: nothing slow happens behind the door.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -28,7 +30,7 @@ pub struct NewPerson {
     /// The hash of her first password; without one she is invited and gets a link.
     pub password_hash: Option<String>,
     /// Her first role and region.
-    pub grant: Option<(Role, RegionId, Option<Day>)>,
+    pub grant: Option<(AnyRole, RegionId, Option<Day>)>,
 }
 
 impl NewPerson {
@@ -83,63 +85,108 @@ pub async fn add(store: &Store, actor: Actor, key: &str, new: NewPerson) -> Resu
         .await
 }
 
+/// A role to give.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct NewGrant {
+    /// To whom.
+    pub person: UserId,
+    /// Which.
+    pub role: AnyRole,
+    /// On which region, and everything below it.
+    pub region: RegionId,
+    /// The last day, UTC.
+    pub ends_on: Option<Day>,
+    /// The version of the custom role that was shown before; `None` where none was.
+    pub seen: Option<i64>,
+}
+
 /// Gives a role on a region.
-pub async fn grant(
-    store: &Store,
-    actor: Actor,
-    key: &str,
-    person: UserId,
-    role: Role,
-    region: RegionId,
-    ends_on: Option<Day>,
-) -> Result<GrantId, Failure> {
+pub async fn grant(store: &Store, actor: Actor, key: &str, new: NewGrant) -> Result<GrantId, Failure> {
     store
-        .write(Intent::keyed(actor, "person.grant", key, &(person, role, region, ends_on)), move |tx| {
+        .write(Intent::keyed(actor, GRANT, key, &new), move |tx| {
             Box::pin(async move {
-                tx.require(Permission::PeopleManage, Permission::PeopleRead, region)?;
-                people::find(tx, person).await?.ok_or(Refusal::NotFound)?;
-                grant_within(tx, person, role, region, ends_on).await
+                tx.require(Permission::PeopleManage, Permission::PeopleRead, new.region)?;
+                people::find(tx, new.person).await?.ok_or(Refusal::NotFound)?;
+                if let (AnyRole::Custom(id), Some(seen)) = (new.role, new.seen)
+                    && roles::find(tx, id).await?.is_some_and(|role| role.version != seen)
+                {
+                    return Err(Refusal::Stale.into());
+                }
+                grant_within(tx, new.person, new.role, new.region, new.ends_on).await
             })
         })
         .await
 }
 
-async fn grant_within(
-    tx: &mut WriteTx<'_>,
-    person: UserId,
-    role: Role,
+/// The name of the command that gives a role.
+pub const GRANT: &str = "person.grant";
+
+/// Refuses a role that cannot be given to this person on this region by whoever asks, as of now; what the role is, and what the region is called.
+pub async fn can_grant(
+    reader: &mut impl Reader,
+    (actor, access): (&Actor, &Access),
+    person: Option<UserId>,
+    role: AnyRole,
     region: RegionId,
-    ends_on: Option<Day>,
-) -> Result<GrantId, Failure> {
-    let place = regions::get(tx, region).await?;
+) -> Result<Definition, Failure> {
+    let here = Scope::of([region], false);
+    let place = regions::find(reader, &here, region).await?.ok_or(Refusal::NotFound)?;
     if !place.is_active() {
         return Err(Refusal::RegionRetired(place.name).into());
     }
-    let held = people::grants(tx, &crate::domain::access::Scope::of([region], false), Some(person)).await?;
-    if held.iter().any(|grant| grant.role == role.code()) {
-        return Err(Refusal::Taken("role", format!("She is {} in {} already", role.label(), place.name)).into());
+    let definition = roles::definition(reader, role).await?.ok_or_else(|| Refusal::Invalid("role", "Choose a role".to_owned()))?;
+    if let Some(person) = person {
+        let held = people::grants(reader, &here, Some(person)).await?;
+        if held.iter().any(|grant| grant.which() == Some(role)) {
+            return Err(Refusal::Taken("role", format!("She is {} in {} already", definition.label, place.name)).into());
+        }
     }
+    role::giving(actor, access, person, &definition, (region, &place.name))?;
+    Ok(definition)
+}
+
+async fn grant_within(
+    tx: &mut WriteTx<'_>,
+    person: UserId,
+    role: AnyRole,
+    region: RegionId,
+    ends_on: Option<Day>,
+) -> Result<GrantId, Failure> {
+    let (actor, access) = (tx.actor().clone(), tx.access());
+    let definition = can_grant(tx, (&actor, &access), Some(person), role, region).await?;
     let id = GrantId(tx.new_id());
     people::insert_grant(tx, id, person, role, region, ends_on).await?;
     let after = json!({ "role": role.code(), "region": region.to_string(), "ends_on": ends_on.map(Day::iso) });
     let event = Event::new("grant.given", "person", person, Some(region)).change(serde_json::Value::Null, after);
-    tx.record(event.detail(json!({ "grant": id.to_string() })));
+    tx.record(event.detail(grant_detail(id, role, &definition.label)));
     Ok(id)
 }
+
+/// What the trail says of a grant besides: a custom role is named, as its id says nothing to a reader.
+fn grant_detail(id: GrantId, role: AnyRole, label: &str) -> serde_json::Value {
+    match role {
+        AnyRole::BuiltIn(_) => json!({ "grant": id.to_string() }),
+        AnyRole::Custom(_) => json!({ "grant": id.to_string(), "role_name": label }),
+    }
+}
+
+/// The name of the command that ends a grant.
+pub const END_GRANT: &str = "person.end_grant";
 
 /// Ends a grant. The last administrator's stays.
 pub async fn end_grant(store: &Store, actor: Actor, key: &str, id: GrantId) -> Result<UserId, Failure> {
     store
-        .write(Intent::keyed(actor, "person.end_grant", key, &id), move |tx| {
+        .write(Intent::keyed(actor, END_GRANT, key, &id), move |tx| {
             Box::pin(async move {
                 let scope = tx.access().scope(Permission::PeopleManage);
                 let grants = people::grants(tx, &scope, None).await?;
                 let grant = grants.into_iter().find(|grant| grant.id == id).ok_or(Refusal::NotFound)?;
                 people::end_grant(tx, id).await?;
                 keep_an_administrator(tx).await?;
-                let before = json!({ "role": grant.role, "region": grant.region_id.to_string() });
+                let before = json!({ "role": grant.role_code(), "region": grant.region_id.to_string() });
                 let event = Event::new("grant.ended", "person", grant.person_id, Some(grant.region_id));
-                tx.record(event.change(before, serde_json::Value::Null).detail(json!({ "grant": id.to_string() })));
+                let detail = grant.which().map(|role| grant_detail(id, role, grant.role_label()));
+                tx.record(event.change(before, serde_json::Value::Null).detail(detail.unwrap_or_default()));
                 Ok(grant.person_id)
             })
         })
@@ -177,6 +224,16 @@ pub async fn suspend(store: &Store, actor: Actor, key: &str, id: UserId, suspend
         .await
 }
 
+/// Refuses to act on an account in a way that would let whoever acts into it, where it may do more than hers.
+async fn over(tx: &mut WriteTx<'_>, person: UserId) -> Result<(), Failure> {
+    if tx.actor().person() == Some(person) {
+        return Ok(());
+    }
+    let now = tx.now;
+    let theirs = access::held(tx, &[person], now).await?.remove(&person);
+    Ok(theirs.map_or(Ok(()), |theirs| role::taking_over(&tx.access(), &theirs))?)
+}
+
 /// How long the link of an invitation lives, in seconds.
 pub const INVITATION_LIVES: i64 = 7 * 86_400;
 /// How long the link to choose another password lives, in seconds.
@@ -212,6 +269,7 @@ pub async fn password_link(store: &Store, actor: Actor, person: UserId) -> Resul
             Box::pin(async move {
                 tx.require_everywhere(Permission::PeopleManage)?;
                 let invited = people::find(tx, person).await?.ok_or(Refusal::NotFound)?.status == "invited";
+                over(tx, person).await?;
                 let lives = if invited { INVITATION_LIVES } else { RESET_LIVES };
                 people::insert_link(tx, hash, "password", Some(person), lives).await?;
                 tx.record(Event::new("person.password_link_made", "person", person, None));

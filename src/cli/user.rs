@@ -200,7 +200,7 @@ async fn add(args: &Create, config: &Config, store: &Store, password: Option<Str
         _ => region_of(args, store).await?,
     };
     let invited = new.password_hash.is_none();
-    let new = NewPerson { grant: Some((args.role, region, None)), ..new };
+    let new = NewPerson { grant: Some((args.role.into(), region, None)), ..new };
     let person = people::add(store, actor.clone(), &store.random.token(16), new).await?;
     if !invited {
         return Ok(format!("{} can sign in\n", args.email.trim()));

@@ -3,11 +3,12 @@
 //! A grant is (person, role, region) and covers the region's whole subtree. A role is a set of permissions. Everything a person sees or does is
 //! asked here: [`Access::scope`] for lists, [`Access::may`] for one object.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::id::{RegionId, UserId};
+use super::id::{GrantId, RegionId, UserId};
+use super::role::{AnyRole, Permissions, counts_as};
 
 macro_rules! codes {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $code:literal, $label:literal;)+ }) => {
@@ -185,8 +186,16 @@ impl Scope {
 /// One grant in force, with its region's subtree spelled out.
 #[derive(Clone, Debug)]
 pub struct Granted {
+    /// Which grant.
+    pub id: GrantId,
     /// The role.
-    pub role: Role,
+    pub role: AnyRole,
+    /// What the role is called.
+    pub label: String,
+    /// What it allows.
+    pub permissions: Permissions,
+    /// The region of the grant.
+    pub region: RegionId,
     /// The region of the grant and everything below it.
     pub regions: BTreeSet<RegionId>,
     /// Whether the region is the organisation's root.
@@ -213,28 +222,63 @@ impl Access {
 
     /// Where the permission holds. For the system itself the regions are not listed: it acts on objects, it keeps no lists.
     pub fn scope(&self, permission: Permission) -> Scope {
-        let allowing = || self.grants.iter().filter(|grant| grant.role.allows(permission));
+        let allowing = || self.grants.iter().filter(|grant| grant.permissions.contains(permission));
         Scope::of(allowing().flat_map(|grant| grant.regions.iter().copied()), self.unlimited || allowing().any(|grant| grant.root))
     }
 
     /// Whether the permission holds in the region.
     pub fn may(&self, permission: Permission, region: RegionId) -> bool {
-        self.unlimited || self.grants.iter().any(|grant| grant.role.allows(permission) && grant.regions.contains(&region))
+        self.unlimited || self.grants.iter().any(|grant| grant.permissions.contains(permission) && grant.regions.contains(&region))
     }
 
     /// Whether the permission holds anywhere: what decides whether a page or a menu entry exists for the person.
     pub fn has(&self, permission: Permission) -> bool {
-        self.unlimited || self.grants.iter().any(|grant| grant.role.allows(permission))
+        self.unlimited || self.grants.iter().any(|grant| grant.permissions.contains(permission))
     }
 
     /// Whether the permission holds for the whole organisation.
     pub fn has_everywhere(&self, permission: Permission) -> bool {
-        self.unlimited || self.grants.iter().any(|grant| grant.root && grant.role.allows(permission))
+        self.unlimited || self.grants.iter().any(|grant| grant.root && grant.permissions.contains(permission))
     }
 
-    /// The roles held, each once.
+    /// Those of the five roles that are held, each once; a custom role is held as those that it [counts as](counts_as).
     pub fn roles(&self) -> BTreeSet<Role> {
-        self.grants.iter().map(|grant| grant.role).collect()
+        let held = |grant: &Granted| match grant.role {
+            AnyRole::BuiltIn(role) => vec![role],
+            AnyRole::Custom(_) => counts_as(grant.permissions).collect(),
+        };
+        self.grants.iter().flat_map(held).collect()
+    }
+
+    /// What the roles held are called, each once.
+    pub fn labels(&self) -> Vec<&str> {
+        self.grants.iter().map(|grant| (grant.role, grant.label.as_str())).collect::<BTreeMap<_, _>>().into_values().collect()
+    }
+
+    /// The grants in force.
+    pub fn grants(&self) -> &[Granted] {
+        &self.grants
+    }
+
+    /// What it would be with one more grant.
+    #[must_use]
+    pub fn with(mut self, granted: Granted) -> Self {
+        self.grants.push(granted);
+        self
+    }
+
+    /// What it would be without a grant.
+    #[must_use]
+    pub fn without(mut self, id: GrantId) -> Self {
+        self.grants.retain(|grant| grant.id != id);
+        self
+    }
+
+    /// What it would be if the role allowed this.
+    #[must_use]
+    pub fn with_role(mut self, role: AnyRole, permissions: Permissions) -> Self {
+        self.grants.iter_mut().filter(|grant| grant.role == role).for_each(|grant| grant.permissions = permissions);
+        self
     }
 }
 

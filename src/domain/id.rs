@@ -101,6 +101,8 @@ ids! {
     UserId = "usr";
     /// A role given to a person on a region and its subtree.
     GrantId = "grt";
+    /// A role that the organisation made for itself.
+    RoleId = "rol";
     /// A region of the organisation.
     RegionId = "reg";
     /// A budget of one region, in one currency, for one period.

@@ -18,6 +18,7 @@ pub mod password_words;
 pub mod proof;
 pub mod refusal;
 pub mod retention;
+pub mod role;
 pub mod text;
 pub mod throttle;
 pub mod time;

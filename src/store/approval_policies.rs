@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use super::db::{Reader, Sql};
 use super::failure::{DbError, Failure};
+use super::roles;
 use super::writer::WriteTx;
-use crate::domain::access::{Permission, Role, Scope};
+use crate::domain::access::{Permission, Scope};
 use crate::domain::approval::{Matter, Policy};
 use crate::domain::currency::Currency;
 use crate::domain::id::{DelegationId, PolicyId, RegionId, UserId};
@@ -93,9 +94,8 @@ pub async fn borrowers(reader: &mut impl Reader, scope: &Scope, lender: UserId, 
 }
 
 fn in_force_with(sql: &mut Sql, permission: Permission, today: Day) {
-    let roles = Role::ALL.iter().filter(|role| role.allows(permission)).map(|role| role.code());
-    sql.push(" AND g.ended_at IS NULL AND (g.ends_on IS NULL OR g.ends_on >= ").push_bind(today);
-    sql.push(") AND g.role IN (").push_list(roles.collect::<Vec<_>>()).push(")");
+    sql.push(" AND g.ended_at IS NULL AND (g.ends_on IS NULL OR g.ends_on >= ").push_bind(today).push(") AND ");
+    roles::push_allowing(sql, permission);
 }
 
 /// Adds a policy.

@@ -4,7 +4,7 @@ use super::db::{Reader, Sql};
 use super::failure::DbError;
 use super::imports::{self, ImportRow};
 use crate::domain::access::Scope;
-use crate::domain::id::{ImportId, UserId};
+use crate::domain::id::{ImportId, RegionId, UserId};
 
 /// An import that somebody sees, and whether she sees all of it: her own, or one of which every region lies in her scope. Of any other that
 /// is done and touched a region of hers she sees what it did there.
@@ -23,6 +23,13 @@ pub async fn find(
         Some((id,)) => Ok(imports::get(reader, id).await?.map(|row| (row, false))),
         None => Ok(None),
     }
+}
+
+/// The regions in scope that an import touched.
+pub async fn regions(reader: &mut impl Reader, scope: &Scope, id: ImportId) -> Result<Vec<RegionId>, DbError> {
+    let mut sql = Sql::new("SELECT region_id FROM import_region WHERE import_id = ");
+    sql.push_bind(id).push(" AND region_id IN (").push_list(scope.regions()).push(") ORDER BY region_id");
+    Ok(reader.all::<(RegionId,)>(sql).await?.into_iter().map(|(id,)| id).collect())
 }
 
 /// Those of these imports whose pages [`find`] opens for her.

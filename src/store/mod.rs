@@ -35,6 +35,7 @@ pub mod postings;
 pub mod recipients;
 pub mod regions;
 pub mod retention;
+pub mod roles;
 pub mod second_factor;
 pub mod sessions;
 pub mod settings;

@@ -21,6 +21,14 @@ pub async fn loose_ends(reader: &mut impl Reader, scope: &Scope, hidden: &Hidden
     Ok(reader.one::<(i64, i64)>(sql).await?.unwrap_or_default())
 }
 
+/// How many transactions there are in scope.
+pub async fn transactions(reader: &mut impl Reader, scope: &Scope, hidden: &Hidden) -> Result<i64, DbError> {
+    let mut sql = Sql::new("SELECT CAST(coalesce(sum(u.transactions), 0) AS BIGINT) FROM rollup u WHERE u.region_id IN (");
+    sql.push_list(scope.regions()).push(")");
+    counted(&mut sql, "u", hidden);
+    Ok(reader.one::<(i64,)>(sql).await?.unwrap_or_default().0)
+}
+
 /// Transactions by currency and month of issue, of the organisation's zone, from a month on: (currency, first day of the month, how many, minor
 /// units, which 64 bits need not hold).
 pub async fn by_month(

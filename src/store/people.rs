@@ -8,7 +8,8 @@ use super::failure::{DbError, Failure};
 use super::regions;
 use super::writer::WriteTx;
 use crate::domain::access::{Role, Scope};
-use crate::domain::id::{GrantId, RegionId, UserId};
+use crate::domain::id::{GrantId, RegionId, RoleId, UserId};
+use crate::domain::role::AnyRole;
 use crate::domain::time::{Day, Instant};
 
 /// Somebody who signs in.
@@ -158,8 +159,12 @@ pub struct Grant {
     pub id: GrantId,
     /// To whom.
     pub person_id: UserId,
-    /// Which role, as its code.
+    /// Which role, as its code; `custom` where it is one of the organisation's own.
     pub role: String,
+    /// The organisation's own role.
+    pub custom_role_id: Option<RoleId>,
+    /// What that is called.
+    pub custom_name: Option<String>,
     /// On which region, and everything below it.
     pub region_id: RegionId,
     /// What the region is called among those of the scope it was read for.
@@ -177,15 +182,27 @@ pub struct Grant {
 impl Grant {
     /// The role, in words.
     pub fn role_label(&self) -> &str {
-        match Role::parse(&self.role) {
-            Some(role) => role.label(),
-            None => &self.role,
+        match (&self.custom_name, Role::parse(&self.role)) {
+            (Some(name), _) => name,
+            (None, Some(role)) => role.label(),
+            (None, None) => &self.role,
         }
+    }
+
+    /// Which role; `None` for one that this version does not know.
+    pub fn which(&self) -> Option<AnyRole> {
+        self.custom_role_id.map(AnyRole::Custom).or_else(|| Role::parse(&self.role).map(AnyRole::BuiltIn))
+    }
+
+    /// The role as addresses and the audit trail have it.
+    pub fn role_code(&self) -> String {
+        self.which().map_or_else(|| self.role.clone(), AnyRole::code)
     }
 }
 
-const GRANTS: &str = "SELECT g.id, g.person_id, g.role, g.region_id, r.name AS region_name, g.ends_on, g.granted_at, g.granted_by, g.ended_at \
-    FROM role_grant g JOIN region r ON r.id = g.region_id WHERE g.ended_at IS ";
+const GRANTS: &str = "SELECT g.id, g.person_id, g.role, g.custom_role_id, c.name AS custom_name, g.region_id, r.name AS region_name, g.ends_on, \
+    g.granted_at, g.granted_by, g.ended_at FROM role_grant g JOIN region r ON r.id = g.region_id \
+    LEFT JOIN custom_role c ON c.id = g.custom_role_id WHERE g.ended_at IS ";
 
 /// The grants that a query on [`GRANTS`] finds, each with what its region is called in this scope.
 async fn placed(reader: &mut impl Reader, scope: &Scope, sql: Sql) -> Result<Vec<Grant>, DbError> {
@@ -215,16 +232,21 @@ pub async fn insert_grant(
     tx: &mut WriteTx<'_>,
     id: GrantId,
     person: UserId,
-    role: Role,
+    role: impl Into<AnyRole>,
     region: RegionId,
     ends_on: Option<Day>,
 ) -> Result<(), Failure> {
     tx.access_changed();
     let (now, by) = (tx.now, tx.actor().person());
+    let (code, custom) = match role.into() {
+        AnyRole::BuiltIn(role) => (role.code(), None),
+        AnyRole::Custom(id) => ("custom", Some(id)),
+    };
     let sql = Sql::new(
-        "INSERT INTO role_grant (id, person_id, role, region_id, ends_on, granted_at, granted_by) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO role_grant (id, person_id, role, custom_role_id, region_id, ends_on, granted_at, granted_by) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
     );
-    tx.exec_one(sql.bind(id).bind(person).bind(role.code()).bind(region).bind(ends_on).bind(now).bind(by)).await
+    tx.exec_one(sql.bind(id).bind(person).bind(code).bind(custom).bind(region).bind(ends_on).bind(now).bind(by)).await
 }
 
 /// Ends a grant.

@@ -52,7 +52,8 @@ const NOUNS: &[(&str, &str)] = &[
     ("export", "Exports"),
     ("region", "Regions"),
     ("person", "People and sign-ins"),
-    ("grant", "Roles"),
+    ("grant", "Roles given"),
+    ("role", "Roles"),
     ("setting", "Settings"),
     ("currency", "Currencies"),
     ("reason_code", "Reason codes"),
@@ -79,6 +80,7 @@ fn object_href(names: &Names, kind: &str, id: &str) -> String {
         "person" => format!("/people/{id}"),
         "budget" => format!("/budgets/{id}"),
         "posting" => format!("/postings/{id}"),
+        "role" if names.sees_people => format!("/roles/{id}"),
         "transaction" => format!("/transactions/{id}"),
         "import" if ImportId::parse(id).is_some_and(|id| names.imports.contains(&id)) => format!("/imports/{id}"),
         "approval" if ApprovalId::parse(id).is_some_and(|id| names.approvals.contains(&id)) => format!("/approvals/{id}"),
@@ -109,12 +111,14 @@ pub(super) struct Names {
     regions: Vec<(RegionId, String)>,
     people: std::collections::HashMap<UserId, String>,
     budgets: Vec<(BudgetId, String)>,
+    roles: Vec<(String, String)>,
     /// The imports among them whose pages open for this person.
     imports: Vec<ImportId>,
     /// The requests for approval among them that she may see whole.
     approvals: Vec<ApprovalId>,
     sees_mappings: bool,
     sees_settings: bool,
+    sees_people: bool,
 }
 
 impl Names {
@@ -137,7 +141,12 @@ impl Names {
         let approvals = approvals::seen(read, &who.scope(Permission::BudgetsRead), &wanted).await?;
         let regions = regions::labels(&all).into_iter().collect();
         let (sees_mappings, sees_settings) = (who.access.has(Permission::ImportsRun), who.access.has(Permission::SettingsManage));
-        Ok(Self { regions, people, budgets, imports, approvals, sees_mappings, sees_settings })
+        let mut roles = Vec::new();
+        if events.iter().any(|event| event.object_kind == "role") {
+            roles = crate::store::roles::list(read).await?.into_iter().map(|role| (role.id.to_string(), role.name)).collect();
+        }
+        let sees_people = who.access.has(Permission::PeopleRead);
+        Ok(Self { regions, people, budgets, roles, imports, approvals, sees_mappings, sees_settings, sees_people })
     }
 
     fn region(&self, id: RegionId) -> String {
@@ -153,6 +162,7 @@ impl Names {
             "region" => RegionId::parse(&event.object_id).map(|id| self.region(id)),
             "budget" => BudgetId::parse(&event.object_id).and_then(|id| self.budget(id)),
             "person" => UserId::parse(&event.object_id).and_then(|id| self.people.get(&id).cloned()),
+            "role" => self.roles.iter().find(|(id, _)| *id == event.object_id).map(|(_, name)| name.clone()),
             _ => None,
         };
         named.filter(|name| !name.is_empty()).unwrap_or_else(|| shortened(&event.object_id))

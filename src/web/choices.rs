@@ -1,12 +1,13 @@
 //! What several forms offer to choose from, and the organisation's clock.
 
-use crate::domain::access::{Role, Scope};
+use crate::domain::access::Scope;
 use crate::domain::currency::Currency;
 use crate::domain::id::RegionId;
+use crate::domain::role::AnyRole;
 use crate::store::db::Reader;
 use crate::store::failure::DbError;
 use crate::store::regions::Branch;
-use crate::store::{regions, settings};
+use crate::store::{regions, roles, settings};
 
 /// (value, label).
 pub type Choice = (String, String);
@@ -58,9 +59,14 @@ pub fn branches(tree: &[Branch]) -> Vec<Choice> {
     tree.iter().map(|branch| (branch.region.id.to_string(), format!("{}{}", "\u{2003}".repeat(branch.depth), name(branch)))).collect()
 }
 
-/// The five roles.
-pub fn roles() -> Vec<Choice> {
-    Role::ALL.iter().map(|role| (role.code().to_owned(), role.label().to_owned())).collect()
+/// The roles that can be given: the five, and the organisation's own.
+pub async fn roles(reader: &mut impl Reader) -> Result<Vec<Choice>, DbError> {
+    let given = roles::definitions(reader).await?.into_values().filter(|role| !role.retired);
+    let mut choices: Vec<(bool, Choice)> =
+        given.map(|role| (matches!(role.role, AnyRole::Custom(_)), (role.role.code(), role.label))).collect();
+    // The five stand in the order that people read them in, as they come.
+    choices.sort_by_cached_key(|(custom, choice)| (*custom, if *custom { choice.1.to_lowercase() } else { String::new() }));
+    Ok(choices.into_iter().map(|(_, choice)| choice).collect())
 }
 
 pub use crate::store::settings::zone;

@@ -13,7 +13,7 @@ use super::page::Shell;
 use super::transactions::thousands;
 use super::transactions_known::Known;
 use crate::domain::access::{Permission, Scope};
-use crate::domain::id::ExportId;
+use crate::domain::id::{ExportId, RegionId, UserId};
 use crate::domain::list_query::ListQuery;
 use crate::domain::refusal::Refusal;
 use crate::store::audit_log::{self, Kept, Wanted};
@@ -52,15 +52,30 @@ struct DetailPage {
 }
 
 /// What somebody sees of an export: all of it, or her regions' part.
-struct Sight {
+pub(super) struct Sight {
     row: ExportRow,
     whole: bool,
     own: bool,
     events: Vec<Kept>,
 }
 
+impl Sight {
+    /// Who made it.
+    pub(super) fn owner(&self) -> Option<UserId> {
+        self.row.person_id
+    }
+
+    /// The regions that rows were taken of, as far as she sees them.
+    pub(super) fn regions(&self) -> Vec<RegionId> {
+        let mut regions: Vec<RegionId> = self.events.iter().filter_map(|event| event.region_id).collect();
+        regions.sort_unstable();
+        regions.dedup();
+        regions
+    }
+}
+
 /// Her own export; or one that took rows of regions whose trail she reads, by the events it left there. Anything else is not there.
-async fn sight(read: &mut Read, who: &Signed, id: ExportId) -> Result<Option<Sight>, DbError> {
+pub(super) async fn sight(read: &mut Read, who: &Signed, id: ExportId) -> Result<Option<Sight>, DbError> {
     let Some(row) = kept::get(read, id).await? else { return Ok(None) };
     let own = row.person_id == Some(who.person.id) && who.access.has(Permission::ExportsCreate);
     let reads = who.scope(Permission::AuditRead);

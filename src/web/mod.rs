@@ -43,13 +43,19 @@ pub mod page;
 mod password;
 mod peers;
 mod people;
+mod people_access;
 mod people_add;
+mod people_grants;
 mod portal;
 mod postings;
 mod qr;
 mod recipients;
 mod regions;
 mod regions_edit;
+mod role_check;
+mod roles;
+mod roles_edit;
+mod roles_retire;
 mod search;
 mod second_factor;
 pub mod server;
@@ -175,12 +181,23 @@ fn organisation(table: &mut Table<'_>) {
         .service(resource("/people").route(get().to(people::list)).route(post().to(people_add::add)))
         .route("/people/new", get().to(people_add::new))
         .route("/people/{id}", get().to(people::detail))
-        .route("/people/{id}/grants", post().to(people::grant))
-        .route("/people/{id}/grants/{grant}/end", post().to(people::end_grant))
+        .route("/people/{id}/access", get().to(people_access::page))
+        .route("/people/{id}/grants", post().to(people_grants::grant))
+        .route("/people/{id}/grants/check", get().to(people_grants::check))
+        .service(resource("/people/{id}/grants/{grant}/end").route(get().to(people_grants::ask_end)).route(post().to(people_grants::end)))
         .route("/people/{id}/password-link", post().to(people_add::link))
         .route("/people/{id}/reinstatement", post().to(people::reinstate))
         .route("/people/{id}/second-factor/removal", post().to(people_add::remove_second_factor))
         .route("/people/{id}/suspension", post().to(people::suspend))
+        .service(resource("/roles").route(get().to(roles::list)).route(post().to(roles_edit::make)))
+        .route("/roles/new", get().to(roles_edit::new))
+        .service(resource("/roles/{id}").route(get().to(roles::detail)).route(post().to(roles_edit::save)))
+        .route("/roles/{id}/check", get().to(roles_edit::check))
+        .route("/roles/{id}/edit", get().to(roles_edit::edit))
+        .service(
+            resource("/roles/{id}/reinstatement").route(get().to(roles_retire::ask_reinstate)).route(post().to(roles_retire::reinstate)),
+        )
+        .service(resource("/roles/{id}/retirement").route(get().to(roles_retire::ask_retire)).route(post().to(roles_retire::retire)))
         // Regions.
         .service(resource("/regions").route(get().to(regions::list)).route(post().to(regions_edit::add)))
         .route("/regions/new", get().to(regions_edit::new))

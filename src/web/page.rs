@@ -83,19 +83,23 @@ const NAV: &[(&str, &str, &str, Option<Permission>)] = &[
     ("/settings", "Settings", "settings", None),
 ];
 
+fn below(path: &str, href: &str) -> bool {
+    path.strip_prefix(href).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 const FLASH_COOKIE: &str = "__Host-counterfoil-flash";
 
 impl Shell {
     /// For a page of this title, asked for by `who`.
     pub fn new(req: &HttpRequest, portal: &Portal, who: &Signed, title: impl Into<String>) -> Self {
         let path = req.path();
-        let here = |href: &str| if href == "/" { path == "/" } else { path == href || path.starts_with(&format!("{href}/")) };
+        let here = |href: &str| if href == "/" { path == "/" } else { below(path, href) || (href == "/people" && below(path, "/roles")) };
         let nav = NAV
             .iter()
             .filter(|(_, _, _, needs)| needs.is_none_or(|permission| who.access.has(permission)))
             .map(|(href, label, icon, _)| NavItem { href, label, icon, current: here(href) })
             .collect();
-        let roles: Vec<&str> = who.access.roles().into_iter().map(super::super::domain::access::Role::label).collect();
+        let roles = who.access.labels();
         let flash = flash_of(req, portal);
         Self {
             title: title.into(),

@@ -12,9 +12,10 @@ use super::form::{Errors, Posted};
 use super::guard::{Allowed, ManagePeople, Needs, ReadPeople};
 use super::page::{Shell, see_other};
 use crate::actions::people as act;
-use crate::domain::access::{Permission, Role};
-use crate::domain::id::{GrantId, RegionId, UserId};
+use crate::domain::access::Permission;
+use crate::domain::id::{RegionId, UserId};
 use crate::domain::refusal::Refusal;
+use crate::domain::role::AnyRole;
 use crate::domain::time::Day;
 use crate::store::failure::Failure;
 use crate::store::people::{self, Grant, Person};
@@ -69,11 +70,17 @@ pub async fn list(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<Read
 #[derive(Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GrantForm {
-    key: String,
-    role: String,
-    region: String,
     #[serde(default)]
-    ends_on: String,
+    pub(super) key: String,
+    #[serde(default)]
+    pub(super) role: String,
+    #[serde(default)]
+    pub(super) region: String,
+    #[serde(default)]
+    pub(super) ends_on: String,
+    /// The version of a custom role as the check page showed it.
+    #[serde(default)]
+    pub(super) seen: String,
 }
 
 /// A role, a region and a last day, or everything that is wrong with them.
@@ -83,8 +90,8 @@ pub(super) fn read_grant(
     ends_on: &str,
     today: Day,
     errors: &mut Errors,
-) -> Option<(Role, RegionId, Option<Day>)> {
-    let role = errors.check("role", Role::parse(role).ok_or("Choose a role"));
+) -> Option<(AnyRole, RegionId, Option<Day>)> {
+    let role = errors.check("role", AnyRole::parse(role).ok_or("Choose a role"));
     let region = errors.check("region", RegionId::parse(region).ok_or("Choose a region"));
     let ends_on = match ends_on.trim() {
         "" => Some(None),
@@ -111,6 +118,7 @@ struct DetailPage {
     form: GrantForm,
     errors: Errors,
     roles: Vec<Choice>,
+    abilities: Vec<Choice>,
     places: Vec<Choice>,
     may_manage: bool,
     may_suspend: bool,
@@ -127,7 +135,7 @@ pub(super) async fn in_scope<N: Needs>(portal: &Portal, who: &Allowed<N>, path: 
     Ok(people::find_within(&mut read, &who.scope(Permission::PeopleRead), id).await?.ok_or(Refusal::NotFound)?)
 }
 
-async fn show<N: Needs>(
+pub(super) async fn show<N: Needs>(
     req: &HttpRequest,
     portal: &Portal,
     who: &Allowed<N>,
@@ -151,7 +159,8 @@ async fn show<N: Needs>(
         seen: person.last_sign_in_at.map(|at| at.local(zone)).unwrap_or_default(),
         form,
         errors: refused.1,
-        roles: choices::roles(),
+        roles: choices::roles(&mut read).await?,
+        abilities: super::people_access::abilities(),
         places: choices::places(&mut read, &manages).await?,
         may_manage: !manages.is_empty(),
         may_suspend: who.access.has_everywhere(Permission::PeopleManage),
@@ -173,37 +182,9 @@ pub async fn detail(
     path: web::Path<String>,
 ) -> Result<HttpResponse, WebError> {
     let person = in_scope(&portal, &who, &path).await?;
-    let form = GrantForm { key: portal.store.random.token(16), ..GrantForm::default() };
+    // The answers that somebody comes back with from the check page, to change them.
+    let form = web::Query::<GrantForm>::from_query(req.query_string()).map(web::Query::into_inner).unwrap_or_default();
     show(&req, &portal, &who, person, form, (StatusCode::OK, Errors::none())).await
-}
-
-/// Gives a role.
-pub async fn grant(
-    req: HttpRequest,
-    portal: web::Data<Portal>,
-    who: Allowed<ManagePeople>,
-    path: web::Path<String>,
-    Posted(form): Posted<GrantForm>,
-) -> Result<HttpResponse, WebError> {
-    let person = in_scope(&portal, &who, &path).await?;
-    let mut errors = Errors::none();
-    let mut status = StatusCode::UNPROCESSABLE_ENTITY;
-    let today = portal.store.now().day(chrono_tz::UTC);
-    if let Some((role, region, ends_on)) = read_grant(&form.role, &form.region, &form.ends_on, today, &mut errors) {
-        match act::grant(&portal.store, who.actor.clone(), &form.key, person.id, role, region, ends_on).await {
-            Ok(_) => {
-                let words = format!("{} is now {}.", person.name, role.label());
-                return Ok(see_other(&portal, &format!("/people/{}", person.id), Some(("ok", words))));
-            }
-            Err(Failure::Refused(Refusal::NotFound)) => errors.add("region", "Choose a region"),
-            Err(Failure::Refused(refusal)) => {
-                status = status_of(&refusal);
-                errors = Errors::of(&refusal);
-            }
-            Err(failure) => return Err(failure.into()),
-        }
-    }
-    show(&req, &portal, &who, person, form, (status, errors)).await
 }
 
 /// What a form without fields of its own sends.
@@ -214,26 +195,6 @@ pub struct KeyForm {
     pub key: String,
 }
 
-/// Ends a role.
-pub async fn end_grant(
-    req: HttpRequest,
-    portal: web::Data<Portal>,
-    who: Allowed<ManagePeople>,
-    path: web::Path<(String, String)>,
-    Posted(form): Posted<KeyForm>,
-) -> Result<HttpResponse, WebError> {
-    let (person, grant) = path.into_inner();
-    let person = in_scope(&portal, &who, &person).await?;
-    let grant = GrantId::parse(&grant).ok_or(Refusal::NotFound)?;
-    match act::end_grant(&portal.store, who.actor.clone(), &form.key, grant).await {
-        // Who ended her own last right to see people has nothing to go back to.
-        Ok(_) => Ok(see_other(&portal, &format!("/people/{}", person.id), Some(("ok", "The role was ended.".to_owned())))),
-        Err(Failure::Refused(Refusal::NotFound)) => Err(Refusal::NotFound.into()),
-        Err(Failure::Refused(refusal)) => refused(&req, &portal, &who, person, &refusal).await,
-        Err(failure) => Err(failure.into()),
-    }
-}
-
 pub(super) async fn refused(
     req: &HttpRequest,
     portal: &Portal,
@@ -241,8 +202,7 @@ pub(super) async fn refused(
     person: Person,
     refusal: &Refusal,
 ) -> Result<HttpResponse, WebError> {
-    let form = GrantForm { key: portal.store.random.token(16), ..GrantForm::default() };
-    show(req, portal, who, person, form, (status_of(refusal), Errors::of(refusal))).await
+    show(req, portal, who, person, GrantForm::default(), (status_of(refusal), Errors::of(refusal))).await
 }
 
 async fn set_suspended(

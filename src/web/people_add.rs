@@ -54,7 +54,7 @@ struct LinkPage {
     within: &'static str,
 }
 
-fn everywhere(who: &Allowed<ManagePeople>) -> Result<(), WebError> {
+pub(super) fn everywhere(who: &Allowed<ManagePeople>) -> Result<(), WebError> {
     let may = who.access.has_everywhere(Permission::PeopleManage);
     if may { Ok(()) } else { Err(Refusal::Forbidden(Permission::PeopleManage).into()) }
 }
@@ -70,7 +70,8 @@ async fn show(
     let mut read = portal.store.read().await?;
     let places = choices::places(&mut read, &who.reach()).await?;
     let shell = Shell::new(req, portal, who, "Add a person").with_errors(!errors.is_empty());
-    let page = NewPage { shell, form, errors, roles: choices::roles(), places };
+    let roles = choices::roles(&mut read).await?;
+    let page = NewPage { shell, form, errors, roles, places };
     page.shell.answer(status, &page)
 }
 

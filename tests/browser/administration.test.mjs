@@ -107,7 +107,10 @@ onEachEngine('an administrator', (engine) => {
           await page.getByRole('link', { name: 'Done' }).click();
           await heading(page, new RegExp(`^${name}`));
           const person = page.url();
-          await page.getByRole('button', { name: /^End the role/ }).click();
+          await page.getByRole('link', { name: /^End the role/ }).click();
+          await heading(page, `End a role of ${name}`);
+          await page.getByText(/budgets? goe?s? out of reach/).waitFor();
+          await page.getByRole('button', { name: 'End the role' }).click();
           await page.getByRole('heading', { name: 'Roles that have ended' }).waitFor();
           await own.reload();
           assert.equal(await own.getByRole('link', { name: /^DACH/ }).count(), 0, 'the role has ended at once');
@@ -120,6 +123,45 @@ onEachEngine('an administrator', (engine) => {
         } finally {
           await other.close();
         }
+      });
+    });
+
+    it(`makes a role, sees what giving it would change, and finds out why she may ${words}`, async () => {
+      await as(engine, INGRID, { js }, async (page) => {
+        const role = js ? 'DACH mover' : 'DACH adjuster';
+        await menu(page, 'People');
+        await page.getByRole('link', { name: 'Roles', exact: true }).click();
+        await page.getByRole('link', { name: 'Regional HR partner' }).click();
+        await page.getByRole('link', { name: 'Make a role from it' }).click();
+        await heading(page, 'Make a role');
+        assert.equal(await press(page, page.getByRole('button', { name: 'Make the role' })), 422);
+        await page.getByLabel('Name', { exact: true }).fill(role);
+        await page.getByLabel('Adjust, transfer and reserve budget').check();
+        await page.getByRole('button', { name: 'Make the role' }).click();
+        await heading(page, new RegExp(`^${role}`));
+
+        await menu(page, 'People');
+        await page.getByRole('link', { name: 'Marta Ortega', exact: true }).first().click();
+        await page.getByLabel('Role', { exact: true }).selectOption({ label: role });
+        await choose(page.getByLabel('Region', { exact: true }), 'DACH');
+        await page.getByRole('button', { name: 'See what would change' }).click();
+        await heading(page, 'Give a role to Marta Ortega');
+        await page.getByRole('table', { name: 'Gained: Marta Ortega' }).getByText('Adjust, transfer and reserve budget').waitFor();
+        if (js && engine === 'sqlite') await lookOver(page, 'grant-check');
+        await page.getByRole('button', { name: 'Give the role' }).click();
+        await page.getByRole('status').getByText(`Marta Ortega is now ${role}.`).waitFor();
+
+        await page.getByLabel('What', { exact: true }).selectOption({ label: 'Adjust, transfer and reserve budget' });
+        await page.getByRole('button', { name: 'Find out' }).click();
+        await page.getByText('Yes, Marta Ortega may do this in any region.').first().waitFor();
+        await page.getByRole('table', { name: 'What allows it' }).getByRole('link', { name: role }).click();
+        await page.getByRole('link', { name: 'Edit', exact: true }).click();
+        await page.getByLabel('Adjust, transfer and reserve budget').uncheck();
+        await page.getByRole('button', { name: 'See what would change' }).click();
+        await page.getByRole('table', { name: 'Lost: Marta Ortega' }).getByText('Adjust, transfer and reserve budget').waitFor();
+        if (js && engine === 'sqlite') await lookOver(page, 'role-check');
+        await page.getByRole('button', { name: 'Change the role' }).click();
+        await page.getByRole('status').getByText('The role was changed.').waitFor();
       });
     });
 

@@ -4,6 +4,7 @@ mod approvals;
 mod audit;
 mod budgets;
 mod pressure;
+mod roles;
 mod schema;
 mod transactions;
 mod writer;

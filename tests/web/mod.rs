@@ -10,6 +10,8 @@ mod letters;
 mod months;
 mod recipients;
 mod refusals;
+mod roles;
+mod roles_why;
 mod second_factor;
 mod setup;
 mod sign_in;

@@ -18,7 +18,7 @@ const STEP: i64 = 30_000_000;
 
 async fn pia(company: &Company) -> UserId {
     let hash = Passwords::new(company.store.metrics.clone()).hash(GOOD.to_owned()).await.unwrap();
-    let grant = Some((Role::RegionalPartner, company.regions["North"], None));
+    let grant = Some((Role::RegionalPartner.into(), company.regions["North"], None));
     let new = NewPerson { email: "pia@test.example".to_owned(), name: "Pia".to_owned(), password_hash: Some(hash), grant };
     people::add(&company.store, Actor::system("test"), "pia", new).await.unwrap()
 }

@@ -55,7 +55,7 @@ on_both_engines! {
         let hasher = Passwords::new(app.company.store.metrics.clone());
         let right = "correct horse battery staple";
         let hash = hasher.hash(right.to_owned()).await.unwrap();
-        let grant = Some((Role::RegionalPartner, app.company.regions["North"], None));
+        let grant = Some((Role::RegionalPartner.into(), app.company.regions["North"], None));
         let new = NewPerson { email: "Pia@test.example".into(), name: "Pia".into(), password_hash: Some(hash), grant };
         let id = people::add(&app.company.store, Actor::system("test"), "k", new).await.unwrap();
         let attempt = async |email: &str, password: &str| {

@@ -24,7 +24,7 @@ const RIGHT: &str = "five quiet green garden chairs";
 /// Adds somebody with a password.
 async fn with_password(company: &Company, email: &str) -> UserId {
     let hash = Passwords::new(company.store.metrics.clone()).hash(RIGHT.to_owned()).await.unwrap();
-    let grant = Some((Role::RegionalPartner, company.regions["North"], None));
+    let grant = Some((Role::RegionalPartner.into(), company.regions["North"], None));
     let new = NewPerson { email: email.to_owned(), name: "Pia".to_owned(), password_hash: Some(hash), grant };
     people::add(&company.store, Actor::system("test"), email, new).await.unwrap()
 }

@@ -64,6 +64,8 @@ export const PAGES = [
   { name: 'audit', path: '/audit', status: SOME },
   { name: 'audit-proof', path: '/audit/proof', status: SOME },
   { name: 'people', path: '/people', status: SOME },
+  { name: 'roles', path: '/roles', status: SOME },
+  { name: 'role', path: '/roles/auditor', status: SOME },
   { name: 'settings', path: '/settings', status: SOME },
   { name: '404', path: '/budgets/bud_00000000000000000000000000', status: 404 },
 ];
@@ -105,6 +107,9 @@ export const MORE_PAGES = [
   { name: 'audit-event', path: first('/audit', '/audit/evt_') },
   { name: 'person', path: first('/people', '/people/usr_') },
   { name: 'person-new', path: '/people/new' },
+  { name: 'person-access', path: below('/people', '/people/usr_', '/access?permission=budgets.adjust') },
+  { name: 'person-access-missing', path: below('/people', '/people/usr_', '/access?permission=budgets.adjust&object=none'), status: 404 },
+  { name: 'role-new', path: '/roles/new?from=finance_controller' },
   { name: 'settings-organisation', path: '/settings/organisation' },
   { name: 'settings-reason-codes', path: '/settings/reason-codes' },
   { name: 'settings-retention', path: '/settings/retention' },

@@ -1,10 +1,12 @@
 //! The companies that are looked at: everything that can happen has happened in them once.
 
 use counterfoil::actions::imports::commit::Mode;
-use counterfoil::actions::people::{self, NewPerson};
+use counterfoil::actions::people::{self, NewGrant, NewPerson};
+use counterfoil::actions::roles;
 use counterfoil::clock::Random;
 use counterfoil::domain::access::{Actor, Role};
 use counterfoil::domain::id::ImportId;
+use counterfoil::domain::role::AnyRole;
 use counterfoil::domain::transaction::DeliveryStatus;
 use counterfoil::store::Store;
 use counterfoil::store::db::Sql;
@@ -24,6 +26,7 @@ pub const NAMES: &[&str] = &[
     "UPDATE budget SET name = substr($1 || name, 1, 120), cost_centre = $1",
     "UPDATE source SET name = substr($1 || name, 1, 80)",
     "UPDATE recipient SET name = $1 || name, email = $1 || email, employee_number = $1",
+    "UPDATE custom_role SET name = substr($1 || name, 1, 60)",
     "UPDATE reason_code SET label = substr($1 || label, 1, 120)",
     "UPDATE setting SET value = substr($1 || value, 1, 80) WHERE key = 'organisation'",
     "UPDATE reward_transaction SET batch_id = $1, po_number = $1, campaign = $1, cost_center = $1, gl_account = $1, note = $1, reason_code = $1",
@@ -198,6 +201,31 @@ pub struct Sample {
     pub worth: Vec<String>,
 }
 
+/// Two roles of its own, one of them held and one retired; the pages on which somebody may do something, and may not.
+async fn roles_of(company: &Company) -> Vec<String> {
+    let (store, system, north) = (&company.store, || Actor::system("test"), company.regions["North"]);
+    let mut worth = Vec::new();
+    for (name, from) in [("Trail reader", Role::Auditor), ("Old role", Role::RegionalPartner)] {
+        let id = roles::make(store, system(), name, name, from.into(), from.into()).await.unwrap();
+        let new = NewGrant { person: company.people["Nils North"], role: AnyRole::Custom(id), region: north, ends_on: None, seen: None };
+        match from {
+            Role::Auditor => drop(people::grant(store, system(), name, new).await.unwrap()),
+            _ => roles::retire(store, system(), name, (id, 1), true).await.unwrap(),
+        }
+        worth.extend(["", "/edit", "/retirement", "/reinstatement"].map(|page| format!("/roles/{id}{page}")));
+        worth.push(format!("/roles/{id}/check?version=1&name=Other&permissions=regions.read"));
+        worth.push(format!("/roles/{id}/check?version=1&name=Other&key=a-key-to-look-with"));
+    }
+    let budget = company.budgets["North one"];
+    for (name, object) in [("Nora North", budget.to_string()), ("Nils North", budget.to_string()), ("Nora North", String::new())] {
+        worth.push(format!("/people/{}/access?permission=budgets.adjust&object={object}", company.people[name]));
+    }
+    let sven = company.people["Sven South"];
+    worth.push(format!("/people/{sven}/grants/check?role=auditor&region={north}&ends_on="));
+    worth.push(format!("/people/{sven}/grants/check?role=auditor&region={north}&ends_on=&key=a-key-to-look-with"));
+    worth
+}
+
 /// A company in which everything has happened once, and everything that can be named is named so.
 pub async fn company(text: &str) -> Sample {
     let mut company = Company::found_by(TestDb::sqlite(), Random::seeded(1)).await;
@@ -220,12 +248,13 @@ pub async fn company(text: &str) -> Sample {
     worth.extend(lists.map(|query| format!("/transactions?{query}")));
     worth.extend(["/search?q=nothing-is-called-so", "/budgets"].map(str::to_owned));
     let north = company.regions["North"];
-    for (name, grant) in [("No Role", None), ("Rita Regional", Some((Role::Auditor, north, None)))] {
+    for (name, grant) in [("No Role", None), ("Rita Regional", Some((Role::Auditor.into(), north, None)))] {
         let email = format!("{}@test.example", name.to_lowercase().replace(' ', "."));
         let new = NewPerson { email, name: name.to_owned(), password_hash: None, grant };
         let id = people::add(&company.store, Actor::system("test"), name, new).await.unwrap();
         company.people.insert(name.to_owned(), id);
     }
+    worth.extend(roles_of(&company).await);
     run(&company.store, LEFT, "").await;
     Sample { company, worth }
 }
