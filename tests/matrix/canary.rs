@@ -83,7 +83,7 @@ pub async fn seed(app: &TestApp, world: &World) -> Canary {
         cost_centre: format!("{WORD}-cc"),
     };
     let new = NewBudget { region: south, currency, attributes, draft: false, allocation: Some(99_999_999_99) };
-    let budget = budgets::create(store, finn, "key-of-the-canary-3", new).await.unwrap();
+    let budget = budgets::create(store, finn, "key-of-the-canary-3", new).await.unwrap().budget();
     let rules = |pairs: &[(&str, &str)]| -> Meanings {
         let regions: BTreeMap<_, _> = pairs.iter().map(|(word, region)| ((*word).to_owned(), Some(company.regions[*region]))).collect();
         let budgets = [(format!("{WORD} b"), Some(budget)), ("n".to_owned(), Some(company.budgets["North one"]))];

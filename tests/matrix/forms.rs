@@ -166,3 +166,63 @@ pub fn money(with: &Filling) -> Fields {
         ("note", note),
     ]
 }
+
+pub fn code(_: &Filling) -> Fields {
+    vec![("code", "000000".to_owned())]
+}
+
+pub fn new_factor(_: &Filling) -> Fields {
+    vec![("current", "wrong".to_owned()), ("code", "000000".to_owned()), ("draft", String::new()), ("next", String::new())]
+}
+
+pub fn own_factor(_: &Filling) -> Fields {
+    vec![("current", "wrong".to_owned()), ("code", "000000".to_owned()), ("draft", String::new())]
+}
+
+pub fn current(_: &Filling) -> Fields {
+    vec![("current", "wrong".to_owned())]
+}
+
+pub fn address(_: &Filling) -> Fields {
+    vec![("email", "nobody@test.example".to_owned())]
+}
+
+pub fn role(with: &Filling) -> Fields {
+    let name = with.or_nothing("Another role");
+    let fields = vec![("key", with.key.clone()), ("version", with.stated_version()), ("from", "auditor".to_owned())];
+    fields.into_iter().chain([("name", name), ("permissions", "budgets.read".to_owned())]).collect()
+}
+
+pub fn policy(with: &Filling) -> Fields {
+    vec![
+        ("key", with.key.clone()),
+        ("matter", "carry_over".to_owned()),
+        ("region", with.world.region(0)),
+        ("currency", "EUR".to_owned()),
+        ("from_amount", with.or_nothing("1")),
+        ("day_amount", String::new()),
+        ("approvers", "1".to_owned()),
+    ]
+}
+
+pub fn loan(with: &Filling) -> Fields {
+    vec![("key", with.key.clone()), ("person", String::new()), ("starts_on", String::new()), ("ends_on", String::new())]
+}
+
+pub fn retention(with: &Filling) -> Fields {
+    let days = if with.harmless { "soon" } else { "10" };
+    vec![("key", with.key.clone()), ("refused_rows", days.to_owned())]
+}
+
+pub fn why(with: &Filling) -> Fields {
+    vec![("key", with.key.clone()), ("reason", with.or_nothing("Because"))]
+}
+
+pub fn approval(with: &Filling) -> Fields {
+    let hash = if with.harmless { String::new() } else { "0".repeat(64) };
+    vec![("key", with.key.clone()), ("hash", hash)]
+}
+
+pub fn refusal(with: &Filling) -> Fields {
+    vec![("key", with.key.clone()), ("reason", with.or_nothing("Not now"))]
+}

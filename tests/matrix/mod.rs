@@ -36,6 +36,10 @@ fn sight(row: &Row, who: &Principal, target: &Target) -> (bool, bool) {
     let owns = target.owner == who.name;
     match row.ids {
         Ids::None | Ids::Asset | Ids::PasswordToken | Ids::Source | Ids::Currency | Ids::Reason => (true, true),
+        Ids::Policy | Ids::Loan | Ids::Role => (true, true),
+        Ids::Approval => (may(Permission::BudgetsRead, place), acts),
+        Ids::OwnApproval => (may(Permission::BudgetsRead, place), owns),
+        Ids::Recipient => (may(Permission::TransactionsRead, place), acts),
         Ids::SetupToken => (false, false),
         Ids::Region => (may(Permission::RegionsRead, place), acts),
         Ids::Budget | Ids::Posting | Ids::Reserve => (may(Permission::BudgetsRead, place), acts),

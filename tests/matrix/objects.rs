@@ -47,6 +47,10 @@ pub struct World {
     pub placeless: String,
     source: String,
     asset: [String; 2],
+    recipients: Two,
+    approvals: Two,
+    policy: String,
+    role: String,
     token: String,
 }
 
@@ -135,6 +139,36 @@ async fn reserve(client: &Client, app: &TestApp, name: &str) -> String {
     at.split('?').next().unwrap().trim_start_matches("/postings/").to_owned()
 }
 
+/// Two requests that wait, one in each place; a policy in force that asks for nothing anybody does here; a role of the organisation's own.
+async fn asked_for(app: &TestApp) -> (Two, String, String) {
+    let ada = app.signed_in("Ada Admin").await;
+    let csrf = ada.get("/").await.csrf();
+    let global = app.company.regions["Global"].to_string();
+    let mut policies = Vec::new();
+    for (matter, from, key) in [("reservation", "0", "a-policy-to-ask-by"), ("carry_over", "1000000", "a-policy-that-stays")] {
+        let form =
+            [("csrf", csrf.as_str()), ("key", key), ("matter", matter), ("region", &global), ("currency", "EUR"), ("from_amount", from)];
+        let made = ada.post("/settings/approvals/policies", &[&form[..], &[("approvers", "1")]].concat()).await;
+        assert_eq!(made.status, 303, "{}", made.body);
+        let newest = "SELECT id FROM approval_policy ORDER BY id DESC LIMIT 1";
+        policies.push(format!("pol_{}", encode(id_of(app, Sql::new(newest)).await.as_u128())));
+    }
+    let mut asked = Vec::new();
+    for name in ["North one", "South one"] {
+        let fields = [("amount", "5.00"), ("note", "Asked for")];
+        let at = moved(&ada, &format!("{}/reservations", budget(app, name)), &fields).await;
+        asked.push(at.split('?').next().unwrap().trim_start_matches("/approvals/").to_owned());
+    }
+    let end = format!("/settings/approvals/policies/{}/end", policies[0]);
+    assert_eq!(ada.post(&end, &[("csrf", csrf.as_str()), ("key", "a-policy-that-ends")]).await.status, 303);
+    let form =
+        [("csrf", csrf.as_str()), ("key", "a-role-of-ours"), ("from", "auditor"), ("name", "Watcher"), ("permissions", "budgets.read")];
+    let made = ada.post("/roles", &form).await;
+    assert_eq!(made.status, 303, "{}", made.body);
+    let role = made.location().split('?').next().unwrap().trim_start_matches("/roles/").to_owned();
+    (asked.try_into().unwrap(), policies.remove(1), role)
+}
+
 impl World {
     /// Makes it all.
     pub async fn make(app: &TestApp) -> Self {
@@ -166,8 +200,10 @@ impl World {
         let event = "SELECT id FROM audit_event WHERE region_id = $1 ORDER BY seq LIMIT 1";
         let grant = "SELECT id FROM role_grant WHERE person_id = $1";
         let placeless = id_of(app, Sql::new("SELECT id FROM audit_event WHERE region_id IS NULL ORDER BY seq LIMIT 1")).await;
+        let (approvals, policy, role) = asked_for(app).await;
+        let recipient = "SELECT recipient_id FROM reward_transaction WHERE region_id = $1 AND recipient_id IS NOT NULL ORDER BY no LIMIT 1";
         let spare: UserId = people[0];
-        let token = counterfoil::actions::people::password_link(&company.store, company.actor("Ada Admin"), spare).await.unwrap();
+        let token = counterfoil::actions::people::password_link(&company.store, company.actor("Ada Admin"), spare).await.unwrap().token;
         Self {
             postings: firsts(app, "pst", allocation, budgets.map(|id| id.0)).await,
             events: firsts(app, "evt", event, regions.map(|id| id.0)).await,
@@ -187,6 +223,10 @@ impl World {
             moved: ids[0].to_string(),
             placeless: format!("evt_{}", encode(placeless.as_u128())),
             source: company.source.to_string(),
+            recipients: firsts(app, "rcp", recipient, regions.map(|id| id.0)).await,
+            approvals,
+            policy,
+            role,
             token,
         }
     }
@@ -251,6 +291,16 @@ impl World {
             Ids::Source => everywhere(&[&self.source], &[&[&Self::missing("src")], &["src_x"]]),
             Ids::Currency => everywhere(&["EUR"], &[&["XXX"], &["~"]]),
             Ids::Reason => everywhere(&["correction"], &[&["nothing"], &["~"]]),
+            Ids::Recipient => Self::usual("rcp", &self.recipients),
+            Ids::Approval => Self::usual("apr", &self.approvals),
+            Ids::OwnApproval => {
+                let mut targets = Self::usual("apr", &self.approvals);
+                targets.iter_mut().filter(|target| target.place.is_some()).for_each(|target| target.owner = "Ada Admin");
+                targets
+            }
+            Ids::Policy => everywhere(&[&self.policy], &[&[&Self::missing("pol")]]),
+            Ids::Loan => vec![Target::none("missing", &[&Self::missing("dlg")]), Target::none("malformed", &["dlg_x"])],
+            Ids::Role => everywhere(&[&self.role], &[&[&Self::missing("rol")], &["rol_x"]]),
         }
     }
 
@@ -271,6 +321,7 @@ impl World {
             Ids::Transaction => "SELECT version FROM reward_transaction WHERE id = $1",
             Ids::OpenImport => "SELECT version FROM import_run WHERE id = $1",
             Ids::Mapping => "SELECT version FROM mapping WHERE id = $1",
+            Ids::Role => "SELECT version FROM custom_role WHERE id = $1",
             _ => return 1,
         };
         let Some(id) = target.ids[0].split_once('_').and_then(|(_, text)| decode(text)) else { return 1 };

@@ -3,8 +3,8 @@
 //! A route of the router without a line here fails the test, and so does a line without a route.
 
 use counterfoil::domain::access::Permission::{
-    self, AuditRead, BudgetsAdjust, BudgetsManage, BudgetsRead, ExportsCreate, ImportsRun, PeopleManage, PeopleRead, RegionsManage,
-    RegionsRead, SettingsManage, TransactionsAssign, TransactionsRead,
+    self, AuditRead, BudgetsAdjust, BudgetsManage, BudgetsRead, ExportsCreate, ImportsRun, PeopleManage, PeopleRead, RecipientsErase,
+    RecipientsReveal, RegionsManage, RegionsRead, SettingsManage, TransactionsAssign, TransactionsRead,
 };
 
 use super::forms::{self, Filling};
@@ -61,6 +61,18 @@ pub enum Ids {
     Source,
     Currency,
     Reason,
+    /// Who received a reward.
+    Recipient,
+    /// A request that waits for approval.
+    Approval,
+    /// The same, for her alone who asked.
+    OwnApproval,
+    /// A policy in force.
+    Policy,
+    /// A right to decide that was lent; nobody has lent any.
+    Loan,
+    /// A role that the organisation made.
+    Role,
 }
 
 /// A line.
@@ -108,6 +120,13 @@ pub const ROWS: &[Row] = &[
     get("/metrics", Open, Ids::None),
     get("/sign-in", Open, Ids::None).others(303),
     post("/sign-in", Open, Ids::None, 422, forms::credentials).others(422),
+    get("/sign-in/code", Open, Ids::None).gives(303).others(303),
+    post("/sign-in/code", Open, Ids::None, 303, forms::code).others(303),
+    get("/sign-in/second-factor", Open, Ids::None).gives(303).others(303),
+    post("/sign-in/second-factor", Open, Ids::None, 303, forms::new_factor).others(303),
+    get("/forgotten-password", Open, Ids::None).others(200),
+    post("/forgotten-password", Open, Ids::None, 404, forms::address).others(404),
+    get("/forgotten-password/asked", Open, Ids::None),
     post("/demo/sign-in", Open, Ids::None, 404, forms::demo_person).others(404),
     get("/signed-out", Open, Ids::None),
     get("/password/{token}", Open, Ids::PasswordToken),
@@ -134,6 +153,21 @@ pub const ROWS: &[Row] = &[
     post("/people", Everywhere(PeopleManage), Ids::None, 422, forms::person),
     get("/people/new", Everywhere(PeopleManage), Ids::None),
     get("/people/{id}", Holds(PeopleRead), Ids::Person),
+    get("/people/{id}/access", Holds(PeopleRead), Ids::Person),
+    get("/people/{id}/grants/check", Holds(PeopleManage), Ids::Person).gives(303),
+    get("/people/{id}/grants/{grant}/end", Holds(PeopleManage), Ids::Grant),
+    post("/people/{id}/second-factor/removal", Everywhere(PeopleManage), Ids::WholePerson, 409, forms::key),
+    get("/roles", Holds(PeopleRead), Ids::None),
+    post("/roles", Everywhere(PeopleManage), Ids::None, 422, forms::role),
+    get("/roles/new", Everywhere(PeopleManage), Ids::None),
+    get("/roles/{id}", Holds(PeopleRead), Ids::Role),
+    post("/roles/{id}", Everywhere(PeopleManage), Ids::Role, 422, forms::role),
+    get("/roles/{id}/check", Everywhere(PeopleManage), Ids::Role).gives(422),
+    get("/roles/{id}/edit", Everywhere(PeopleManage), Ids::Role),
+    get("/roles/{id}/reinstatement", Everywhere(PeopleManage), Ids::Role),
+    post("/roles/{id}/reinstatement", Everywhere(PeopleManage), Ids::Role, 409, forms::step),
+    get("/roles/{id}/retirement", Everywhere(PeopleManage), Ids::Role),
+    post("/roles/{id}/retirement", Everywhere(PeopleManage), Ids::Role, 409, forms::step),
     post("/people/{id}/grants", Holds(PeopleManage), Ids::Person, 422, forms::grant),
     post("/people/{id}/grants/{grant}/end", Holds(PeopleManage), Ids::Grant, 303, forms::key),
     post("/people/{id}/password-link", Everywhere(PeopleManage), Ids::WholePerson, 200, forms::key),
@@ -155,6 +189,19 @@ pub const ROWS: &[Row] = &[
     // Settings.
     get("/settings", SignedIn, Ids::None),
     get("/settings/about", SignedIn, Ids::None),
+    get("/settings/approvals", SignedIn, Ids::None),
+    post("/settings/approvals/policies", Everywhere(SettingsManage), Ids::None, 422, forms::policy),
+    post("/settings/approvals/policies/{id}/end", Everywhere(SettingsManage), Ids::Policy, 303, forms::key),
+    post("/settings/approvals/stand-ins", SignedIn, Ids::None, 422, forms::loan),
+    post("/settings/approvals/stand-ins/{id}/end", SignedIn, Ids::Loan, 303, forms::key),
+    get("/settings/retention", Everywhere(SettingsManage), Ids::None),
+    post("/settings/retention", Everywhere(SettingsManage), Ids::None, 422, forms::retention),
+    get("/settings/second-factor", SignedIn, Ids::None),
+    post("/settings/second-factor", SignedIn, Ids::None, 422, forms::own_factor),
+    post("/settings/second-factor/codes", SignedIn, Ids::None, 422, forms::current),
+    post("/settings/second-factor/removal", SignedIn, Ids::None, 422, forms::current),
+    get("/settings/sign-in", Everywhere(SettingsManage), Ids::None),
+    post("/settings/sign-in", Everywhere(SettingsManage), Ids::None, 303, forms::key),
     post("/settings/currencies", Everywhere(SettingsManage), Ids::None, 422, forms::currency),
     post("/settings/currencies/{code}/removal", Everywhere(SettingsManage), Ids::Currency, 422, forms::key),
     get("/settings/organisation", Everywhere(SettingsManage), Ids::None),
@@ -173,6 +220,10 @@ pub const ROWS: &[Row] = &[
     get("/exports/new", Holds(ExportsCreate), Ids::None),
     get("/exports/{id}", SignedIn, Ids::Export),
     get("/exports/{id}/file", Holds(ExportsCreate), Ids::OwnExport),
+    get("/recipients/{id}", Holds(TransactionsRead), Ids::Recipient),
+    post("/recipients/{id}/reveals", Holds(RecipientsReveal), Ids::Recipient, 422, forms::why),
+    get("/recipients/{id}/erasure", Holds(RecipientsErase), Ids::Recipient),
+    post("/recipients/{id}/erasure", Holds(RecipientsErase), Ids::Recipient, 422, forms::why),
     get("/transactions", Holds(TransactionsRead), Ids::None),
     get("/transactions/{id}", Holds(TransactionsRead), Ids::Transaction),
     get("/transactions/{id}/assignment", Holds(TransactionsAssign), Ids::Transaction),
@@ -196,6 +247,11 @@ pub const ROWS: &[Row] = &[
     post("/imports/{id}/withdrawal", Holds(ImportsRun), Ids::OpenImport, 409, forms::version).others(409),
     get("/imports/{id}/refused.csv", Holds(ImportsRun), Ids::WholeImport),
     // Budgets and postings.
+    get("/approvals", Holds(BudgetsRead), Ids::None),
+    get("/approvals/{id}", Holds(BudgetsRead), Ids::Approval),
+    post("/approvals/{id}/approval", Holds(BudgetsRead), Ids::Approval, 400, forms::approval),
+    post("/approvals/{id}/refusal", Holds(BudgetsRead), Ids::Approval, 422, forms::refusal),
+    post("/approvals/{id}/withdrawal", Holds(BudgetsRead), Ids::OwnApproval, 303, forms::key).others(409),
     get("/budgets", Holds(BudgetsRead), Ids::None),
     post("/budgets", Holds(BudgetsManage), Ids::None, 422, forms::budget),
     get("/budgets/new", Holds(BudgetsManage), Ids::None),
