@@ -170,7 +170,7 @@ fn line(one: &Waiting, found: &Found, zone: chrono_tz::Tz) -> Line {
         by: found.person(one.row.requester_id),
         asked: one.row.asked_at.local(zone),
         datetime: one.row.asked_at.iso(),
-        until: one.row.ended_at.unwrap_or(one.row.expires_at).local(zone),
+        until: one.row.ended_at.unwrap_or(one.row.expires_at).day(zone).iso(),
         state,
         tone,
     }
@@ -227,7 +227,7 @@ pub async fn list(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<Read
         tabs: tabs.collect(),
         lines: found.all.iter().map(|one| line(one, &found, zone)).collect(),
         ended: view == View::Ended,
-        caption: if paged { "Newest first" } else { "Oldest first" },
+        caption: if paged { "newest first" } else { "oldest first" },
         nothing: nothing(view),
         file: if exports { format!("/exports/new?list=approvals&view={}", view.code()) } else { String::new() },
         zone: zone.name(),

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::Portal;
 use super::approvals::{Found, amount, given, standing, state_words, what};
-use super::approvals_facts::{Asked, Step, any_of, approvers, balances, facts, rule, steps};
+use super::approvals_facts::{Asked, Step, approvers, balances, facts, one_of, rule, steps};
 use super::budgets_check::Balance;
 use super::budgets_fields::has_own_page;
 use super::choices;
@@ -154,7 +154,7 @@ async fn about(
         let decided = |id| one.decisions.iter().any(|decision| decision.authority_id == id);
         let names: Vec<String> = could.into_iter().filter(|(id, _)| !decided(*id)).map(|(_, name)| name).collect();
         let nobody = || "Nobody has the right here: an administrator can give it".to_owned();
-        about.push(("Waits for", if names.is_empty() { nobody() } else { any_of(&names) }));
+        about.push(("Waits for", if names.is_empty() { nobody() } else { one_of(&names, "or") }));
     }
     Ok(about)
 }

@@ -201,7 +201,7 @@ pub fn steps(one: &Waiting, found: &Found, zone: chrono_tz::Tz) -> Vec<Step> {
 }
 
 /// Names in a sentence: `Ann, Ben or Cyd`, with the first five of them.
-pub fn any_of(names: &[String]) -> String {
+pub fn one_of(names: &[String], word: &str) -> String {
     const NAMED: usize = 5;
     let more = names.len().saturating_sub(NAMED);
     let mut shown: Vec<String> = names.iter().take(NAMED).cloned().collect();
@@ -209,7 +209,7 @@ pub fn any_of(names: &[String]) -> String {
         shown.push(format!("{more} more"));
     }
     match shown.split_last() {
-        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        Some((last, rest)) if !rest.is_empty() => format!("{} {word} {last}", rest.join(", ")),
         Some((last, _)) => last.clone(),
         None => String::new(),
     }

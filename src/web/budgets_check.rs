@@ -1,6 +1,6 @@
 //! What the check page of a money form says: the answers in words, the balances before and after, and what changed since she looked.
 
-use super::approvals_facts::{any_of, rule};
+use super::approvals_facts::{one_of, rule};
 use super::budgets_fields::{Place, Seen};
 use super::error::WebError;
 use super::guard::Signed;
@@ -132,10 +132,10 @@ pub async fn waits(read: &mut Read, who: &Signed, plan: &Plan, now: Instant) -> 
     let could = approval_policies::approvers(read, &regions, who.person.id, now.day(chrono_tz::UTC)).await?;
     let names: Vec<String> = could.into_iter().map(|(_, name)| name).collect();
     let count = need.policy.approvers;
-    let whom = match (names.is_empty(), count) {
-        (true, _) => "nobody has the right to approve it here yet".to_owned(),
-        (false, 1) => format!("it waits for {}", any_of(&names)),
-        (false, _) => format!("it waits for {count} of {}", any_of(&names)),
+    let whom = match count {
+        _ if names.is_empty() => "nobody has the right to approve it here yet".to_owned(),
+        1 => format!("it waits for {}", one_of(&names, "or")),
+        _ => format!("it waits for {count} of these: {}", one_of(&names, "and")),
     };
     Ok(Some(format!("Needed for this: {}. When you send it, {whom}", rule(&need.policy))))
 }

@@ -161,13 +161,14 @@ async fn approvals(company: &Company, text: &str, ada: &Client, finn: &Client) -
     let person = company.people["Finn Finance"].to_string();
     sent(ada, place, &format!("{place}/stand-ins"), &[("person", person.as_str()), days[0], days[1]]).await;
     let one = format!("/budgets/{}", company.budgets["North one"]);
-    let down = [("direction", "down"), ("amount", "10"), ("reason_code", "correction"), ("note", text)];
+    let note = "For the fair";
+    let down = [("direction", "down"), ("amount", "10"), ("reason_code", "correction"), ("note", note)];
     let mut asked = Vec::new();
     for client in [finn, ada, finn, ada, finn, ada] {
         asked.push(moved(client, &format!("{one}/adjustments"), &down).await);
     }
     let to = company.budgets["North two"].to_string();
-    asked.push(moved(finn, &format!("{one}/transfers"), &[("to", &to), ("amount", "11"), ("note", text)]).await);
+    asked.push(moved(finn, &format!("{one}/transfers"), &[("to", &to), ("amount", "11"), ("note", note)]).await);
     let page = |at: usize| asked[at].split('?').next().unwrap_or_default().to_owned();
     sent(ada, &page(0), &format!("{}/approval", page(0)), &[]).await;
     sent(finn, &page(1), &format!("{}/refusal", page(1)), &[("reason", text)]).await;
