@@ -34,8 +34,9 @@ pub fn key(with: &Filling) -> Fields {
     vec![("key", with.key.clone())]
 }
 
-pub fn credentials(_: &Filling) -> Fields {
-    vec![("email", "nobody@test.example".to_owned()), ("password", "wrong".to_owned())]
+pub fn credentials(with: &Filling) -> Fields {
+    // Somebody else each time: many tries for one are slowed down.
+    vec![("email", format!("{}@test.example", with.key)), ("password", "wrong".to_owned())]
 }
 
 pub fn demo_person(_: &Filling) -> Fields {
@@ -196,7 +197,7 @@ pub fn role(with: &Filling) -> Fields {
 pub fn policy(with: &Filling) -> Fields {
     vec![
         ("key", with.key.clone()),
-        ("matter", "carry_over".to_owned()),
+        ("matter", with.or_nothing("carry_over")),
         ("region", with.world.region(0)),
         ("currency", "EUR".to_owned()),
         ("from_amount", with.or_nothing("1")),

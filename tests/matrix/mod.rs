@@ -39,6 +39,7 @@ fn sight(row: &Row, who: &Principal, target: &Target) -> (bool, bool) {
         Ids::Policy | Ids::Loan | Ids::Role => (true, true),
         Ids::Approval => (may(Permission::BudgetsRead, place), acts),
         Ids::OwnApproval => (may(Permission::BudgetsRead, place), owns),
+        Ids::OthersApproval => (may(Permission::BudgetsRead, place), may(Permission::ApprovalsDecide, place) && !owns),
         Ids::Recipient => (may(Permission::TransactionsRead, place), acts),
         Ids::SetupToken => (false, false),
         Ids::Region => (may(Permission::RegionsRead, place), acts),

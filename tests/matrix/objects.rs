@@ -293,7 +293,7 @@ impl World {
             Ids::Reason => everywhere(&["correction"], &[&["nothing"], &["~"]]),
             Ids::Recipient => Self::usual("rcp", &self.recipients),
             Ids::Approval => Self::usual("apr", &self.approvals),
-            Ids::OwnApproval => {
+            Ids::OwnApproval | Ids::OthersApproval => {
                 let mut targets = Self::usual("apr", &self.approvals);
                 targets.iter_mut().filter(|target| target.place.is_some()).for_each(|target| target.owner = "Ada Admin");
                 targets
