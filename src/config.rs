@@ -118,12 +118,7 @@ impl Config {
 
     /// Where the key is that signs the audit trail: as named, else beside the SQLite file; `None` on a server where none is named.
     pub fn audit_key(&self) -> Option<PathBuf> {
-        let beside = |file: &std::path::Path| {
-            let mut name = file.as_os_str().to_owned();
-            name.push(".audit-key");
-            PathBuf::from(name)
-        };
-        self.audit_key_file.clone().or_else(|| self.database.file().map(beside))
+        self.audit_key_file.clone().or_else(|| beside(&self.database))
     }
 
     /// A TOML file with every setting, explained and commented out.
@@ -142,6 +137,11 @@ impl Config {
         }
         text
     }
+}
+
+/// The key's place where none is named: beside the SQLite file.
+fn beside(database: &Database) -> Option<PathBuf> {
+    database.file().map(|file| file.with_added_extension("audit-key"))
 }
 
 struct Reader {
@@ -211,7 +211,7 @@ impl Reader {
         if let Some(path) = secret_key_file.as_ref().and_then(Option::as_ref) {
             self.check("secret_key_file", checks::key_file(path));
         }
-        self.check_audit_key(audit[0].as_ref().and_then(Option::as_ref));
+        self.check_audit_key(audit[0].clone().flatten().or_else(|| database.as_ref().and_then(beside)));
         self.check_file_is_private(&["database", "smtp_url"]);
 
         let [audit_key_file, audit_anchor_file, audit_syslog] = audit;
@@ -255,9 +255,9 @@ impl Reader {
     }
 
     /// The key may not be there yet; where it is, it is a secret.
-    fn check_audit_key(&mut self, file: Option<&PathBuf>) {
+    fn check_audit_key(&mut self, file: Option<PathBuf>) {
         if let Some(path) = file.filter(|path| path.exists()) {
-            self.check("audit_key_file", checks::private(path));
+            self.check("audit_key_file", checks::private(&path));
         }
     }
 

@@ -4,7 +4,7 @@
     python3 counterfoil_verify.py TRAIL.jsonl [--public-key FILE] [--anchors FILE]... [--json]
 
 It says one of three things, and ends with the number in brackets:
-  ok (0)               every event is as it was sealed, a key that you brought along signed it, and an anchor that you brought along agrees
+  ok (0)               every event is as it was sealed, a key that you brought along signed it to the end, and an anchor that you brought along agrees
   broken at event N (5)  the first event that does not hold, and why
   not proven (6)       nothing is wrong, but nothing from outside vouches for it: no key, no checkpoint, no anchor, or only a part of the trail
 
@@ -16,8 +16,12 @@ import argparse
 import base64
 import hashlib
 import json
+import re
 import struct
 import sys
+
+# More events, or events over more microseconds, that no trusted key has signed are no tail of the trail any more.
+TAIL_EVENTS, TAIL_TIME = 2000, 1200 * 10**6
 
 # Ed25519 (RFC 8032), verification alone.
 P = 2**255 - 19
@@ -71,6 +75,35 @@ def ed25519(key, message, signature):
     return (total[0] - r[0] * total[2]) % P == 0 and (total[1] - r[1] * total[2]) % P == 0
 
 
+# Text that is read strictly: what was changed in any way is something else.
+def number(text):
+    if not isinstance(text, str) or not re.fullmatch("-?[1-9][0-9]{0,18}|0", text) or not -(2**63) <= int(text) < 2**63:
+        raise ValueError(f"{text!r} is no number")
+    return int(text)
+
+
+def decode(text):
+    raw = base64.b64decode(text, validate=True)
+    if base64.b64encode(raw).decode() != text:
+        raise ValueError("base 64 with something in it that is not needed")
+    return raw
+
+
+def no_constant(name):
+    raise ValueError(f"{name} is no number")
+
+
+def once(pairs):
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name stands there twice")
+    return found
+
+
+parse = json.JSONDecoder(object_pairs_hook=once, parse_constant=no_constant).decode
+UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError, struct.error)
+
+
 # Signed notes (c2sp.org/signed-note) and checkpoints (c2sp.org/tlog-checkpoint).
 MARK = "\u2014 "
 
@@ -78,63 +111,90 @@ MARK = "\u2014 "
 def read_key(text):
     """(name, id, key bytes) of `name+id+key`, or None."""
     try:
-        name, ident, encoded = text.strip().split("+", 2)
-        raw = base64.b64decode(encoded, validate=True)
-    except ValueError:
+        name, ident, encoded = text.split("+", 2)
+        raw, right = decode(encoded), name.encode()
+    except UNREADABLE:
         return None
-    right = hashlib.sha256(name.encode() + b"\n" + raw).digest()[:4]
-    return (name, right, raw[1:]) if len(raw) == 33 and raw[0] == 1 and right.hex() == ident else None
+    right = hashlib.sha256(right + b"\n" + raw).digest()[:4]
+    return (name, right, raw[1:]) if name and len(raw) == 33 and raw[0] == 1 and right.hex() == ident else None
+
+
+def signature(line):
+    """Name and bytes of a signature line, or None."""
+    try:
+        name, encoded = line[len(MARK):].split(" ", 1)
+        return (name, decode(encoded)) if line.startswith(MARK) else None
+    except UNREADABLE:
+        return None
 
 
 def signed_by(note, key):
-    """Whether the key signed the note, a pair of text and signature lines."""
-    for line in note[1]:
-        try:
-            name, encoded = line[len(MARK):].split(" ", 1)
-            raw = base64.b64decode(encoded, validate=True)
-        except ValueError:
-            continue
-        if name == key[0] and raw[:4] == key[1]:
-            return ed25519(key[2], note[0].encode(), raw[4:])
-    return False
+    """Whether the key signed the note, a pair of text and signatures."""
+    own = next((raw for name, raw in note[1] if name == key[0] and raw[:4] == key[1]), None)
+    return own is not None and ed25519(key[2], note[0].encode(), own[4:])
 
 
 def read_note(written):
-    text, gap, lines = written.rpartition("\n\n")
-    lines = lines.split("\n")
-    good = gap and len(lines) > 1 and lines.pop() == "" and all(line.startswith(MARK) for line in lines)
-    return (text + "\n", lines) if good else None
+    try:
+        written.encode()
+        text, lines = written.rsplit("\n\n", 1)
+    except UNREADABLE:
+        return None
+    signatures = [signature(line) for line in lines.split("\n")[:-1]]
+    return (text + "\n", signatures) if lines.endswith("\n") and all(signatures) and len(signatures) <= 16 else None
+
+
+def exported(line):
+    """The note in a line of an earlier export: a checkpoint's, or the one by which a key hands over."""
+    try:
+        if '"kind":"checkpoint"' in line:
+            return read_note(parse(line)["note"])
+        return read_note(parse(parse(line)["body"])["detail"]["note"]) if '"action":"audit.key_rotated"' in line else None
+    except UNREADABLE:
+        return None
 
 
 def read_notes(text):
-    """Every note in a file: one after the other, on lines of a log, or in an earlier export."""
-    found, piece = [], []
+    """Every note in a file: one after the other, on lines of a log, or in an earlier export. What is none is passed over."""
+    found, piece, ended, signed = [], [], False, False
     for line in text.split("\n") + [""]:
-        if line.startswith('{"') and '"kind":"checkpoint"' in line:
-            line = "counterfoil-checkpoint " + json.loads(line)["note"].replace("\n", "\\n")
         if "counterfoil-checkpoint " in line:
             found.append(read_note(line.split("counterfoil-checkpoint ", 1)[1].strip().replace("\\n", "\n")))
-        elif line.startswith(MARK):
-            piece.append(line)
+        elif line.startswith("{"):
+            found.append(exported(line))
+        elif ended and line.startswith(MARK):
+            signed = True
+            piece += [line] if signature(line) else []
         else:
-            if piece and piece[-1].startswith(MARK):
+            if signed:
                 found.append(read_note("\n".join(piece) + "\n"))
-                piece = []
-            elif piece and piece[-1] == "":
-                piece = []
+            if signed or ended:
+                piece, signed = [], False
+            ended = line == ""
             piece.append(line)
     return [note for note in found if note]
 
 
+CHECKPOINT = re.compile(
+    r"(?P<origin>[^\n\r]*)\n(?P<size>[0-9]+)\n(?P<root>[A-Za-z0-9+/]{43}=)\nchain (?P<chain>[0-9a-f]{64})\n"
+    r"postings (?P<posting_no>[0-9-]+) (?P<postings>[0-9a-f]{64})\nschema [^\n\r]*\nprogram [^\n\r]*\nat (?P<at>[0-9-]+)\n"
+)
+
+
 def read_checkpoint(text):
     """The fields of a checkpoint's text, or None."""
-    lines = text.split("\n")
-    words = ["", "", "", "chain ", "postings ", "schema ", "program ", "at "]
-    if len(lines) != 9 or lines[8] or not all(line.startswith(word) for line, word in zip(lines, words)):
+    fields = CHECKPOINT.fullmatch(text)
+    try:
+        made = fields.groupdict()
+        for name in ("size", "posting_no", "at"):
+            made[name] = number(made[name])
+        return {**made, "root": decode(made["root"]).hex()}
+    except UNREADABLE:
         return None
-    no, digest = lines[4][9:].split(" ", 1)
-    root = base64.b64decode(lines[2]).hex()
-    return {"origin": lines[0], "size": lines[1], "root": root, "chain": lines[3][6:], "posting_no": no, "postings": digest, "at": lines[7][3:]}
+
+
+def handing_over(origin, old, new):
+    return f"{origin}\nkey\nfrom {old}\nto {new}\n"
 
 
 def vouching(pinned, notes, origin):
@@ -142,11 +202,38 @@ def vouching(pinned, notes, origin):
     keys = list(pinned)
     for note in notes:
         lines = note[0].split("\n")
-        if len(lines) == 5 and lines[:2] == [origin, "key"] and lines[2].startswith("from ") and lines[3].startswith("to "):
+        if len(lines) == 5 and lines[2].startswith("from ") and lines[3].startswith("to ") and note[0] == handing_over(origin, lines[2][5:], lines[3][3:]):
             old, new = read_key(lines[2][5:]), read_key(lines[3][3:])
-            if old in keys and new and signed_by(note, old) and signed_by(note, new):
+            if old in keys and new and new not in keys and signed_by(note, old) and signed_by(note, new):
                 keys.append(new)
     return keys
+
+
+LOST = re.compile(r"(.*)\nrestore\nkept_to ([0-9-]+)\nlost_to ([0-9-]+)\nuntil ([0-9-]+)\n")
+
+
+def read_lost(text, origin, events):
+    """What somebody accepted as gone: (the last event kept, the last one lost, when its newest checkpoint was made), or None."""
+    fields = LOST.fullmatch(text)
+    try:
+        kept, lost, until = map(number, fields.groups()[1:])
+    except UNREADABLE:
+        return None
+    return (kept, lost, until) if fields[1] == origin and 0 <= kept < events and kept < lost else None
+
+
+ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+def read_posting(text):
+    """The id in `pst_…`, as a ledger line writes it."""
+    value = 0
+    for letter in text[4:]:
+        value = value * 32 + ALPHABET.index(letter)
+    if text[:4] != "pst_" or len(text) != 30 or value >= 2**128:
+        raise ValueError(f"{text!r} is no posting")
+    digits = f"{value:032x}"
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 
 
 class Broken(Exception):
@@ -158,11 +245,23 @@ def sha(data):
 
 
 class Trail:
-    def __init__(self, pinned):
-        self.pinned, self.keys, self.lost, self.marks = pinned, [], [], {}
-        self.seq, self.chain, self.peaks = 0, bytes(32), []
-        self.agreed, self.signed, self.last, self.postings, self.money = 0, None, None, (0, bytes(32)), {}
-        self.at_posting = {0: bytes(32)}
+    def __init__(self, pinned, sizes, posting_marks):
+        self.pinned, self.keys, self.lost, self.sizes, self.posting_marks = pinned, [], [], sizes, posting_marks
+        self.origin, self.log, self.whole, self.marks, self.peaks_at = None, None, None, {}, {}
+        self.seq, self.chain, self.peaks, self.tails = 0, bytes(32), [], [[0, 0, None, None]]
+        self.agreed, self.signed, self.newest = 0, None, 0
+        self.posting_no, self.digest, self.at_posting = 0, bytes(32), {0: bytes(32).hex()}
+        self.named, self.money, self.budgets = {}, {}, set()
+
+    def begin(self, line, notes):
+        if self.log is not None or line["version"] != "1" or not isinstance(line["whole"], bool):
+            raise ValueError("it begins twice, or as no export does")
+        self.origin, self.log, self.whole, self.head = line["origin"], bytes.fromhex(line["log_id"]), line["whole"], line
+        if self.origin != "counterfoil/" + self.log.hex():
+            raise ValueError("its origin is not its own")
+        made = [(note, read_checkpoint(note[0])) for note in notes]
+        self.anchors = sorted([pair for pair in made if pair[1] and pair[1]["origin"] == self.origin], key=lambda pair: (pair[1]["size"], pair[1]["at"]))
+        self.marks = dict.fromkeys(self.sizes | {one["size"] for _, one in self.anchors})
 
     def root(self):
         if not self.peaks:
@@ -172,11 +271,11 @@ class Trail:
             root = sha(b"\x01" + peak + root)
         return root
 
-    def event(self, line, whole):
-        seq = int(line["seq"])
-        if whole and seq != self.seq + 1:
+    def event(self, line):
+        seq, whole = number(line["seq"]), self.whole
+        if (whole and seq != self.seq + 1) or seq <= self.seq:
             raise Broken(self.seq + 1 if seq > self.seq else seq, "it is missing, or another stands in its place")
-        raw = line["body"].encode() if "body" in line else base64.b64decode(line["body_base64"])
+        raw = line["body"].encode() if "body" in line else decode(line["body_base64"])
         leaf = sha(b"\x00" + raw)
         if leaf.hex() != line["leaf"] or line["body_version"] != "1":
             raise Broken(seq, "its body is not the one that was sealed")
@@ -187,71 +286,90 @@ class Trail:
         if not whole:
             self.chain = bytes.fromhex(line["chain"])
         try:
-            body = json.loads(raw)
+            body = parse(raw.decode())
             sealed = [body["id"], body["at"], body["actor"]["kind"], body["actor"]["id"], body["action"]]
             sealed += [body["object"]["kind"], body["object"]["id"], body["region"]]
-        except (ValueError, KeyError, TypeError):
+        except UNREADABLE:
             raise Broken(seq, "its body cannot be read") from None
         columns = [line["id"], line["at"], line["actor_kind"], line["actor_id"] or "", line["action"]]
         if sealed != columns + [line["object_kind"], line["object_id"], line["region"]]:
             raise Broken(seq, "a column says something else than its body")
+        if self.seq in self.sizes:
+            self.tails.append([self.seq, 0, None, None])
+        tail, at = self.tails[-1], number(line["at"])
+        tail[1:] = [tail[1] + 1, at if tail[2] is None else min(tail[2], at), at if tail[3] is None else max(tail[3], at)]
         self.seq, size = seq, seq - 1
         while size & 1 and self.peaks:
             leaf, size = sha(b"\x01" + self.peaks.pop() + leaf), size >> 1
         self.peaks.append(leaf)
+        detail = body.get("detail") if isinstance(body.get("detail"), dict) else {}
         if line["object_kind"] == "audit":
-            self.told(seq, body)
+            self.told(seq, body["action"], lambda name: detail.get(name) if isinstance(detail.get(name), str) else "")
+        if line["object_kind"] == "budget" and isinstance(detail.get("posting"), str) and isinstance(detail.get("amount"), str):
+            self.named_by(seq, detail["posting"], detail["amount"])
         if seq in self.marks:
             self.marks[seq] = (self.root().hex(), self.chain.hex())
+            self.peaks_at[seq] = b"".join(self.peaks).hex() if seq in self.sizes else ""
 
-    def told(self, seq, body):
-        """What the trail says of its keys, and of what was lost by a restore."""
-        detail, action = body.get("detail") or {}, body["action"]
+    def told(self, seq, action, word):
+        """What the trail says of its keys, and of what was lost by a restore: signed, or it says nothing."""
+        before = self.keys[-1] if self.keys else None
+        note = read_note(word("note"))
         if action == "audit.restore_accepted":
-            self.lost.append((int(detail["kept_to"]), int(detail["lost_to"])))
+            lost = read_lost(note[0], self.origin, seq) if note and before and signed_by(note, before[0]) else None
+            self.lost += [(*lost, before[2])] if lost else []
         if action not in ("audit.key_begun", "audit.key_rotated", "audit.key_replaced"):
             return
-        text, before = detail.get("key") or detail.get("to") or "", self.keys[-1] if self.keys else None
+        text, old = (word("key"), "") if action == "audit.key_begun" else (word("to"), word("from"))
         key = read_key(text)
-        if not key or key[0] != self.origin or (detail.get("from") or "") != (before[1] if before else ""):
+        if not key or key[0] != self.origin or old != (before[1] if before else ""):
             raise Broken(seq, "it names a key that does not belong here")
         trusted = key in self.pinned
         if action == "audit.key_rotated":
-            note = read_note(detail["note"])
-            said = f"{self.origin}\nkey\nfrom {detail['from']}\nto {detail['to']}\n"
-            if not note or note[0] != said or not signed_by(note, key) or not before or not signed_by(note, before[0]):
+            signed = note and note[0] == handing_over(self.origin, old, text) and before
+            if not signed or not signed_by(note, key) or not signed_by(note, before[0]):
                 raise Broken(seq, "the new key is not signed by itself and by the one before")
             trusted = trusted or before[2]
         self.keys.append((key, text, trusted, seq))
 
+    def named_by(self, seq, posting, amount):
+        try:
+            ident, amount = read_posting(posting), number(amount)
+        except UNREADABLE:
+            raise Broken(seq, "it names a posting that cannot be read") from None
+        if self.named.setdefault(ident, amount) != amount:
+            raise Broken(seq, "it says another amount of its posting than the event before it")
+
     def checkpoint(self, line):
-        size = int(line["size"])
-        note = read_note(line["note"])
+        size, note = number(line["size"]), read_note(line["note"])
         made = note and read_checkpoint(note[0])
         key = next((key for key in reversed(self.keys) if key[3] <= size), None)
         if not made or made["origin"] != self.origin or not key or line["public_key"] != key[1] or not signed_by(note, key[0]):
             raise Broken(size, "the checkpoint there is not signed with the trail's key")
-        if any(made[name] != line[name] for name in ("size", "at", "root", "chain", "posting_no", "postings")):
+        if any(str(made[name]) != line[name] for name in ("size", "at", "root", "chain", "posting_no", "postings")):
             raise Broken(size, "the checkpoint there says something else than its note")
         if size > self.seq:
             raise Broken(self.seq + 1, f"a checkpoint covers {size} events: the end was cut off")
-        if self.marks.get(size) != (made["root"], made["chain"]):
+        if self.marks.get(size) != (made["root"], made["chain"]) or size <= self.newest:
             raise Broken(self.agreed + 1, f"something up to event {size} is not what was signed, and was chained afresh")
-        if line["peaks"] != self.peaks_at.get(size, line["peaks"]):
+        if line["peaks"] != self.peaks_at[size]:
             raise Broken(size, "the checkpoint there has other peaks than its tree")
-        if self.at_posting.get(int(made["posting_no"]), b"").hex() != made["postings"]:
+        if self.at_posting.get(made["posting_no"]) != made["postings"]:
             raise Broken(size, "the postings up to there are not those that were signed")
         if key[2]:
             self.signed = (size, made["at"])
-        self.agreed = size
+        self.agreed = self.newest = size
 
     def posting(self, fields):
-        digest = self.postings[1]
+        no, counted, amount = number(fields[0]), fields[5], number(fields[7])
+        if len(fields) != 28 or no <= self.posting_no:
+            raise Broken(self.seq, "there is a posting before the first, or out of its order")
         parts = [b"\xff" * 4 if field is None else struct.pack(">I", len(field.encode())) + field.encode() for field in fields]
-        self.postings = (int(fields[0]), sha(b"\x03" + digest + b"".join(parts)))
-        if self.postings[0] in self.posting_marks:
-            self.at_posting[self.postings[0]] = self.postings[1]
-        counted, amount = fields[5], int(fields[7])
+        self.posting_no, self.digest = no, sha(b"\x03" + self.digest + b"".join(parts))
+        if no in self.posting_marks:
+            self.at_posting[no] = self.digest.hex()
+        if self.named.pop(fields[1], None) != amount:
+            raise Broken(self.seq, f"no event tells of posting {fields[1]!r}, or of another amount")
         for account, budget, signed in ((fields[8], fields[9], -amount), (fields[12], fields[13], amount)):
             if budget is not None:
                 figures = self.money.setdefault(budget, [0] * 6)
@@ -264,80 +382,105 @@ class Trail:
                     figures[3 if account == "reserved" else 4] += signed
 
     def budget(self, line):
-        said = [int(figure) for figure in line["figures"]]
-        held = self.money.get(line["id"], [0] * 6)
-        if said != held[:5] or said[0] + said[1] + said[2] - said[3] - said[4] != held[5]:
-            raise Broken(self.seq, f"the figures of budget {line['id']} are not the sum of its postings")
+        said, held = [number(figure) for figure in line["figures"]], self.money.get(line["id"], [0] * 6)
+        if line["id"] in self.budgets or said != held[:5] or said[0] + said[1] + said[2] - said[3] - said[4] != held[5]:
+            raise Broken(self.seq, f"the figures of budget {line['id']!r} are not the sum of its postings")
+        self.budgets.add(line["id"])
+
+    def end(self, line):
+        """What is seen only with all of it in view: its end, its keys, the ledger."""
+        if (number(self.head["events"]), self.head["chain"]) != (self.seq, self.chain.hex()):
+            raise Broken(self.seq + 1, "the head of the trail says something else")
+        if line["public_key"] != (self.keys[-1][1] if self.keys else ""):
+            raise Broken(self.seq, "the key in use is not the one that the trail names")
+        if self.keys and self.pinned and not any(key[2] for key in self.keys):
+            raise Broken(self.keys[0][3], "it is signed with another key than the one that was given")
+        if self.named:
+            raise Broken(self.seq, "a posting is gone, and an event tells of it")
+        if not self.budgets.issuperset(self.money):
+            raise Broken(self.seq, "there are postings of a budget that is not there")
+
+    def compare(self, notes):
+        """The newest anchor that agrees, and how many contradict the trail without a known key's signature."""
+        trusted = vouching(self.pinned, notes, self.origin) + [key[0] for key in self.keys if key[2]]
+        anchored, strangers, agreed = None, 0, []
+        for note, made in self.anchors:
+            size, at = made["size"], made["at"]
+            if self.marks.get(size) == (made["root"], made["chain"]):
+                agreed.append((note, size, at))
+            elif any(ok and kept < size <= lost and at <= until for kept, lost, until, ok in self.lost):
+                continue
+            elif not any(signed_by(note, key) for key in trusted):
+                strangers += 1
+            elif size > self.seq:
+                raise Broken(self.seq + 1, f"{size} events were anchored: an older database was put back, or the end was cut off")
+            else:
+                before = next((size for note, size, _ in reversed(agreed) if any(signed_by(note, key) for key in trusted)), 0)
+                raise Broken(before + 1, f"something up to event {size} is not what was anchored")
+        anchored = next((one[1:] for one in reversed(agreed) if any(signed_by(one[0], key) for key in trusted)), None)
+        return anchored, strangers
+
+    def lacking(self, anchored, strangers):
+        """What is missing for a proof, where nothing is wrong; nothing where nothing is missing."""
+        tail = [one for one in self.tails if one[1] and self.signed and one[0] >= self.signed[0]]
+        events, times = sum(one[1] for one in tail), [at for one in tail for at in one[2:]]
+        if not self.keys:
+            return "nothing of it is signed"
+        if not self.pinned:
+            return "no public key was given (--public-key)"
+        if not self.signed:
+            return "nothing is signed by the key that was given"
+        if self.newest > self.signed[0] or not self.keys[-1][2]:
+            return f"after event {self.signed[0]} another key signs than the one that was given"
+        if events > TAIL_EVENTS or (times and max(times) - min(times) > TAIL_TIME):
+            return f"{events} events after event {self.signed[0]} are not signed"
+        if strangers:
+            return f"{strangers} anchors contradict it and were not counted: no key that was given, nor one that they handed over to, signed them"
+        return "" if anchored else "no anchor was given or agrees (--anchors): nothing outside knows how long the trail is"
 
 
-def marks_of(path):
-    """Which events and which postings checkpoints end with: they stand behind what they cover."""
+def lines_of(path):
     with open(path, encoding="utf-8") as lines:
-        made = [json.loads(line) for line in lines if '"kind":"checkpoint"' in line]
-    return {int(one["size"]) for one in made}, {int(one["posting_no"]) for one in made}
+        yield from (parse(line) for line in lines)
 
 
 def verify(path, pinned, notes):
-    """(verdict, broken at, why, facts). Reads the file twice, and holds little of it."""
-    trail, ended, head, count = Trail(pinned), None, None, 0
-    trail.peaks_at = {}
-    sizes, trail.posting_marks = marks_of(path)
-    anchors = []
+    """(verdict, why, facts). Reads the file twice, and holds little of it."""
     with open(path, encoding="utf-8") as lines:
-        for written in lines:
-            line = json.loads(written)
-            kind = line["kind"]
-            if kind == "trail":
-                head, trail.origin, trail.log = line, line["origin"], bytes.fromhex(line["log_id"])
-                made = [(note, read_checkpoint(note[0])) for note in notes]
-                anchors = [(note, one) for note, one in made if one and one["origin"] == trail.origin]
-                trail.marks = dict.fromkeys(sizes | {int(one["size"]) for _, one in anchors})
-            elif kind == "event":
-                trail.event(line, head["whole"])
-                if trail.seq in sizes:
-                    trail.peaks_at[trail.seq] = b"".join(trail.peaks).hex()
-            elif kind == "posting":
-                trail.posting(line["fields"])
-            elif kind == "budget":
-                trail.budget(line)
-            elif kind == "checkpoint" and head["whole"]:
+        made = [parse(line) for line in lines if '"kind":"checkpoint"' in line]
+    # Checkpoints stand behind what they cover: which events and which postings they end with.
+    trail = Trail(pinned, {number(one["size"]) for one in made}, {number(one["posting_no"]) for one in made})
+    ended, count = None, 0
+    for line in lines_of(path):
+        kind = line["kind"]
+        if ended or (kind != "trail") == (trail.log is None):
+            raise ValueError("its lines are not in the order of an export")
+        if kind == "trail":
+            trail.begin(line, notes)
+        elif kind == "event":
+            trail.event(line)
+        elif kind == "posting":
+            trail.posting(line["fields"])
+        elif kind == "budget":
+            trail.budget(line)
+        elif kind == "checkpoint":
+            if trail.whole:
                 trail.checkpoint(line)
-            elif kind == "end":
-                ended = line
-            count += 1
-    facts = {"events": trail.seq, "head": trail.chain.hex(), "signed": trail.signed, "anchored": None, "lost": trail.lost}
-    if not head or not ended or int(ended["lines"]) != count - 1:
-        raise Broken(trail.seq + 1, "the file was cut off or put together")
-    if not head["whole"]:
-        return "not proven", "the file holds a part of the trail: each event in it is as it was sealed, and that none is missing cannot be seen", facts
-    if (int(head["events"]), head["chain"]) != (trail.seq, trail.chain.hex()):
-        raise Broken(trail.seq + 1, "the head of the trail says something else")
-    if ended["public_key"] != (trail.keys[-1][1] if trail.keys else ""):
-        raise Broken(trail.seq, "the key in use is not the one that the trail names")
-    if trail.keys and pinned and not any(key[2] for key in trail.keys):
-        raise Broken(trail.keys[0][3], "it is signed with another key than the one that was given")
-    trusted = vouching(pinned, notes, trail.origin) + [key[0] for key in trail.keys if key[2]]
-    for note, made in anchors:
-        size = int(made["size"])
-        if not any(signed_by(note, key) for key in trusted):
-            continue
-        if trail.marks.get(size) == (made["root"], made["chain"]):
-            facts["anchored"] = max(facts["anchored"] or (0, ""), (size, made["at"]))
-        elif any(kept < size <= lost for kept, lost in trail.lost):
-            continue
-        elif size > trail.seq:
-            raise Broken(trail.seq + 1, f"{size} events were anchored: an older database was put back, or the end was cut off")
+        elif kind == "end":
+            ended = line
         else:
-            raise Broken((facts["anchored"] or (0,))[0] + 1, f"something up to event {size} is not what was anchored")
-    if not trail.keys:
-        return "not proven", "nothing of it is signed", facts
-    if not pinned:
-        return "not proven", "no public key was given (--public-key)", facts
-    if not trail.signed:
-        return "not proven", "nothing is signed by the key that was given", facts
-    if not facts["anchored"]:
-        return "not proven", "no anchor was given or agrees (--anchors): nothing outside knows how long the trail is", facts
-    return "ok", "", facts
+            raise ValueError(f"{kind!r} is no kind of line")
+        count += 1
+    if not ended or number(ended["lines"]) != count - 1:
+        raise Broken(trail.seq + 1, "the file was cut off or put together")
+    facts = {"events": trail.seq, "head": trail.chain.hex(), "signed": trail.signed, "anchored": None, "not_counted": 0, "lost": []}
+    if not trail.whole:
+        return "not proven", "the file holds a part of the trail: each event fits its own hash, and nothing shows that they are the portal's, or all", facts
+    trail.end(ended)
+    anchored, strangers = trail.compare(notes)
+    facts.update(anchored=anchored, not_counted=strangers, lost=[one[:2] for one in trail.lost])
+    why = trail.lacking(anchored, strangers)
+    return "not proven" if why else "ok", why, facts
 
 
 def main():
@@ -350,7 +493,7 @@ def main():
     pinned, notes = [], []
     if args.public_key:
         with open(args.public_key, encoding="utf-8") as lines:
-            pinned = [key for key in map(read_key, lines) if key]
+            pinned = [key for key in map(read_key, map(str.strip, lines)) if key]
         if not pinned:
             parser.error(f"{args.public_key} holds no public key")
     for path in args.anchors:
@@ -361,7 +504,7 @@ def main():
         verdict, why, facts = verify(args.trail, pinned, notes)
     except Broken as fault:
         verdict, (at, why) = "broken", fault.args
-    except (ValueError, KeyError, TypeError, AttributeError) as fault:
+    except UNREADABLE as fault:
         verdict, at, why = "broken", 0, f"the file is not an export that can be read ({fault!r})"
     if args.json:
         print(json.dumps({"verdict": verdict.replace(" ", "_"), "broken_at": at, "why": why, **facts}))
@@ -372,6 +515,8 @@ def main():
         print(f"{facts['events']} events, head {facts['head']}")
         for word in ("signed", "anchored"):
             print(f"{word} up to event {facts[word][0]}" if facts[word] else f"not {word}")
+        if facts["not_counted"]:
+            print(f"{facts['not_counted']} anchors contradict the trail, and no known key has signed them")
         for kept, lost in facts["lost"]:
             print(f"events {kept + 1} to {lost} are gone: a restore was accepted")
     return {"ok": 0, "broken": 5, "not proven": 6}[verdict]

@@ -74,7 +74,7 @@ async fn made(bench: &Bench, on: On) -> Result<Files> {
         checkpoints::catch_up(&store, &signer).await?;
     }
     let newest = kept::newest(&mut store.lone()).await?.context("nothing was signed")?;
-    Anchor::File(files.anchors.clone()).note(&newest.note)?;
+    Anchor::File(files.anchors.clone()).note(&newest.note, false)?;
     store.close().await;
     let ran = Command::new(BINARY).args(["audit", "export"]).arg(&files.export).env("COUNTERFOIL_DATABASE", &files.url).output()?;
     ensure!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));

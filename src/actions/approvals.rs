@@ -190,7 +190,7 @@ async fn release(tx: &mut WriteTx<'_>, row: &Approval, about: &[About]) -> Resul
 /// One event in each region that takes part, with nothing of the others.
 fn record(tx: &mut WriteTx<'_>, action: &'static str, row: &Approval, about: &[About], more: Value) {
     let regions: BTreeSet<RegionId> = about.iter().map(|about| about.region_id).collect();
-    let hash: String = row.content_hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = crate::domain::text::hex(&row.content_hash);
     for region in regions {
         let detail = json!({ "matter": row.matter, "requester": row.requester_id.to_string(), "hash": hash, "more": more });
         tx.record(Event::new(action, "approval", row.id, Some(region)).detail(detail));

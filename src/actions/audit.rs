@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::domain::access::{Actor, Permission};
 use crate::domain::audit::{self, BODY_VERSION, Event, Hash, START};
+use crate::domain::text::hex;
 use crate::domain::time::Instant;
 use crate::store::audit_log::{self, Head, Kept};
 use crate::store::db::Reader;
@@ -55,11 +56,6 @@ pub struct Noted {
     pub verdict: Verdict,
     /// When.
     pub at: Instant,
-}
-
-/// Bytes as hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Walks the chain from the first event and stops at the first that is wrong. `progress` is told (events walked, events there should be).

@@ -1,18 +1,23 @@
 //! The audit trail as a file of JSON lines that anybody can check without this program: events with the bytes that were sealed, the postings and
 //! figures of the ledger, and every checkpoint. `static/counterfoil_verify.py` reads it.
 
-use bytes::Bytes;
-use futures_util::Stream;
-use serde_json::{Value, json};
+use std::time::Duration;
 
-use super::proof::RESTORED;
+use bytes::Bytes;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+
 use crate::domain::access::{Actor, Permission, Scope};
 use crate::domain::audit::Event;
-use crate::domain::proof::checkpoint::{hex, origin};
+use crate::domain::proof::checkpoint::origin;
 use crate::domain::proof::note::base64;
+use crate::domain::proof::testimony::RESTORED;
 use crate::domain::refusal::Refusal;
+use crate::domain::text::hex;
 use crate::store::Store;
 use crate::store::audit_log::{self, Kept, Wanted};
+use crate::store::bulk_read::STALLED;
 use crate::store::checkpoints::{self, fields};
 use crate::store::db::Read;
 use crate::store::failure::{DbError, Failure};
@@ -22,6 +27,8 @@ use crate::store::writer::Intent;
 const VERSION: &str = "1";
 /// Lines in one piece.
 const BATCH: i64 = 500;
+/// Pieces that wait for the reader of the file.
+const WAITING: usize = 4;
 
 /// Notes that somebody takes the trail, or the part of it in these regions.
 pub async fn noted(store: &Store, actor: Actor, scope: &Scope) -> Result<(), Failure> {
@@ -57,20 +64,44 @@ enum Part {
 struct File {
     read: Read,
     scope: Scope,
-    part: Option<Part>,
     lines: i64,
 }
 
+/// The pieces of a file while it is made.
+pub type Pieces = ReceiverStream<Result<Bytes, DbError>>;
+
 /// The file, piece by piece, of one moment. With the whole organisation in scope it holds everything; otherwise the events in scope and the newest
-/// checkpoint, which proves no more than that each event is as it was sealed.
-pub async fn file(store: &Store, scope: Scope) -> Result<impl Stream<Item = Result<Bytes, DbError>> + use<>, Failure> {
-    let file = File { read: store.read().await?, scope, part: Some(Part::Head), lines: 0 };
-    Ok(futures_util::stream::try_unfold(file, async |mut file: File| {
-        let Some(part) = file.part.take() else { return Ok(None) };
+/// checkpoint, which proves no more than that each event fits its own hash. It is made beside its reader, and ends when nobody takes the next piece
+/// for long; `turn` is kept until then.
+pub fn file(store: &Store, scope: Scope, turn: impl Send + 'static) -> Pieces {
+    file_taken_within(store, scope, turn, STALLED)
+}
+
+/// As [`file`], for a reader who may rest for so long.
+pub fn file_taken_within(store: &Store, scope: Scope, turn: impl Send + 'static, rest: Duration) -> Pieces {
+    let (pieces, received) = mpsc::channel(WAITING);
+    let store = store.clone();
+    tokio::spawn(async move {
+        let _turn = turn;
+        if let Err(error) = make(&store, scope, &pieces, rest).await {
+            // Whoever would hear of it may have gone.
+            let _ = tokio::time::timeout(rest, pieces.send(Err(error))).await;
+        }
+    });
+    ReceiverStream::new(received)
+}
+
+async fn make(store: &Store, scope: Scope, pieces: &mpsc::Sender<Result<Bytes, DbError>>, rest: Duration) -> Result<(), DbError> {
+    let mut file = File { read: store.read().await?, scope, lines: 0 };
+    let mut part = Some(Part::Head);
+    while let Some(next) = part.take() {
         let mut out = String::new();
-        file.part = file.write(part, &mut out).await?;
-        Ok(Some((Bytes::from(out), file)))
-    }))
+        part = file.write(next, &mut out).await?;
+        if !matches!(tokio::time::timeout(rest, pieces.send(Ok(Bytes::from(out)))).await, Ok(Ok(()))) {
+            break;
+        }
+    }
+    Ok(())
 }
 
 impl File {
@@ -149,7 +180,8 @@ impl File {
         }
         Ok(match events.last() {
             Some(last) => Part::Events(Some(last.seq)),
-            None if self.scope.is_whole() => Part::Postings(0),
+            // Likewise: what was put before the first posting is to be seen too.
+            None if self.scope.is_whole() => Part::Postings(i64::MIN),
             None => Part::Checkpoints(0),
         })
     }

@@ -1,58 +1,70 @@
 //! The key that signs checkpoints: a file outside the database, known to the trail by its public half. Every change of it is an event.
+//!
+//! A new key is written beside the file, under its own short name, before the trail is told; whichever key the trail names is put in place from
+//! there, and the one before keeps its short name. So the only copy of a key that signs is never lost, wherever a change of it is interrupted, and a
+//! database from before a change finds its key.
 
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::anchors::{self, Proving};
 use crate::domain::access::{Actor, Permission};
 use crate::domain::audit::Event;
 use crate::domain::proof::checkpoint::origin;
 use crate::domain::proof::note::{self, PublicKey, Signer};
+use crate::domain::proof::testimony::{BEGUN, REPLACED, ROTATED, handing_over};
 use crate::domain::refusal::Refusal;
+use crate::store::db_copy::rename;
 use crate::store::failure::Failure;
 use crate::store::writer::Intent;
 use crate::store::{Store, audit_log, checkpoints};
-
-/// The action of the event with which a trail's first key begins.
-pub const BEGUN: &str = "audit.key_begun";
-/// The action of the event with which one key hands over to the next, signed by both.
-pub const ROTATED: &str = "audit.key_rotated";
-/// The action of the event that says that a key was lost, and which one follows. Nothing but the new key's owner vouches for it.
-pub const REPLACED: &str = "audit.key_replaced";
 
 fn no(words: impl Into<String>) -> Failure {
     Refusal::State(words.into()).into()
 }
 
-/// The file that a key waits in while the trail is told of it.
-fn next_to(file: &Path) -> PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    name.push(".next");
-    name.into()
+/// The file that a key waits in, or stays in afterwards.
+fn beside(file: &Path, key: &PublicKey) -> PathBuf {
+    file.with_added_extension(key.short())
 }
 
-fn read(file: &Path) -> Result<Signer, Failure> {
-    let text = std::fs::read_to_string(file)?;
-    Signer::parse(&text).ok_or_else(|| no(format!("{} holds no audit key", file.display())))
+/// The key in a file; `None` where there is none, or where one was never written to the end.
+fn read(file: &Path) -> Result<Option<Signer>, Failure> {
+    match std::fs::read_to_string(file) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Ok(text) if text.is_empty() => Ok(None),
+        Ok(text) => Signer::parse(&text).map(Some).ok_or_else(|| no(format!("{} holds no audit key", file.display()))),
+        Err(error) => Err(error.into()),
+    }
 }
 
+/// A file of that name holds the whole key or is not there.
 fn write(file: &Path, signer: &Signer) -> Result<(), Failure> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut opened = options.open(file)?;
-    opened.write_all(signer.secret().as_bytes())?;
-    opened.sync_all()?;
-    sync_folder(file)
+    let part = file.with_added_extension("part");
+    let written = (|| {
+        let mut opened = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
+        opened.write_all(signer.secret().as_bytes())?;
+        opened.sync_all()?;
+        rename(&part, file)
+    })();
+    if written.is_err() {
+        let _ = std::fs::remove_file(&part);
+    }
+    Ok(written?)
 }
 
-/// What was made or renamed in it stays so after a power cut.
-fn sync_folder(file: &Path) -> Result<(), Failure> {
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    Ok(File::open(folder)?.sync_all()?)
+/// Puts the key that waits beside it in the file's place; what is in the file keeps its own name beside it.
+fn put(file: &Path, waiting: &Path) -> Result<(), Failure> {
+    let moved = read(file)?.map_or(Ok(()), |held| rename(file, &beside(file, held.public()))).and_then(|()| rename(waiting, file));
+    match moved {
+        // Somebody else has done it meanwhile.
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        moved => Ok(moved?),
+    }
 }
 
 async fn fresh(store: &Store) -> Result<Signer, Failure> {
@@ -62,68 +74,76 @@ async fn fresh(store: &Store) -> Result<Signer, Failure> {
     Signer::of(&origin(&head.log_id), seed).ok_or_else(|| no("no key can be made"))
 }
 
-/// The key in the file, when it is the one that the trail expects. A change that was interrupted is finished.
+/// The key that the trail expects: the one in the file, or one beside it, which is put in its place.
 pub async fn load(store: &Store, file: &Path) -> Result<Signer, Failure> {
-    let known = checkpoints::key(&mut store.lone()).await?;
-    let fits = |signer: &Signer| known.as_ref().is_none_or(|known| *known == signer.public().to_string());
-    let signer = read(file);
-    match &signer {
-        Ok(found) if fits(found) => return signer,
-        Err(Failure::Io(error)) if error.kind() != ErrorKind::NotFound => return signer,
-        _ => {}
+    let (known, held) = (checkpoints::key(&mut store.lone()).await?, read(file)?);
+    let Some(known) = known else { return held.ok_or_else(|| no(format!("there is no key at {}", file.display()))) };
+    let fits = |signer: &Signer| known == signer.public().to_string();
+    let what = match held {
+        Some(held) if fits(&held) => return Ok(held),
+        Some(_) => format!("the key in {} is not the one that the trail was signed with last", file.display()),
+        None => format!("there is no key at {}, and the trail is signed with one", file.display()),
+    };
+    if let Some(waiting) = PublicKey::parse(&known).map(|key| beside(file, &key))
+        && let Some(signer) = read(&waiting)?.filter(fits)
+    {
+        put(file, &waiting)?;
+        return Ok(signer);
     }
-    match read(&next_to(file)) {
-        Ok(next) if known.is_some() && fits(&next) => {
-            std::fs::rename(next_to(file), file)?;
-            sync_folder(file)?;
-            Ok(next)
-        }
-        _ => signer.and_then(|_| {
-            let words = "is not the one that the trail was signed with last; put that one back, or run `counterfoil audit key new --lost`";
-            Err(no(format!("the key in {} {words}", file.display())))
-        }),
+    // Somebody else may have put it in place since it was looked for.
+    match read(file)?.filter(fits) {
+        Some(signer) => Ok(signer),
+        None => Err(no(format!("{what}: put that one back, or run `counterfoil audit key new --lost`"))),
     }
 }
 
-/// The key in the file; a new one where there is neither a file nor a key that the trail knows. The trail is told of its first key.
+/// The key that the trail expects; where it expects none, the one in the file, or a new one. The trail is told of its first key.
 pub async fn ensure(store: &Store, file: &Path) -> Result<Signer, Failure> {
-    let known = checkpoints::key(&mut store.lone()).await?;
-    if known.is_none() && file.exists() {
-        set_aside(store, file).await?;
+    if checkpoints::key(&mut store.lone()).await?.is_some() {
+        return load(store, file).await;
     }
-    if known.is_none() && !file.exists() {
-        write(file, &fresh(store).await?)?;
+    let fresh = fresh(store).await?;
+    // A key of another trail, whose database stood here before, makes room.
+    let signer = read(file)?.filter(|held| held.public().name == fresh.public().name).unwrap_or(fresh);
+    match begin(store, Actor::system("serve"), file, signer).await {
+        // Somebody else has begun meanwhile, or we ourselves in a try that was broken off.
+        Err(Failure::Refused(Refusal::Stale)) => load(store, file).await,
+        begun => begun,
     }
-    let signer = load(store, file).await?;
-    if known.is_none() {
-        begin(store, Actor::system("serve"), &signer).await?;
-    }
-    Ok(signer)
 }
 
-/// A key of another trail, whose database stood here before, is kept under another name.
-async fn set_aside(store: &Store, file: &Path) -> Result<(), Failure> {
-    let head = audit_log::stated_head(&mut store.lone()).await?;
-    let found = read(file)?.public().name.clone();
-    if head.is_some_and(|head| origin(&head.log_id) != found) {
-        let id: String = found.chars().rev().take(8).collect::<Vec<_>>().into_iter().rev().collect();
-        let mut name = file.as_os_str().to_owned();
-        name.push(".of-");
-        name.push(id);
-        std::fs::rename(file, PathBuf::from(name))?;
-    }
-    Ok(())
+async fn begin(store: &Store, actor: Actor, file: &Path, signer: Signer) -> Result<Signer, Failure> {
+    let detail = json!({ "key": signer.public().to_string() });
+    introduce(store, actor, file, &signer, BEGUN, detail).await
 }
 
-async fn begin(store: &Store, actor: Actor, signer: &Signer) -> Result<(), Failure> {
-    let public = signer.public().to_string();
-    told(store, actor, BEGUN, public.clone(), json!({ "key": public })).await
+/// Writes the key down, tells the trail that it signs from now on, and puts it in place.
+async fn introduce(
+    store: &Store,
+    actor: Actor,
+    file: &Path,
+    signer: &Signer,
+    action: &'static str,
+    detail: Value,
+) -> Result<Signer, Failure> {
+    let waiting = beside(file, signer.public());
+    let is_new = read(file)?.is_none_or(|held| held.public() != signer.public()) && !waiting.exists();
+    if is_new {
+        write(&waiting, signer)?;
+    }
+    let told = told(store, actor, action, signer.public().to_string(), detail).await;
+    // Whatever else went wrong, the trail may know it by now.
+    if is_new && matches!(told, Err(Failure::Refused(_))) {
+        let _ = std::fs::remove_file(&waiting);
+    }
+    told?;
+    load(store, file).await
 }
 
 /// Tells the trail which key signs from now on.
-async fn told(store: &Store, actor: Actor, action: &'static str, public: String, detail: serde_json::Value) -> Result<(), Failure> {
+async fn told(store: &Store, actor: Actor, action: &'static str, public: String, detail: Value) -> Result<(), Failure> {
     store
-        .write(Intent::once(actor, "audit.key"), move |tx| {
+        .write(Intent::once(actor, action), move |tx| {
             let (public, detail) = (public.clone(), detail.clone());
             Box::pin(async move {
                 tx.require_everywhere(Permission::SettingsManage)?;
@@ -144,52 +164,37 @@ async fn told(store: &Store, actor: Actor, action: &'static str, public: String,
 }
 
 /// Makes a key where there is none. With `lost`, in place of one that the trail knows and nobody has any more: what it signed stays, and from
-/// here on an auditor has to be given the new public key by somebody she trusts.
+/// here on an auditor has to be given the new public key by somebody she trusts. A key of this trail that is in the file already becomes that key.
 pub async fn new(store: &Store, actor: Actor, file: &Path, lost: Option<&str>) -> Result<PublicKey, Failure> {
-    let known = checkpoints::key(&mut store.lone()).await?;
-    if file.exists() {
-        return Err(no(format!("{} is there already", file.display())));
-    }
-    if known.is_some() != lost.is_some() {
-        return Err(no(match known {
-            Some(_) => "the trail is signed with a key already: put it back, or say --lost with the reason",
-            None => "the trail was never signed: no key can be lost",
-        }));
-    }
-    let signer = fresh(store).await?;
-    write(file, &signer)?;
-    let public = signer.public().to_string();
-    let done = match lost {
-        Some(reason) => told(store, actor, REPLACED, public.clone(), json!({ "from": known, "to": public, "reason": reason })).await,
-        None => begin(store, actor, &signer).await,
+    let keys = checkpoints::keys(&mut store.lone()).await?;
+    let (known, held, fresh) = (keys.last(), read(file)?, fresh(store).await?);
+    let done = match (known, lost) {
+        (None, None) if held.is_some() => return Err(no(format!("{} is there already", file.display()))),
+        (Some(_), None) => return Err(no("the trail is signed with a key already: put it back, or say --lost with the reason")),
+        (None, Some(_)) => return Err(no("the trail was never signed: no key can be lost")),
+        (None, None) => begin(store, actor, file, fresh).await,
+        (Some(known), Some(reason)) => {
+            if load(store, file).await.is_ok() {
+                return Err(no(format!("{} holds the key that the trail is signed with: it is not lost", file.display())));
+            }
+            let ours = |held: &Signer| held.public().name == fresh.public().name && !keys.contains(&held.public().to_string());
+            let signer = held.filter(ours).unwrap_or(fresh);
+            let detail = json!({ "from": known, "to": signer.public().to_string(), "reason": reason });
+            introduce(store, actor, file, &signer, REPLACED, detail).await
+        }
     };
-    if done.is_err() {
-        let _ = std::fs::remove_file(file);
-    }
-    done.map(|()| signer.public().clone())
+    done.map(|signer| signer.public().clone())
 }
 
-/// The text that two keys sign when one hands over to the other.
-pub fn handing_over(log: &str, from: &str, to: &str) -> String {
-    format!("{log}\nkey\nfrom {from}\nto {to}\n")
-}
-
-/// Replaces the key by a new one; the event is signed by both. The new key waits beside the old one until the trail knows it, so that the two never
-/// say different things for long, wherever it is interrupted.
-/// Gives the public key, and the note that both signed: noted outside, it tells those who know the old key of the new one.
-pub async fn rotate(store: &Store, actor: Actor, file: &Path) -> Result<(PublicKey, String), Failure> {
-    let (old, next) = (ensure(store, file).await?, next_to(file));
-    match std::fs::remove_file(&next) {
-        // Left behind by a change that the trail never heard of.
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
-        _ => {}
-    }
-    let new = fresh(store).await?;
-    write(&next, &new)?;
+/// Replaces the key by a new one; the event is signed by both. Before the trail is told, the note that both signed is noted outside, where it tells
+/// those who know the old key, and perhaps an older database, of the new one.
+pub async fn rotate(store: &Store, actor: Actor, proving: &Proving) -> Result<PublicKey, Failure> {
+    let file = proving.key.as_deref().ok_or_else(|| no("no file is named for the audit key"))?;
+    store.open_to(ROTATED)?;
+    let (old, new) = (ensure(store, file).await?, fresh(store).await?);
     let (from, to) = (old.public().to_string(), new.public().to_string());
     let signed = note::sign(&handing_over(&new.public().name, &from, &to), &[&old, &new]);
-    told(store, actor, ROTATED, to.clone(), json!({ "from": from, "to": to, "note": signed.clone() })).await?;
-    std::fs::rename(&next, file)?;
-    sync_folder(file)?;
-    Ok((new.public().clone(), signed))
+    anchors::tell(store, proving, &signed).await?;
+    let detail = json!({ "from": from, "to": to, "note": signed });
+    Ok(introduce(store, actor, file, &new, ROTATED, detail).await?.public().clone())
 }

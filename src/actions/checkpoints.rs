@@ -3,13 +3,15 @@
 use sha2::{Digest, Sha256};
 
 use super::audit::link;
+use super::proof_ledger::Named;
 use crate::domain::access::Actor;
 use crate::domain::audit::{Hash, START};
-use crate::domain::proof::checkpoint::{Checkpoint, hex, origin};
+use crate::domain::proof::checkpoint::{Checkpoint, origin};
 use crate::domain::proof::merkle::Tree;
 use crate::domain::proof::note::{self, Signer};
 use crate::domain::proof::postings;
 use crate::domain::refusal::Refusal;
+use crate::domain::text::hex;
 use crate::store::audit_log::{self, Head};
 use crate::store::checkpoints::{self as kept, CheckpointRow};
 use crate::store::db::Reader;
@@ -37,7 +39,8 @@ pub async fn due(store: &Store) -> Result<bool, DbError> {
         return Ok(true);
     }
     let first = kept::first_after(&mut read, size).await?;
-    Ok(first.is_some_and(|at| at.plus_seconds(SECONDS) <= store.now()))
+    // One from the future would be due never: the clock was wrong then, or is now.
+    Ok(first.is_some_and(|at| at.plus_seconds(SECONDS) <= store.now() || at > store.now()))
 }
 
 /// Where a checkpoint goes on from.
@@ -64,21 +67,37 @@ fn resumed(newest: Option<&CheckpointRow>) -> Result<At, Failure> {
     }
 }
 
+/// Takes in the next piece: whole transactions of it, so that each posting is among the events that tell of it.
 async fn advance(read: &mut impl Reader, head: &Head, at: &mut At) -> Result<(), Failure> {
-    let target = head.seq.min(at.size + PIECE);
-    while at.size < target {
-        let events = audit_log::after(read, at.size, BATCH.min(target - at.size)).await?;
+    let (target, mut last, mut named) = (head.seq.min(at.size + PIECE), None, Named::default());
+    'piece: while at.size < head.seq {
+        let events = audit_log::after(read, at.size, BATCH.min(head.seq - at.size)).await?;
         if events.is_empty() {
             return Err(broken(at.size + 1, "it is missing"));
         }
         for event in events {
+            if at.size >= target && last != Some(event.at) {
+                break 'piece;
+            }
             let (leaf, chain) = link(head, at.size + 1, &at.chain, &event).map_err(|why| broken(at.size + 1, &why))?;
+            named.hear(&event).map_err(|why| broken(event.seq, &why))?;
             at.tree.push(leaf);
-            (at.size, at.chain) = (event.seq, chain.to_vec());
+            (at.size, at.chain, last) = (event.seq, chain.to_vec(), Some(event.at));
         }
     }
-    at.postings = kept::digest(read, at.postings, i64::MAX).await?;
-    Ok(())
+    let (mut stranger, whole) = (None, at.size == head.seq);
+    at.postings = kept::digest(read, at.postings, |row, _| {
+        let known = named.take(row);
+        stranger = (!known).then_some(row.id);
+        known
+    })
+    .await?;
+    // Before the end of the trail, the next piece tells of it.
+    let unnamed = stranger.filter(|_| whole).map(|id| format!("no event tells of {id}, or of another amount"));
+    match unnamed.or_else(|| named.left()) {
+        Some(why) => Err(broken(at.size, &why)),
+        None => Ok(()),
+    }
 }
 
 /// Hexadecimal SHA-256 over the list of migrations: `version checksum` and a line break for each.
@@ -94,7 +113,7 @@ pub async fn make(store: &Store, signer: &Signer) -> Result<i64, Failure> {
     let Some(head) = audit_log::stated_head(&mut read).await? else { return Err(broken(0, "its head is missing")) };
     let newest = kept::newest(&mut read).await?;
     let before = newest.as_ref().map_or(0, |row| row.size);
-    if head.seq <= before || settings::get(&mut read, settings::AUDIT_HELD).await?.is_some() {
+    if head.seq <= before || store.is_held() || settings::get(&mut read, settings::AUDIT_HELD).await?.is_some() {
         return Ok(0);
     }
     let mut at = resumed(newest.as_ref())?;

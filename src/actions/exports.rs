@@ -16,6 +16,7 @@ use crate::domain::currency::Currency;
 use crate::domain::id::{ExportId, RegionId};
 use crate::domain::list_query::{Column, Kind, ListQuery};
 use crate::domain::refusal::Refusal;
+use crate::domain::text::hex;
 use crate::domain::time::{Day, Instant};
 use crate::formats::write_csv::{CsvRow, Preset};
 use crate::store::Store;
@@ -378,8 +379,4 @@ async fn noted(store: &Store, told: Told, rows: Rows, bytes: i64, sha256: [u8; 3
             })
         })
         .await
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -71,7 +71,7 @@ pub fn approvals(store: &Store, taking: Taking, preset: Preset, lines: &[Line]) 
             None => out.empty(),
         }
         out.text(&row.ended_because);
-        out.code(&super::audit::hex(&row.content_hash));
+        out.code(&crate::domain::text::hex(&row.content_hash));
         out.code(&row.id.to_string());
         match row.done_posting_id {
             Some(id) => out.code(&id.to_string()),

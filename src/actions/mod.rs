@@ -1,5 +1,6 @@
 //! Use cases: one file a noun, one function a thing that can be done. Portal, API, jobs and command line all call these.
 
+pub mod anchors;
 pub mod approval_effects;
 pub mod approval_policies;
 pub mod approval_rights;
@@ -23,6 +24,7 @@ pub mod organisation;
 pub mod passwords;
 pub mod people;
 pub mod proof;
+mod proof_ledger;
 pub mod recipients;
 pub mod regions;
 pub mod restores;

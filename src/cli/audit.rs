@@ -1,6 +1,8 @@
 //! `audit`: proving the trail, taking it away, and the key that signs it.
 
+use std::fs::OpenOptions;
 use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use clap::{Args as ClapArgs, Subcommand};
@@ -10,17 +12,20 @@ use serde_json::json;
 use super::audit_key::{self, Key};
 use super::exit::{CliError, Exit};
 use super::progress::Progress;
-use super::{Settings, open_existing, say, serve};
+use super::{Settings, open_to_look, say, serve, warn};
+use crate::actions::anchors::Proving;
 use crate::actions::audit::{self, Verdict};
-use crate::actions::proof::{self, Outside, Places, Proof};
-use crate::actions::{audit_export, audit_keys, checkpoints, restores};
+use crate::actions::proof::{self, Proof};
+use crate::actions::restores::{self, Standing};
+use crate::actions::{audit_export, audit_keys, checkpoints};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::access::{Actor, Scope};
 use crate::domain::proof::note::{Note, PublicKey};
+use crate::domain::proof::outside::Outside;
+use crate::domain::proof::testimony::Lost;
 use crate::domain::time::Instant;
 use crate::integrations::anchors::Anchor;
-use crate::jobs::checkpoints::Proving;
 use crate::store::Store;
 use crate::store::failure::Failure;
 
@@ -94,32 +99,42 @@ pub fn run(args: &Args) -> Result<(), CliError> {
 /// What the configuration says about the proof.
 pub(super) fn proving(config: &Config) -> Proving {
     let anchors = [config.audit_anchor_file.clone().map(Anchor::File), config.audit_syslog.clone().map(Anchor::Syslog)];
-    Proving { key: config.audit_key(), anchors: anchors.into_iter().flatten().collect() }
-}
-
-/// The same for the pages.
-pub(super) fn proofs(proving: &Proving) -> Places {
-    let file = |anchor: &Anchor| if let Anchor::File(file) = anchor { Some(file.clone()) } else { None };
-    Places { key: proving.key.clone(), anchors: proving.anchors.iter().filter_map(file).collect() }
+    Proving::new(config.audit_key(), anchors.into_iter().flatten())
 }
 
 /// Before anything is answered: whether an older database stands here than was anchored, and whether it can be signed.
 pub(super) async fn before_serving(store: &Store, proving: &Proving) -> Result<(), CliError> {
-    let outside = proofs(proving).outside();
-    if let Some(lost) = restores::look(store, &outside).await? {
-        let (kept, lost) = (lost.kept_to, lost.lost_to);
-        return say(&format!(
-            "This database ends at audit event {kept}, and events up to {lost} were there before: it can be read, and nothing is changed in it\n\
-             until somebody accepts that: counterfoil restore accept --reason \"…\"\n"
-        ));
+    match restores::look(store, proving).await? {
+        Standing::Free => {
+            if let Some(file) = &proving.key
+                && let Err(error) = audit_keys::ensure(store, file).await
+            {
+                // A trail that is not signed is still a trail: people work on, it is tried again, and doctor and the audit pages say so.
+                tracing::error!(%error, "the audit trail is not signed");
+            }
+            Ok(())
+        }
+        Standing::Older(lost) => say(&format!(
+            "{}: it can be read, and nothing is changed in it\n\
+             until somebody accepts that: counterfoil restore accept --reason \"…\"\n",
+            lost_in_words(&lost)
+        )),
+        Standing::Blind(anchors) => {
+            let places: Vec<String> = anchors.iter().map(Anchor::place).collect();
+            say(&format!(
+                "Checkpoints were noted in {}, which cannot be read: nobody can tell whether this database is the newest one.\n\
+                 Nothing is changed in it until the file is there again, or an empty one in its place if it is gone for good.\n",
+                places.join(" and ")
+            ))
+        }
     }
-    if let Some(file) = &proving.key
-        && let Err(error) = audit_keys::ensure(store, file).await
-    {
-        // A trail that is not signed is still a trail: people work on, and doctor and the audit pages say so.
-        tracing::error!(%error, "the audit trail is not signed");
+}
+
+fn lost_in_words(lost: &Lost) -> String {
+    if !lost.is_known() {
+        return "An older database stands here, and the note of what is lost cannot be read".to_owned();
     }
-    Ok(())
+    format!("This database agrees up to audit event {}, and events up to {} were there before", lost.kept_to, lost.lost_to)
 }
 
 fn read(file: &Path) -> Result<String, CliError> {
@@ -128,9 +143,15 @@ fn read(file: &Path) -> Result<String, CliError> {
 }
 
 /// What was brought along, or else what the configuration names.
-fn outside(args: &Verify, config: &Config) -> Result<Outside, CliError> {
-    let mut outside =
-        if args.anchors.is_empty() || args.public_key.is_none() { proofs(&proving(config)).outside() } else { Outside::default() };
+async fn outside(args: &Verify, config: &Config) -> Result<Outside, CliError> {
+    let mut outside = Outside::default();
+    if args.anchors.is_empty() || args.public_key.is_none() {
+        let unread;
+        (outside, unread) = proving(config).outside().await;
+        for anchor in unread {
+            warn(&format!("{} cannot be read, and is left out", anchor.place()));
+        }
+    }
     if let Some(file) = &args.public_key {
         outside.keys = read(file)?.lines().filter_map(PublicKey::parse).collect();
         if outside.keys.is_empty() {
@@ -148,19 +169,21 @@ fn outside(args: &Verify, config: &Config) -> Result<Outside, CliError> {
 
 fn verify(args: &Verify) -> Result<(), CliError> {
     let config = Config::load(&args.settings.inputs())?;
-    let outside = outside(args, &config)?;
     let proof = serve::block_on(async {
-        let store = open_existing(&config).await?;
+        let outside = outside(args, &config).await?;
+        let store = open_to_look(&config).await?;
         let mut progress = Progress::start("events", None, &Clock::system());
         let proof = proof::of_store(&store, &outside, |done, _| progress.set(done.unsigned_abs())).await;
         progress.finish();
         let proof = proof.map_err(Failure::from)?;
-        let noted = audit::note(&store, Actor::system("cli"), proof.verdict.clone()).await;
+        // First of all, what was found: a full disk must not swallow it.
+        let said = say(&if args.json { as_json(&proof) } else { in_words(&proof) });
+        if let Err(error) = noted(&store, &config, &proof.verdict).await {
+            warn(&format!("the verdict was not noted: {error}"));
+        }
         store.close().await;
-        noted?;
-        Ok(proof)
+        said.map(|()| proof)
     })?;
-    say(&if args.json { as_json(&proof) } else { in_words(&proof) })?;
     match proof.verdict {
         Verdict::Ok { .. } => Ok(()),
         Verdict::Broken { seq, why } => {
@@ -172,6 +195,24 @@ fn verify(args: &Verify) -> Result<(), CliError> {
             Err(CliError::new(Exit::NotVouched, format!("not proven: {why}")).hint(hint))
         }
     }
+}
+
+/// Notes the verdict, and has the event of it signed as well where nothing is broken: otherwise looking often would leave a long unsigned tail.
+async fn noted(store: &Store, config: &Config, verdict: &Verdict) -> Result<(), Failure> {
+    audit::note(store, Actor::system("cli"), verdict.clone()).await?;
+    let older = restores::look(store, &proving(config)).await? != Standing::Free;
+    if !older && !matches!(verdict, Verdict::Broken { .. }) {
+        sign(store, config).await?;
+    }
+    Ok(())
+}
+
+/// Signs everything, where there is a key.
+async fn sign(store: &Store, config: &Config) -> Result<(), Failure> {
+    if let Some(file) = config.audit_key().filter(|file| file.exists()) {
+        checkpoints::catch_up(store, &audit_keys::ensure(store, &file).await?).await?;
+    }
+    Ok(())
 }
 
 fn in_words(proof: &Proof) -> String {
@@ -187,6 +228,9 @@ fn in_words(proof: &Proof) -> String {
     };
     text += &up_to("signed", proof.signed, "not signed by a key that is known here");
     text += &up_to("anchored", proof.anchored, "not anchored");
+    if proof.not_counted > 0 {
+        text += &format!("{} checkpoints from outside contradict the trail, and no known key has signed them\n", proof.not_counted);
+    }
     for (kept, lost) in &proof.lost {
         text += &format!("events {} to {lost} are gone: a restore was accepted\n", kept + 1);
     }
@@ -203,7 +247,7 @@ fn as_json(proof: &Proof) -> String {
     let lost: Vec<[i64; 2]> = proof.lost.iter().map(|(kept, lost)| [kept + 1, *lost]).collect();
     let line = json!({
         "verdict": word, "broken_at": event, "why": why, "events": events, "head": head, "checkpoints": proof.checkpoints,
-        "signed": up_to(proof.signed), "anchored": up_to(proof.anchored), "lost": lost,
+        "signed": up_to(proof.signed), "anchored": up_to(proof.anchored), "not_counted": proof.not_counted, "lost": lost,
     });
     format!("{line}\n")
 }
@@ -213,19 +257,23 @@ fn export(args: &Export) -> Result<(), CliError> {
     super::backup::free_place(&args.file, "an export")?;
     let failed = |error: std::io::Error| CliError::new(Exit::Failed, format!("{} cannot be written: {error}", args.file.display()));
     serve::block_on(async {
-        let store = open_existing(&config).await?;
+        let store = open_to_look(&config).await?;
         let scope = Scope::of([], true);
-        audit_export::noted(&store, Actor::system("cli"), &scope).await?;
-        if let Some(file) = config.audit_key().filter(|file| file.exists()) {
-            checkpoints::catch_up(&store, &audit_keys::ensure(&store, &file).await?).await?;
+        // Evidence is needed most where something is wrong: it is taken away as it is, and whoever checks it sees how far it is signed.
+        let noted = audit_export::noted(&store, Actor::system("cli"), &scope).await;
+        let looked = restores::look(&store, &proving(&config)).await.map(drop);
+        let signed = if looked.is_ok() { sign(&store, &config).await } else { Ok(()) };
+        for (what, done) in [("noted", noted), ("compared with its anchors", looked), ("signed", signed)] {
+            if let Err(error) = done {
+                warn(&format!("the trail is exported, and that was not {what}: {error}"));
+            }
         }
-        let mut pieces = Box::pin(audit_export::file(&store, scope).await?);
-        let mut out = std::fs::File::create_new(&args.file).map_err(failed)?;
+        let mut pieces = audit_export::file(&store, scope, ());
+        let mut out = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&args.file).map_err(failed)?;
         while let Some(piece) = pieces.next().await {
             out.write_all(&piece.map_err(Failure::from)?).map_err(failed)?;
         }
         out.sync_all().map_err(failed)?;
-        drop(pieces);
         store.close().await;
         say(&format!("{}: the whole audit trail\n", args.file.display()))
     })

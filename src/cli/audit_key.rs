@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Subcommand};
 
+use super::audit::proving;
 use super::exit::{CliError, Exit};
 use super::{Settings, open_existing, say, serve};
 use crate::actions::audit_keys;
@@ -67,25 +68,12 @@ pub fn run(args: &Key) -> Result<(), CliError> {
         let actor = Actor::system("cli");
         let public = match &args.what {
             What::New(new) => audit_keys::new(&store, actor, &file, new.lost.as_deref()).await,
-            What::Rotate(_) => audit_keys::rotate(&store, actor, &file).await.map(|(public, signed)| {
-                handed_over(&config, &signed);
-                public
-            }),
+            What::Rotate(_) => audit_keys::rotate(&store, actor, &proving(&config)).await,
             What::Show(_) => audit_keys::load(&store, &file).await.map(|signer| signer.public().clone()),
         };
         store.close().await;
         say(&format!("{}\n", public?))
     })
-}
-
-/// Tells the anchors which key follows.
-fn handed_over(config: &Config, signed: &str) {
-    for anchor in super::audit::proving(config).anchors {
-        if let Err(error) = anchor.note(signed) {
-            // The trail knows; whoever has an older database and the anchors alone does not.
-            tracing::warn!(%error, anchor = anchor.kind(), "the new key was not noted");
-        }
-    }
 }
 
 fn key_file(config: &Config) -> Result<PathBuf, CliError> {

@@ -53,7 +53,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     let config = Config::load(&args.settings.inputs())?;
     free_place(&args.file, "a backup")?;
     let clock = Clock::system();
-    let part = with_ending(&args.file, "part");
+    let part = args.file.with_added_extension("part");
     let made = serve::block_on(make(&config, &part, &clock)).and_then(|head| {
         std::fs::set_permissions(&part, std::fs::Permissions::from_mode(0o600)).map_err(Failure::from)?;
         let (bytes, sha256) = digest(&part).map_err(Failure::from)?;
@@ -72,14 +72,6 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     serve::block_on(record(&config, file))
 }
 
-/// `name.db` with another ending after it.
-pub(super) fn with_ending(file: &Path, ending: &str) -> PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    name.push(".");
-    name.push(ending);
-    PathBuf::from(name)
-}
-
 /// Size and SHA-256 of a file.
 pub(super) fn digest(file: &Path) -> std::io::Result<(u64, String)> {
     let (mut file, mut hash, mut size) = (File::open(file)?, Sha256::new(), 0u64);
@@ -90,7 +82,7 @@ pub(super) fn digest(file: &Path) -> std::io::Result<(u64, String)> {
         hash.update(piece);
         size += read as u64;
     }
-    Ok((size, hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()))
+    Ok((size, crate::domain::text::hex(&hash.finalize())))
 }
 
 /// What a snapshot holds, or the first thing in it that does not fit.

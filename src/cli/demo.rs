@@ -1,6 +1,7 @@
 //! `demo`: the portal over a made-up company.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use clap::Args as ClapArgs;
@@ -8,11 +9,11 @@ use clap::Args as ClapArgs;
 use super::exit::{CliError, Exit};
 use super::progress::Progress;
 use super::serve::{self, Site};
+use crate::actions::anchors::Proving;
 use crate::actions::demo;
 use crate::actions::imports::Limits;
 use crate::clock::Clock;
 use crate::domain::time::Instant;
-use crate::jobs::checkpoints::Proving;
 use crate::web::Lives;
 use crate::web::server::Running;
 
@@ -59,9 +60,9 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         })
         .await?;
         progress.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner).finish();
-        let key = url.strip_prefix("sqlite:").map(|file| format!("{}.audit-key", file.trim_start_matches("//")).into());
+        let file = url.strip_prefix("sqlite:").map(|file| Path::new(file.trim_start_matches("//")));
         let site = Site {
-            proving: Proving { key, anchors: Vec::new() },
+            proving: Proving::new(file.map(|file| file.with_added_extension("audit-key")), []),
             url,
             read_connections: 8,
             running: Running { listen, workers: 2, max_connections: 1024, max_connections_per_peer: 1024 },

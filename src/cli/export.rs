@@ -55,7 +55,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     if let Some(file) = &args.output {
         backup::free_place(file, "an export")?;
     }
-    let part = args.output.as_ref().map(|file| backup::with_ending(file, "part"));
+    let part = args.output.as_ref().map(|file| file.with_added_extension("part"));
     let written = serve::block_on(async {
         let store = open_existing(&config).await?;
         let written = match &part {

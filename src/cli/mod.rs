@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::actions::restores;
 use crate::clock::{Clock, Random};
 use crate::config::{Config, Inputs};
 use crate::metrics::Metrics;
@@ -127,8 +128,16 @@ async fn open(config: &Config) -> Result<Store, CliError> {
     Ok(Store::open(&options, Clock::system(), Random::system(), Arc::new(Metrics::new())).await?)
 }
 
-/// The same, of a database that is there: a command that reads or changes people makes no new file for a name that was mistyped.
+/// The same, of a database that is there: a command that reads or changes people makes no new file for a name that was mistyped. One that is older
+/// than what was anchored is held, as `serve` holds it.
 async fn open_existing(config: &Config) -> Result<Store, CliError> {
+    let store = open_to_look(config).await?;
+    restores::look(&store, &audit::proving(config)).await?;
+    Ok(store)
+}
+
+/// The same, of one that is looked at as it is.
+async fn open_to_look(config: &Config) -> Result<Store, CliError> {
     if config.database.file().is_some_and(|file| !file.is_file()) {
         return Err(missing(config));
     }
@@ -138,6 +147,12 @@ async fn open_existing(config: &Config) -> Result<Store, CliError> {
 fn missing(config: &Config) -> CliError {
     let hint = "`counterfoil serve` makes a new one; --database names another";
     CliError::new(Exit::Unavailable, format!("there is no database at {}", config.database.shown())).hint(hint)
+}
+
+/// Says on standard error what went wrong beside the work that was done.
+fn warn(text: &str) {
+    // There is nobody else to tell.
+    let _ = writeln!(std::io::stderr(), "warning: {text}");
 }
 
 /// Writes to standard output. A reader that has gone (`| head`) is no error.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args as ClapArgs, Subcommand};
 
-use super::backup::{checked, digest, with_ending};
+use super::backup::{checked, digest};
 use super::exit::{CliError, Exit};
 use super::progress::Progress;
 use super::{Settings, say, serve};
@@ -14,10 +14,13 @@ use crate::actions::{backups, restores};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::access::Actor;
+use crate::domain::proof::testimony::Lost;
+use crate::domain::time::Instant;
 use crate::store::check::{self, Facts};
+use crate::store::db::Read;
 use crate::store::db_pools::Pools;
-use crate::store::failure::Failure;
-use crate::store::{audit_log, db_copy as copy, db_dump as dump, db_inspect as inspect, migrate};
+use crate::store::failure::{DbError, Failure};
+use crate::store::{audit_log, db_copy as copy, db_dump as dump, db_inspect as inspect, migrate, settings};
 
 /// Arguments of `restore`.
 #[derive(ClapArgs)]
@@ -61,12 +64,14 @@ pub struct Accept {
 fn accept(args: &Accept) -> Result<(), CliError> {
     let config = Config::load(&args.settings.inputs())?;
     serve::block_on(async {
+        // It may never have been served from since it stands here: opening it compares it with the anchors.
         let store = super::open_existing(&config).await?;
-        // It may never have been served from since it stands here.
-        restores::look(&store, &super::audit::proofs(&super::audit::proving(&config)).outside()).await?;
-        let accepted = restores::accept(&store, Actor::system("cli"), &args.reason).await;
+        let accepted = restores::accept(&store, &super::audit::proving(&config), Actor::system("cli"), &args.reason).await;
         store.close().await;
         let lost = accepted?;
+        if !lost.is_known() {
+            return say("accepted: which events are gone is not known, and an event says so\n");
+        }
         say(&format!("accepted: events {} to {} are gone, and an event says so\n", lost.kept_to + 1, lost.lost_to))
     })
 }
@@ -88,41 +93,95 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     let server = config.database.server().map(|(url, password)| dump::Server { url, password });
     fits(file, server.is_some())?;
     serve::block_on(async {
-        let stood = if args.replace { head_of(&config.database.url()).await } else { None };
-        let event = match (&server, config.database.file()) {
-            (Some(server), _) => to_server(args, file, &config, server, &clock).await?,
-            (None, Some(target)) => to_file(args, file, target, &clock).await?,
+        let stood = if args.replace { stood(&config).await } else { Stood::Nothing };
+        let now = Instant(clock.now());
+        let (event, lost) = match (&server, config.database.file()) {
+            (Some(server), _) => {
+                let event = to_server(args, file, &config, server, &clock).await?;
+                (event, stood.lost(trail_of(&config.database.url()).await?.as_ref(), now))
+            }
+            (None, Some(target)) => to_file(args, file, target, &clock, |backup| stood.lost(backup, now)).await?,
             (None, None) => return Err(super::missing(&config)),
         };
         let store = super::open(&config).await?;
+        // Before anything else is written to it: whatever ends this here, nobody works on in it unawares.
+        if let Some(lost) = lost {
+            restores::hold(&store, lost).await?;
+        }
         let recorded = backups::restored(&store, Actor::system("cli"), backups::File { bytes, sha256, event }).await;
-        let lost = match stood {
-            Some((log, lost_to)) if lost_to > event && head_of(&config.database.url()).await.is_some_and(|now| now.0 == log) => {
-                let lost = restores::Lost { kept_to: event, lost_to };
-                restores::hold(&store, lost).await?;
-                Some(lost)
-            }
-            _ => None,
-        };
         store.close().await;
         recorded?;
-        if let Some(lost) = lost {
+        if let Some(lost) = lost.filter(Lost::is_known) {
             let gone = format!("audit events {} to {} are gone", lost.kept_to + 1, lost.lost_to);
             say(&format!("{gone}: nothing is changed here until `counterfoil restore accept --reason \"\u{2026}\"` says why\n"))?;
+        }
+        if matches!(stood, Stood::Unknown) {
+            super::warn("what stood there before could not be read: whether newer events are gone, only the anchors know");
         }
         say(&format!("restored from {}, up to audit event {event}; everybody signs in again\n", file.display()))
     })
 }
 
-/// The trail that stands in a database: its log, and its newest event; `None` where nothing can be read.
-async fn head_of(url: &str) -> Option<(Vec<u8>, i64)> {
-    let pools = Pools::inspect(url).await.ok()?;
-    let head = match pools.read().await {
-        Ok(mut read) => audit_log::stated_head(&mut read).await.ok().flatten(),
-        Err(_) => None,
+/// A trail: its log, its newest event, and what is gone of it that nobody has answered for.
+struct Trail {
+    log: Vec<u8>,
+    seq: i64,
+    held: Option<Lost>,
+}
+
+/// What stood in the place where the backup goes.
+enum Stood {
+    Nothing,
+    Unknown,
+    Known(Trail),
+}
+
+impl Stood {
+    /// What is gone when the backup stands there, together with what was gone already.
+    fn lost(&self, backup: Option<&Trail>, now: Instant) -> Option<Lost> {
+        let backup = backup?;
+        let known = match self {
+            Self::Known(stood) if stood.log == backup.log => {
+                let lost_to = stood.held.map_or(stood.seq, |held| held.lost_to.max(stood.seq));
+                (lost_to > backup.seq).then_some(Lost { kept_to: backup.seq, lost_to, until: now })
+            }
+            _ => None,
+        };
+        match (known, backup.held) {
+            (Some(known), Some(held)) => Some(known.with(held)),
+            (known, held) => known.or(held),
+        }
+    }
+}
+
+async fn stood(config: &Config) -> Stood {
+    if config.database.file().is_some_and(|file| !file.exists()) {
+        return Stood::Nothing;
+    }
+    match trail_of(&config.database.url()).await {
+        Ok(Some(trail)) => Stood::Known(trail),
+        Ok(None) => Stood::Nothing,
+        Err(_) => Stood::Unknown,
+    }
+}
+
+/// The trail that stands in a database; `None` where there are no tables yet.
+async fn trail_of(url: &str) -> Result<Option<Trail>, Failure> {
+    let pools = Pools::inspect(url).await?;
+    let trail = match pools.read().await {
+        Ok(mut read) => trail(&mut read).await,
+        Err(error) => Err(error),
     };
     pools.close().await;
-    head.map(|head| (head.log_id, head.seq))
+    Ok(trail?)
+}
+
+async fn trail(read: &mut Read) -> Result<Option<Trail>, DbError> {
+    if !inspect::tables(read).await?.iter().any(|name| name == "audit_head") {
+        return Ok(None);
+    }
+    let Some(head) = audit_log::stated_head(read).await? else { return Ok(None) };
+    Ok(Some(Trail { log: head.log_id, seq: head.seq, held: restores::held(read).await? }))
 }
 
 /// The two kinds of backup do not stand for each other.
@@ -142,7 +201,14 @@ fn fits(file: &Path, server: bool) -> Result<(), CliError> {
     }
 }
 
-async fn to_file(args: &Args, file: &Path, target: &Path, clock: &Clock) -> Result<i64, CliError> {
+/// The newest event, and what is gone: `lost` says that of the trail in the backup.
+async fn to_file(
+    args: &Args,
+    file: &Path,
+    target: &Path,
+    clock: &Clock,
+    lost: impl Fn(Option<&Trail>) -> Option<Lost>,
+) -> Result<(i64, Option<Lost>), CliError> {
     let backup = Pools::inspect(&format!("sqlite:{}", file.display())).await?;
     let before = checked(&backup, clock, "the backup").await;
     let known = migrate::status(&backup).await;
@@ -155,18 +221,19 @@ async fn to_file(args: &Args, file: &Path, target: &Path, clock: &Clock) -> Resu
         }
         copy::withdraw(target)?;
     }
-    let part = with_ending(target, "restoring");
-    let placed = place(file, target, &part, &before, clock).await;
+    let part = target.with_added_extension("restoring");
+    let lost = lost(trail_of(&format!("sqlite:{}", file.display())).await?.as_ref());
+    let placed = place(file, target, &part, &before, lost, clock).await;
     if placed.is_err() {
         // Half a restore helps nobody; what was there is untouched.
         let _ = std::fs::remove_file(&part);
     }
     placed?;
-    Ok(before.head.0)
+    Ok((before.head.0, lost))
 }
 
-/// A copy beside the database first, so that the name goes from the old whole file to the new whole file.
-async fn place(file: &Path, target: &Path, part: &Path, before: &Facts, clock: &Clock) -> Result<(), CliError> {
+/// A copy beside the database first, so that the name goes from the old whole file to the new whole file, which is held already where events are gone.
+async fn place(file: &Path, target: &Path, part: &Path, before: &Facts, lost: Option<Lost>, clock: &Clock) -> Result<(), CliError> {
     let mut progress = None;
     copy::sqlite(file, part, |done, all| progress.get_or_insert_with(|| Progress::start("pages", Some(all), clock)).set(done))?;
     progress.into_iter().for_each(Progress::finish);
@@ -174,6 +241,9 @@ async fn place(file: &Path, target: &Path, part: &Path, before: &Facts, clock: &
     let after = checked(&copied, clock, "what was restored").await;
     copied.close().await;
     same(before, &after?)?;
+    if let Some(lost) = lost {
+        copy::set(part, settings::AUDIT_HELD, &restores::as_text(&lost))?;
+    }
     copy::rename(part, target).map_err(Failure::from)?;
     Ok(())
 }

@@ -10,12 +10,13 @@ use tokio::sync::watch;
 
 use super::Settings;
 use super::exit::{CliError, Exit};
+use crate::actions::anchors::Proving;
 use crate::actions::imports::Limits;
 use crate::actions::setup;
 use crate::clock::{Clock, Random};
 use crate::config::{Config, LogFormat, Network};
 use crate::integrations::smtp::{Post, Server};
-use crate::jobs::{self, checkpoints::Proving, mail::Mailing};
+use crate::jobs::{self, mail::Mailing};
 use crate::metrics::Metrics;
 use crate::store::failure::{DbError, Failure};
 use crate::store::{Options, Store};
@@ -135,7 +136,7 @@ pub async fn answer(site: Site, clock: Clock) -> Result<(), CliError> {
     let store = Store::open(&options, clock, Random::system(), Arc::new(Metrics::new())).await?;
     let portal = Portal::new(store.clone(), site.lives, site.limits.max_bytes).await?;
     let portal = portal.with_limits(site.limits.clone()).with_key(site.key).reached(site.trusted_proxies, site.body_still);
-    let portal = portal.mailing(site.mailing.is_some()).at(site.public_url.as_deref()).proved(super::audit::proofs(&site.proving));
+    let portal = portal.mailing(site.mailing.is_some()).at(site.public_url.as_deref()).proved(site.proving.clone());
     super::audit::before_serving(&store, &site.proving).await?;
     let taken = |error: std::io::Error| {
         CliError::new(Exit::Failed, format!("cannot listen on {}: {error}", site.running.listen)).hint("choose another with --listen")
@@ -203,12 +204,16 @@ pub fn block_on<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T,
         .enable_all()
         .build()
         .map_err(|error| CliError::new(Exit::Failed, format!("cannot start: {error}")))?;
-    let _guard = runtime.enter();
+    let guard = runtime.enter();
     // A limit of file sizes would end the process in the middle of a write. With a signal taken, the write fails instead and is answered with 507;
     // once taken, a signal stays taken for as long as the process lives.
     let taken = signal(SignalKind::from_raw(FILE_SIZE_EXCEEDED));
     drop(taken.map_err(|error| CliError::new(Exit::Failed, format!("cannot wait for signals: {error}")))?);
-    runtime.block_on(work)
+    let done = runtime.block_on(work);
+    drop(guard);
+    // A thread that hangs in a file of another machine is not waited for.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    done
 }
 
 impl From<Failure> for CliError {

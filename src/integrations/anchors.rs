@@ -1,11 +1,12 @@
 //! Anchors: places outside the database where checkpoints are noted, so that whoever can write the database cannot take back what was signed.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use crate::domain::proof::note::on_one_line;
+use crate::domain::proof::note::{Note, on_one_line};
 
 /// A place to note checkpoints in. A further kind is one more variant here and one more word in the table of anchors, which knows `mail` already.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub enum Anchor {
 
 /// Facility 4 (auth), severity 5 (notice).
 const PRIORITY: &str = "<37>";
+/// How long a log whose queue is full may take a message.
+const QUEUED: Duration = Duration::from_secs(4);
 
 impl Anchor {
     /// The word for it in the store.
@@ -28,32 +31,60 @@ impl Anchor {
         }
     }
 
-    /// Notes a signed checkpoint there; returns when it is on the disk, or handed to the log.
+    /// Which of its kind.
+    pub fn place(&self) -> String {
+        let (Self::File(path) | Self::Syslog(path)) = self;
+        path.display().to_string()
+    }
+
+    /// Notes something signed there; returns when it is on the disk, or handed to the log. A file where something was `noted` before is not made
+    /// anew: its disk is not there, or somebody took it away.
     ///
     /// # Errors
     /// If the file cannot be written or nobody takes the message.
-    pub fn note(&self, signed: &str) -> io::Result<()> {
+    pub fn note(&self, signed: &str, noted: bool) -> io::Result<()> {
         match self {
-            Self::File(file) => append(file, signed),
+            Self::File(file) => append(file, signed, noted),
             Self::Syslog(socket) => {
                 let message = format!("{PRIORITY}counterfoil[{}]: {}", std::process::id(), on_one_line(signed));
-                UnixDatagram::unbound()?.send_to(message.as_bytes(), socket).map(|_| ())
+                let log = UnixDatagram::unbound()?;
+                log.set_write_timeout(Some(QUEUED))?;
+                log.send_to(message.as_bytes(), socket).map(|_| ())
             }
+        }
+    }
+
+    /// What was noted there and can be read from here: of a log nothing.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn notes(&self) -> io::Result<Vec<Note>> {
+        match self {
+            Self::File(file) => Ok(Note::all(&String::from_utf8_lossy(&std::fs::read(file)?))),
+            Self::Syslog(_) => Ok(Vec::new()),
         }
     }
 }
 
-fn append(file: &Path, signed: &str) -> io::Result<()> {
-    let mut opened: File = OpenOptions::new().create(true).append(true).open(file)?;
+fn append(file: &Path, signed: &str, noted: bool) -> io::Result<()> {
+    let (mut opened, made) = match OpenOptions::new().append(true).open(file) {
+        Err(error) if error.kind() == ErrorKind::NotFound && !noted => (OpenOptions::new().create(true).append(true).open(file)?, true),
+        opened => (opened?, false),
+    };
     // One write, so that two processes never mix their lines; the empty lines in front end whatever was cut off before.
     opened.write_all(format!("\n\n{signed}").as_bytes())?;
-    opened.sync_all()
+    opened.sync_all()?;
+    match file.parent().filter(|_| made) {
+        Some(folder) if folder.as_os_str().is_empty() => File::open(".")?.sync_all(),
+        Some(folder) => File::open(folder)?.sync_all(),
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::proof::note::{Note, Signer, sign};
+    use crate::domain::proof::note::{Signer, sign};
 
     #[test]
     fn what_was_noted_is_read_again_though_a_line_was_cut_off_before() {
@@ -64,15 +95,28 @@ mod tests {
         for text in ["one\n", "two\n"] {
             let signed = sign(text, &[&signer]);
             for anchor in [Anchor::File(file.clone()), Anchor::Syslog(socket.clone())] {
-                anchor.note(&signed).unwrap();
+                anchor.note(&signed, false).unwrap();
             }
             let mut received = [0; 1024];
             let count = log.recv(&mut received).unwrap();
             assert_eq!(Note::all(std::str::from_utf8(&received[..count]).unwrap())[0].text, text);
             OpenOptions::new().append(true).open(&file).unwrap().write_all("\u{2014} cut".as_bytes()).unwrap();
         }
-        let read = Note::all(&std::fs::read_to_string(file).unwrap());
+        let read = Anchor::File(file.clone()).notes().unwrap();
         assert_eq!(read.iter().map(|note| note.text.as_str()).collect::<Vec<_>>(), ["one\n", "two\n"]);
-        assert!(Anchor::File("/nowhere/at/all".into()).note("x").is_err());
+        assert!(Anchor::File("/nowhere/at/all".into()).note("x", false).is_err());
+        std::fs::remove_file(&file).unwrap();
+        assert!(Anchor::File(file.clone()).note("x", true).is_err() && !file.exists(), "a file that is gone is not made anew");
+    }
+
+    #[test]
+    fn a_log_whose_queue_is_full_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("log");
+        let _deaf = UnixDatagram::bind(&socket).unwrap();
+        let anchor = Anchor::Syslog(socket);
+        let begun = std::time::Instant::now();
+        let refused = (0..100_000).find_map(|_| anchor.note("x", false).err());
+        assert!(refused.is_some() && begun.elapsed() < 3 * QUEUED, "{refused:?}");
     }
 }

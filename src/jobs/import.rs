@@ -34,6 +34,10 @@ pub async fn work(store: Store, limits: Limits) {
 
 /// Does what there is to do; how many imports it worked on.
 pub async fn turn(store: &Store, limits: &Limits) -> Result<usize, Failure> {
+    if store.is_held() {
+        // Each would be refused, and tried again at once.
+        return Ok(0);
+    }
     let mut read = store.read().await?;
     let rows = imports::unfinished(&mut read).await?;
     drop(read);

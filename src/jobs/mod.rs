@@ -13,6 +13,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::actions::anchors::Proving;
 use crate::actions::imports::Limits;
 use crate::store::Store;
 
@@ -29,7 +30,7 @@ const IMPORTS: usize = 2;
 pub fn spawn(
     store: &Store,
     limits: &Limits,
-    proving: &checkpoints::Proving,
+    proving: &Proving,
     mailing: Option<mail::Mailing>,
     stop: &watch::Receiver<bool>,
 ) -> Vec<JoinHandle<()>> {

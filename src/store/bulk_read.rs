@@ -22,7 +22,7 @@ pub(super) const PIECE: usize = 64 * 1024;
 /// Pieces that wait for the reader of the file.
 const WAITING: usize = 4;
 /// How long nobody may take a piece before the export ends: a snapshot that is held for ever stops the database from tidying up.
-const STALLED: Duration = Duration::from_mins(2);
+pub const STALLED: Duration = Duration::from_mins(2);
 
 /// One row as it comes from the engine. Columns are counted from 0; a column of another type reads as nothing.
 pub trait Fields {

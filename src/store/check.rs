@@ -1,6 +1,6 @@
 //! Whether what is kept fits together: the file itself, and each budget's figures against its postings. And what there is, counted.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::db::{Reader, Sql};
 use super::failure::DbError;
@@ -8,6 +8,7 @@ use super::ledger::{BUDGET_COLUMNS, BudgetRow};
 use super::sql::whole;
 use super::{audit_log, db_inspect as inspect, migrate};
 use crate::domain::id::BudgetId;
+use crate::domain::text::hex;
 
 /// What a database holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,9 +99,8 @@ pub async fn unbalanced(reader: &mut impl Reader) -> Result<Option<BudgetId>, Db
         let held = [sum(&|account, _| account == "reserved"), sum(&|account, _| account == "spent"), free];
         given != kept || held != [reserved, spent, given.iter().sum::<i128>() - reserved - spent]
     };
-    Ok(budgets.iter().find(is_off).map(|row| row.id))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let off = budgets.iter().find(is_off).map(|row| row.id);
+    // Money of a budget that is not there is no money of anybody.
+    let known: HashSet<BudgetId> = budgets.iter().map(|row| row.id).collect();
+    Ok(off.or_else(|| held.keys().find(|id| !known.contains(id)).copied()))
 }

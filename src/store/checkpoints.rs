@@ -67,15 +67,36 @@ pub async fn key(reader: &mut impl Reader) -> Result<Option<String>, DbError> {
     Ok(row.map(|row| row.0))
 }
 
+/// Every key that the database knows of.
+pub async fn keys(reader: &mut impl Reader) -> Result<Vec<String>, DbError> {
+    let rows: Vec<(String,)> = reader.all(Sql::new("SELECT public_key FROM audit_key ORDER BY no")).await?;
+    Ok(rows.into_iter().map(|row| row.0).collect())
+}
+
+/// The root and the chain value of the checkpoints of these sizes.
+pub async fn roots(reader: &mut impl Reader, sizes: &[i64]) -> Result<Vec<(i64, Vec<u8>, Vec<u8>)>, DbError> {
+    let mut found = Vec::new();
+    for sizes in sizes.chunks(500) {
+        let mut sql = Sql::new("SELECT size, root, chain FROM audit_checkpoint WHERE size IN (");
+        for (at, size) in sizes.iter().enumerate() {
+            sql.push(if at == 0 { "" } else { ", " }).push_number(*size);
+        }
+        sql.push(")");
+        found.extend(reader.all(sql).await?);
+    }
+    Ok(found)
+}
+
 /// From now on this key signs.
 pub async fn insert_key(tx: &mut WriteTx<'_>, key: String) -> Result<(), Failure> {
     let now = tx.now;
     tx.exec_one(Sql::new("INSERT INTO audit_key (at, public_key) VALUES ($1, $2)").bind(now).bind(key)).await
 }
 
-/// The newest checkpoint that was noted outside by this kind of anchor, and when.
-pub async fn anchored(reader: &mut impl Reader, kind: &'static str) -> Result<Option<(i64, Instant)>, DbError> {
-    reader.one(Sql::new("SELECT size, at FROM audit_anchor WHERE kind = $1 ORDER BY size DESC LIMIT 1").bind(kind)).await
+/// The newest checkpoint that was noted in this place, and when.
+pub async fn anchored(reader: &mut impl Reader, kind: &'static str, place: String) -> Result<Option<(i64, Instant)>, DbError> {
+    let sql = Sql::new("SELECT size, at FROM audit_anchor WHERE kind = $1 AND place IN ($2, '') ORDER BY size DESC LIMIT 1");
+    reader.one(sql.bind(kind).bind(place)).await
 }
 
 /// The newest checkpoint that was noted outside at all: kind, size, when.
@@ -84,9 +105,10 @@ pub async fn last_anchor(reader: &mut impl Reader) -> Result<Option<(String, i64
 }
 
 /// Notes that a checkpoint was noted outside.
-pub async fn insert_anchor(tx: &mut WriteTx<'_>, size: i64, kind: &'static str) -> Result<(), Failure> {
+pub async fn insert_anchor(tx: &mut WriteTx<'_>, size: i64, kind: &'static str, place: String) -> Result<(), Failure> {
     let now = tx.now;
-    tx.exec_one(Sql::new("INSERT INTO audit_anchor (size, kind, at) VALUES ($1, $2, $3)").bind(size).bind(kind).bind(now)).await
+    let sql = Sql::new("INSERT INTO audit_anchor (size, kind, at, place) VALUES ($1, $2, $3, $4)");
+    tx.exec_one(sql.bind(size).bind(kind).bind(now).bind(place)).await
 }
 
 /// The moment of the event after this number.
@@ -119,17 +141,35 @@ pub async fn figures(reader: &mut impl Reader) -> Result<Vec<Figures>, DbError> 
 /// How many postings are read at once.
 const BATCH: i64 = 1_000;
 
-/// The digest over postings, taken on from a number to the last one that is not above `last`: (its number, the digest).
-pub async fn digest(reader: &mut impl Reader, from: (i64, Hash), last: i64) -> Result<(i64, Hash), DbError> {
+/// The number of the newest posting; 0 before the first.
+pub async fn last_posting(reader: &mut impl Reader) -> Result<i64, DbError> {
+    Ok(reader.one::<(i64,)>(Sql::new("SELECT no FROM posting ORDER BY no DESC LIMIT 1")).await?.map_or(0, |row| row.0))
+}
+
+/// Whether there is a posting with a number below 1: numbers begin there.
+pub async fn posting_before_first(reader: &mut impl Reader) -> Result<bool, DbError> {
+    Ok(reader.one::<(i64,)>(Sql::new("SELECT no FROM posting WHERE no < 1 LIMIT 1")).await?.is_some())
+}
+
+/// The digest over postings, taken on from a number for as long as `goes_on` says so of the next one and the digest with it: (the last number, the
+/// digest).
+pub async fn digest(
+    reader: &mut impl Reader,
+    from: (i64, Hash),
+    mut goes_on: impl FnMut(&PostingRow, &Hash) -> bool,
+) -> Result<(i64, Hash), DbError> {
     let (mut no, mut digest) = from;
     loop {
         let rows = postings_after(reader, no, BATCH).await?;
         let count = rows.len();
-        for row in rows.into_iter().filter(|row| row.no <= last) {
-            digest = postings::after(&digest, &fields(&row));
-            no = row.no;
+        for row in rows {
+            let next = postings::after(&digest, &fields(&row));
+            if !goes_on(&row, &next) {
+                return Ok((no, digest));
+            }
+            (no, digest) = (row.no, next);
         }
-        if (count as i64) < BATCH || no >= last {
+        if (count as i64) < BATCH {
             return Ok((no, digest));
         }
     }

@@ -56,6 +56,14 @@ pub fn sqlite(from: &Path, to: &Path, mut progress: impl FnMut(u64, u64)) -> Res
     Ok(())
 }
 
+/// Sets a setting in a copy that nobody has opened yet.
+pub fn set(file: &Path, key: &str, value: &str) -> Result<(), Failure> {
+    let copy = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(broken)?;
+    copy.execute("INSERT INTO setting (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (key, value))
+        .map_err(broken)?;
+    copy.close().map_err(|(_, error)| broken(error))
+}
+
 /// Takes a SQLite file out of use: its log is folded in, and it fails where any process has it open.
 pub fn withdraw(file: &Path) -> Result<(), Failure> {
     let connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(broken)?;

@@ -57,7 +57,7 @@ fn read(path: &str, engine: Engine) -> Option<Migration> {
     let (number, name) = stem.split_once('_')?;
     let raw = String::from_utf8(Files::get(path)?.data.into_owned()).ok()?;
     let text = spell(&raw, engine);
-    let checksum = Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+    let checksum = crate::domain::text::hex(&Sha256::digest(text.as_bytes()));
     Some(Migration { version: number.parse().ok()?, name: name.to_owned(), text, checksum })
 }
 

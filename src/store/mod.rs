@@ -51,7 +51,7 @@ pub mod write_tx;
 pub mod writer;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -66,15 +66,28 @@ use failure::{DbError, Failure};
 use writer::{Door, Intent, Running, WriteTx};
 
 /// What the names of commands begin with that run while the store is held: signing in to look, and deciding.
-const WHILE_HELD: [&str; 5] = ["session.", "sign_in.", "restore.", "backup.", "audit.verify"];
+const WHILE_HELD: [&str; 8] =
+    ["session.", "sign_in.", "restore.", "backup.", "audit.verify", "audit.export", "audit.key_begun", "audit.key_replaced"];
+
+/// Why nothing is written but what is needed to look and to decide.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Held {
+    /// It is not so.
+    No,
+    /// An older database stands here than stood here before: see [`settings::AUDIT_HELD`].
+    Older,
+    /// Checkpoints were noted where nothing can be read now, so nobody knows whether an older database stands here.
+    Blind,
+}
 
 /// An open store. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
     pools: Pools,
     door: Door,
-    /// Whether nothing is written but what is needed to look and to decide.
-    held: Arc<AtomicBool>,
+    /// One of [`Held`].
+    held: Arc<AtomicU8>,
     /// Time, for whoever needs it as an argument.
     pub clock: Clock,
     /// Randomness, for whoever needs it as an argument.
@@ -113,7 +126,8 @@ impl Store {
         settings::ensure_secret(&mut tx, settings::SESSION_KEY, unforeseen.bytes::<64>().to_vec()).await?;
         tx.commit().await?;
         let (door, _) = Door::open(pools.clone(), clock.clone(), random.clone(), metrics.clone(), options.batch_most);
-        let held = Arc::new(AtomicBool::new(settings::get(&mut Lone(pools.clone()), settings::AUDIT_HELD).await?.is_some()));
+        let is_held = settings::get(&mut Lone(pools.clone()), settings::AUDIT_HELD).await?.is_some();
+        let held = Arc::new(AtomicU8::new(if is_held { Held::Older } else { Held::No } as u8));
         Ok(Self { pools, door, held, clock, random, metrics })
     }
 
@@ -134,22 +148,33 @@ impl Store {
         T: Serialize + DeserializeOwned + Send + 'static,
         F: for<'t> Fn(&'t mut WriteTx<'_>) -> Running<'t, T> + Send + Sync + 'static,
     {
-        if self.is_held() && !WHILE_HELD.iter().any(|begin| intent.name.starts_with(begin)) {
-            let words = "This database is older than the one that stood here before, so nothing is changed in it until somebody who \
-                         runs the portal accepts that (counterfoil restore accept)";
-            return Err(Refusal::State(words.to_owned()).into());
-        }
+        self.open_to(intent.name)?;
         self.door.write(intent, act).await
     }
 
-    /// Whether the store only lets people look: see [`settings::AUDIT_HELD`].
+    /// Refuses a command that is not among those that run while the store is held.
+    pub fn open_to(&self, name: &str) -> Result<(), Refusal> {
+        if !self.is_held() || WHILE_HELD.iter().any(|begin| name.starts_with(begin)) {
+            return Ok(());
+        }
+        let words = if self.held.load(Ordering::Acquire) == Held::Blind as u8 {
+            "The file in which checkpoints of the audit trail were noted cannot be read, so nobody can tell whether this database is the newest one. \
+             Nothing is changed until it is there again (audit_anchor_file), or an empty one in its place if it is gone for good"
+        } else {
+            "This database is older than the one that stood here before, so nothing is changed in it until somebody who runs the portal accepts \
+             that (counterfoil restore accept)"
+        };
+        Err(Refusal::State(words.to_owned()))
+    }
+
+    /// Whether the store only lets people look.
     pub fn is_held(&self) -> bool {
-        self.held.load(Ordering::Acquire)
+        self.held.load(Ordering::Acquire) != Held::No as u8
     }
 
     /// From now on it is, or is not.
-    pub fn hold(&self, held: bool) {
-        self.held.store(held, Ordering::Release);
+    pub fn hold(&self, held: Held) {
+        self.held.store(held as u8, Ordering::Release);
     }
 
     /// This moment.

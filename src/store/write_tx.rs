@@ -29,6 +29,8 @@ pub struct WriteTx<'b> {
     pub(super) access: HashMap<Who, Arc<Access>>,
     pub(super) actor: Arc<Actor>,
     pub(super) dirty: bool,
+    /// Whether postings that waited did not reach their table: this transaction is not to be committed, whatever a command makes of it.
+    pub(super) spoilt: bool,
     pub(super) random: &'b Random,
     /// See [`WriteTx::policies`].
     pub(super) policies: Option<Arc<Vec<Policy>>>,
@@ -61,6 +63,7 @@ impl<'b> WriteTx<'b> {
             access: HashMap::new(),
             actor: Arc::new(Actor::system("writer")),
             dirty: false,
+            spoilt: false,
             random,
             policies: None,
         }
@@ -122,7 +125,9 @@ impl WriteTx<'_> {
         match &mut self.postings {
             Some(postings) if !postings.is_empty() => {
                 let rows = std::mem::take(postings);
-                self.tx.insert_many("posting", POSTED, Box::new(rows.into_iter())).await
+                let put = self.tx.insert_many("posting", POSTED, Box::new(rows.into_iter())).await;
+                self.spoilt |= put.is_err();
+                put
             }
             _ => Ok(()),
         }

@@ -316,10 +316,10 @@ impl Writer {
         }
         let began = std::time::Instant::now();
         if let Err(error) = tx.put_postings().await {
-            // Whose posting it was is seen when each is put down at once.
+            // Whose posting it was is seen when each is put down at once. SQLite may have rolled back by itself, and then says so.
             let lasting = savepoints || matters_to_batch(&error);
-            tx.tx.rollback().await?;
-            return if lasting { Err(error.into()) } else { Ok(Outcome::NeedsSavepoints) };
+            let undone = tx.tx.rollback().await;
+            return if lasting || undone.is_err() { Err(error.into()) } else { Ok(Outcome::NeedsSavepoints) };
         }
         let columns = &["principal", "command", "key", "content_hash", "answer", "at"];
         tx.tx.insert_many("idempotency", columns, Box::new(std::mem::take(&mut tx.answers).into_iter())).await?;
@@ -377,7 +377,7 @@ async fn run_job(job: &mut dyn Job, tx: &mut WriteTx<'_>, savepoints: bool) -> R
     if savepoints {
         let end = if failed { "ROLLBACK TO SAVEPOINT command; RELEASE SAVEPOINT command" } else { "RELEASE SAVEPOINT command" };
         tx.tx.exec_script(end.to_owned()).await?;
-    } else if failed && (wrote || job.broke()) {
+    } else if tx.spoilt || (failed && (wrote || job.broke())) {
         return Ok(Next::Restart);
     }
     tx.dirty |= wrote && !failed;

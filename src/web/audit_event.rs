@@ -11,10 +11,10 @@ use super::choices;
 use super::error::WebError;
 use super::guard::{Allowed, ReadAudit};
 use super::page::Shell;
-use crate::actions::audit::hex;
 use crate::domain::audit::{START, chain, leaf};
 use crate::domain::id::EventId;
 use crate::domain::refusal::Refusal;
+use crate::domain::text::hex;
 use crate::store::audit_log;
 
 #[derive(Template)]

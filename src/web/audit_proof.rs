@@ -56,9 +56,8 @@ async fn standing(read: &mut Read, zone: chrono_tz::Tz) -> Result<Vec<(&'static 
         });
     let mut facts = vec![("Signed", signed), ("Anchored", anchored)];
     if let Some(lost) = restores::held(read).await? {
-        let words =
-            format!("Events {} to {} were there before. Nothing is changed until that is accepted.", lost.kept_to + 1, lost.lost_to);
-        facts.push(("An older database", words));
+        let which = if lost.is_known() { format!("Events {} to {}", lost.kept_to + 1, lost.lost_to) } else { "Newer events".to_owned() };
+        facts.push(("An older database", format!("{which} were there before. Nothing is changed until that is accepted.")));
     }
     Ok(facts)
 }
@@ -89,15 +88,21 @@ pub async fn verify(portal: web::Data<Portal>, who: Allowed<ReadAudit>, Posted((
     if !who.access.has_everywhere(Permission::AuditRead) {
         return Err(Refusal::Forbidden(Permission::AuditRead).into());
     }
+    let Ok(_turn) = portal.verifying.try_acquire() else {
+        let words = "Somebody has just asked for the same: look again in a minute.".to_owned();
+        return Ok(see_other(&portal, "/audit/proof", Some(("info", words))));
+    };
     let mut read = portal.store.read().await?;
     let events = audit_log::stated_head(&mut read).await?.map_or(0, |head| head.seq);
+    let postings = kept::last_posting(&mut read).await?;
     drop(read);
-    if events > WALKED_HERE {
-        let words = format!("The trail has {events} events: too many to wait for here. Run \u{201c}counterfoil audit verify\u{201d}.");
+    if events.max(postings) > WALKED_HERE {
+        let words = format!(
+            "The trail has {events} events over {postings} postings: too many to wait for here. Run \u{201c}counterfoil audit verify\u{201d}."
+        );
         return Ok(see_other(&portal, "/audit/proof", Some(("info", words))));
     }
-    let places = portal.places.clone();
-    let outside = web::block(move || places.outside()).await.map_err(|error| WebError::Ours(error.to_string()))?;
+    let (outside, _) = portal.proving.outside().await;
     let proof = proof::of_store(&portal.store, &outside, |_, _| {}).await?;
     let noted = act::note(&portal.store, who.actor.clone(), proof.verdict).await?;
     let flash = match noted.verdict {
@@ -113,8 +118,12 @@ pub async fn verify(portal: web::Data<Portal>, who: Allowed<ReadAudit>, Posted((
 /// The trail as a file, or the part of it in her regions; that it was taken is on record, and signed where there is a key.
 pub async fn export(portal: web::Data<Portal>, who: Allowed<ReadAudit>, Posted(()): Posted<()>) -> Result<HttpResponse, WebError> {
     let scope = who.reach();
+    let Ok(turn) = portal.taking.clone().try_acquire_owned() else {
+        let words = "The trail is being taken away by others just now. Try again when they are done.".to_owned();
+        return Ok(see_other(&portal, "/audit/proof", Some(("info", words))));
+    };
     audit_export::noted(&portal.store, who.actor.clone(), &scope).await?;
-    if let Some(file) = &portal.places.key {
+    if let Some(file) = portal.proving.key.as_ref().filter(|_| scope.is_whole()) {
         let signed = match audit_keys::load(&portal.store, file).await {
             Ok(signer) => checkpoints::catch_up(&portal.store, &signer).await,
             Err(error) => Err(error),
@@ -125,7 +134,7 @@ pub async fn export(portal: web::Data<Portal>, who: Allowed<ReadAudit>, Posted((
         }
     }
     let name = format!("audit_{}.jsonl", portal.store.now().utc().format("%Y%m%dT%H%MZ"));
-    let body = audit_export::file(&portal.store, scope).await?;
+    let body = audit_export::file(&portal.store, scope, turn);
     Ok(HttpResponse::Ok()
         .content_type("application/jsonl; charset=utf-8")
         .insert_header(ContentDisposition { disposition: DispositionType::Attachment, parameters: vec![DispositionParam::Filename(name)] })

@@ -12,6 +12,7 @@ use subtle::ConstantTimeEq;
 
 use super::Portal;
 use super::error::WebError;
+use crate::domain::text::hex;
 
 /// The cookie behind the tokens of forms that are filled in before signing in.
 pub const FORM_COOKIE: &str = "__Host-counterfoil-form";
@@ -36,10 +37,6 @@ fn sign(key: &[u8], what: &str, nonce: &str) -> Option<Vec<u8>> {
     mac.update(&[0]);
     mac.update(nonce.as_bytes());
     Some(mac.finalize().into_bytes().to_vec())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The token for a nonce.

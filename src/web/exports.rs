@@ -126,7 +126,7 @@ pub async fn list(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<Crea
         format: format_words(&row.format),
         rows: row.rows_written.map(thousands).unwrap_or_default(),
         bytes: row.bytes_written.map(|bytes| size(bytes.unsigned_abs())).unwrap_or_default(),
-        sha256: row.sha256.map(|hash| hash.iter().map(|byte| format!("{byte:02x}")).collect()).unwrap_or_default(),
+        sha256: row.sha256.map(|hash| crate::domain::text::hex(&hash)).unwrap_or_default(),
         href: format!("/exports/{}", row.id),
         words: row.words,
     };

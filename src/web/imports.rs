@@ -324,7 +324,7 @@ fn facts(row: &ImportRow) -> Vec<(&'static str, String)> {
     vec![
         ("Source", row.source_name.clone()),
         ("Size", format!("{} bytes", thousands(row.file_bytes))),
-        ("SHA-256", row.file_sha256.as_deref().map(upload::hex).unwrap_or_default()),
+        ("SHA-256", row.file_sha256.as_deref().map(crate::domain::text::hex).unwrap_or_default()),
         ("Refused rows", mode.to_owned()),
     ]
 }

@@ -4,10 +4,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
+
 use super::Lives;
+use crate::actions::anchors::Proving;
 use crate::actions::imports::Limits;
 use crate::actions::passwords::Passwords;
-use crate::actions::proof::Places;
 use crate::actions::seal::Seal;
 use crate::config::Network;
 use crate::store::failure::Failure;
@@ -40,7 +42,10 @@ pub struct Portal {
     /// What people type to get here, where the configuration says it.
     pub(super) public_url: Option<Arc<str>>,
     /// Where the key and the anchors of the audit trail are.
-    pub(super) places: Arc<Places>,
+    pub(super) proving: Arc<Proving>,
+    /// One proof at a time, and two files of the trail: each walks all of it.
+    pub(super) verifying: Arc<Semaphore>,
+    pub(super) taking: Arc<Semaphore>,
     pub(super) organisation: Arc<RwLock<String>>,
     pub(super) stopping: Arc<AtomicBool>,
     /// Requests that are being answered, to the last byte of their answers.
@@ -69,7 +74,9 @@ impl Portal {
             trusted_proxies: Arc::default(),
             body_still: Duration::from_secs(30),
             public_url: None,
-            places: Arc::default(),
+            proving: Arc::default(),
+            verifying: Arc::new(Semaphore::new(1)),
+            taking: Arc::new(Semaphore::new(2)),
             organisation: Arc::new(RwLock::new(name)),
             stopping: Arc::default(),
             running: Arc::default(),
@@ -110,8 +117,8 @@ impl Portal {
 
     /// The same with a key and anchors for the audit trail.
     #[must_use]
-    pub fn proved(mut self, places: Places) -> Self {
-        self.places = places.into();
+    pub fn proved(mut self, proving: Proving) -> Self {
+        self.proving = proving.into();
         self
     }
 

@@ -12,10 +12,11 @@ use super::form::{Errors, Posted};
 use super::guard::{Allowed, SignedIn};
 use super::page::{Shell, see_other};
 use super::{Portal, password, second_factor};
-use crate::actions::audit::{Noted, Verdict, hex};
+use crate::actions::audit::{Noted, Verdict};
 use crate::actions::passwords::{known_to, least_for};
 use crate::actions::settings as act;
 use crate::domain::access::Permission;
+use crate::domain::text::hex;
 use crate::store::failure::Failure;
 use crate::store::{audit_log, settings};
 

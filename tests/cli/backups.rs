@@ -99,6 +99,9 @@ on_both_engines! {
         assert_eq!(replaced.code, 0, "{replaced:?}");
         // What was replaced was newer: that has to be answered for.
         assert!(replaced.out.contains("are gone: nothing is changed here until"), "{replaced:?}");
+        let gone = |ended: &Ended| ended.out.lines().find(|line| line.contains("are gone")).map(str::to_owned);
+        let again = at(folder.path(), &["restore", "b.backup", "--replace", "--database", &target.url]).await;
+        assert!(again.code == 0 && gone(&again) == gone(&replaced), "what was gone before stays gone: {again:?} {replaced:?}");
         let refused = at(folder.path(), &["user", "suspend", "nora.north@test.example", "--database", &target.url]).await;
         assert!(refused.code == 4 && refused.err.contains("restore accept"), "{refused:?}");
         let accepted = at(folder.path(), &["restore", "accept", "--reason", "a test", "--database", &target.url]).await;

@@ -55,3 +55,26 @@ fn a_portal_signs_and_anchors_when_it_stops_and_an_older_file_is_held() {
     let accepted = done(path, &["restore", "accept", "--reason", "a test of ours"]);
     assert!(accepted.contains("are gone, and an event says so"), "{accepted}");
 }
+
+#[test]
+fn evidence_is_taken_away_where_something_is_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    std::fs::write(path.join("counterfoil.toml"), "database = \"sqlite:f.db\"\n").unwrap();
+    done(path, &["migrate"]);
+    done(path, &["audit", "key", "new"]);
+    let key = path.join("f.db.audit-key");
+    let other = counterfoil::domain::proof::note::Signer::of("counterfoil/00", [7; 32]).unwrap();
+    std::fs::write(&key, other.secret()).unwrap();
+    let sqlite = rusqlite::Connection::open(path.join("f.db")).unwrap();
+    sqlite.execute_batch("DROP TRIGGER audit_event_keeps; UPDATE audit_event SET action = 'x' WHERE seq = 1").unwrap();
+    drop(sqlite);
+    let taken = run(path, &["audit", "export", "trail.jsonl"]);
+    assert!(taken.code == 0 && taken.err.contains("not signed"), "{taken:?}");
+    assert_eq!(std::fs::metadata(path.join("trail.jsonl")).unwrap().permissions().mode() & 0o777, 0o600);
+    let verified = run(path, &["audit", "verify", "--json"]);
+    assert!(verified.code == 5 && verified.out.contains("\"verdict\":\"broken\""), "{verified:?}");
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let open = run(path, &["audit", "verify"]);
+    assert!(open.code == 3 && open.err.contains("every user of this machine"), "{open:?}");
+}

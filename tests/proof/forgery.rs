@@ -1,11 +1,12 @@
 //! Somebody who can write the database and computes everything afresh: without the key, with a key of his own, or by putting an older state back.
 
 use counterfoil::actions::audit::Verdict;
-use counterfoil::actions::proof::Outside;
 use counterfoil::domain::audit::{self, START};
-use counterfoil::domain::proof::checkpoint::{Checkpoint, hex, origin};
+use counterfoil::domain::proof::checkpoint::{Checkpoint, origin};
 use counterfoil::domain::proof::merkle::Tree;
 use counterfoil::domain::proof::note::{Note, Signer, sign};
+use counterfoil::domain::proof::outside::Outside;
+use counterfoil::domain::text::hex;
 use counterfoil::store::audit_log::{self, Kept};
 use counterfoil::store::checkpoints as kept;
 

@@ -3,9 +3,10 @@
 use std::os::unix::fs::PermissionsExt;
 
 use counterfoil::actions::audit::Verdict;
-use counterfoil::actions::proof::Outside;
 use counterfoil::actions::{audit_keys, checkpoints};
 use counterfoil::domain::access::{Actor, Scope};
+use counterfoil::domain::proof::note::PublicKey;
+use counterfoil::domain::proof::outside::Outside;
 use counterfoil::store::checkpoints as kept;
 
 use super::{Proven, python, tamper};
@@ -18,7 +19,7 @@ on_both_engines! {
         assert_eq!(std::fs::metadata(proven.key()).unwrap().permissions().mode() & 0o777, 0o600);
         for _ in 0..2 {
             let before = audit_keys::load(store, &proven.key()).await.unwrap();
-            let (public, _) = audit_keys::rotate(store, Actor::system("cli"), &proven.key()).await.unwrap();
+            let public = audit_keys::rotate(store, Actor::system("cli"), &proven.proving()).await.unwrap();
             assert_eq!(kept::key(&mut store.lone()).await.unwrap(), Some(public.to_string()));
             assert!(checkpoints::make(store, &before).await.is_err(), "the old key signs nothing more");
             proven.events(3).await;
@@ -26,15 +27,57 @@ on_both_engines! {
             proven.both_are_content().await;
         }
         // Interrupted after the trail was told, and before the file had its name.
-        let last = proven.folder.path().join("last");
-        std::fs::copy(proven.key(), &last).unwrap();
-        audit_keys::rotate(store, Actor::system("cli"), &proven.key()).await.unwrap();
-        std::fs::rename(proven.key(), proven.folder.path().join("key.next")).unwrap();
-        std::fs::rename(last, proven.key()).unwrap();
+        let last = audit_keys::load(store, &proven.key()).await.unwrap();
+        let public = audit_keys::rotate(store, Actor::system("cli"), &proven.proving()).await.unwrap();
+        let beside = |key: &PublicKey| proven.key().with_added_extension(key.short());
+        std::fs::rename(proven.key(), beside(&public)).unwrap();
+        std::fs::rename(beside(last.public()), proven.key()).unwrap();
         proven.events(1).await;
         proven.sign().await;
-        assert!(!proven.folder.path().join("key.next").exists());
+        assert!(!beside(&public).exists() && beside(last.public()).exists());
         proven.both_are_content().await;
+    }
+
+    async fn two_who_replace_the_key_at_once_lose_none(db: TestDb) {
+        let proven = Proven::found(db).await;
+        let (store, proving) = (&proven.company.store, proven.proving());
+        let rotate = || audit_keys::rotate(store, Actor::system("cli"), &proving);
+        let done = tokio::join!(rotate(), rotate(), rotate());
+        assert!([done.0, done.1, done.2].iter().any(Result::is_ok), "one of them comes first");
+        proven.events(2).await;
+        proven.sign().await;
+        proven.both_are_content().await;
+    }
+
+    async fn a_database_from_before_a_change_finds_its_key_again(db: TestDb) {
+        let proven = Proven::found(db).await;
+        let store = &proven.company.store;
+        let size = kept::newest(&mut store.lone()).await.unwrap().unwrap().size;
+        let old = audit_keys::load(store, &proven.key()).await.unwrap();
+        let new = audit_keys::rotate(store, Actor::system("cli"), &proven.proving()).await.unwrap();
+        proven.cut(size).await;
+        tamper(&proven.url, &[format!("DELETE FROM audit_key WHERE public_key = '{new}'")]).await;
+        assert_eq!(audit_keys::load(store, &proven.key()).await.unwrap().public(), old.public());
+        // Where that key is gone, the one that is there takes its place, on record.
+        let beside = |key: &PublicKey| proven.key().with_added_extension(key.short());
+        assert!(audit_keys::new(store, Actor::system("cli"), &proven.key(), Some("it is not")).await.is_err(), "a key that is there is not lost");
+        std::fs::rename(beside(&new), proven.key()).unwrap();
+        assert_eq!(audit_keys::new(store, Actor::system("cli"), &proven.key(), Some("gone")).await.unwrap(), new);
+        assert_eq!(audit_keys::load(store, &proven.key()).await.unwrap().public(), &new);
+    }
+
+    async fn a_key_that_was_never_written_to_the_end_is_no_hindrance(db: TestDb) {
+        let (company, folder) = (crate::support::app::Company::found(db).await, tempfile::tempdir().unwrap());
+        let key = folder.path().join("key");
+        for half in [key.clone(), key.with_added_extension("part")] {
+            std::fs::write(half, "").unwrap();
+        }
+        let signer = audit_keys::ensure(&company.store, &key).await.unwrap();
+        assert_eq!(std::fs::read_to_string(&key).unwrap(), signer.secret());
+        assert_eq!(std::fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
+        // Told, and killed before it had its name.
+        std::fs::rename(&key, key.with_added_extension(signer.public().short())).unwrap();
+        assert_eq!(audit_keys::ensure(&company.store, &key).await.unwrap().public(), signer.public());
     }
 
     async fn a_lost_key_is_replaced_on_record_and_the_new_one_has_to_be_given_out(db: TestDb) {
@@ -46,8 +89,8 @@ on_both_engines! {
         let public = audit_keys::new(store, Actor::system("cli"), &proven.key(), Some("the disk burnt")).await.unwrap();
         proven.events(2).await;
         proven.sign().await;
-        // The first key still vouches for what it signed, and its anchors agree.
-        proven.both_are_content().await;
+        // The first key still vouches for what it signed, and for nothing after that.
+        assert_eq!(proven.both_say(&proven.anchors()).await.0, "not_proven");
         std::fs::write(proven.public(), format!("{public}\n")).unwrap();
         proven.both_are_content().await;
     }

@@ -1,20 +1,26 @@
 //! The proof of the audit trail: whatever is done to it is found, by the program and by the file that shares no code with it (security.md 5.4).
 
+mod attacks;
 mod forgery;
 mod keys;
 mod mutations;
+mod places;
 mod restores;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use counterfoil::actions::anchors::Proving;
 use counterfoil::actions::audit::Verdict;
-use counterfoil::actions::proof::{Outside, Places, of_store, prove};
+use counterfoil::actions::proof::{Proof, of_store, prove};
 use counterfoil::actions::{audit_export, audit_keys, checkpoints};
+use counterfoil::domain::access::Actor;
 use counterfoil::domain::access::Scope;
 use counterfoil::domain::audit::Event;
 use counterfoil::domain::budget::{Account, End, Movement, Nature, PostingKind};
 use counterfoil::domain::currency::Currency;
+use counterfoil::domain::proof::outside::Outside;
+use counterfoil::domain::text::hex;
 use counterfoil::domain::time::Day;
 use counterfoil::integrations::anchors::Anchor;
 use counterfoil::store::checkpoints as kept;
@@ -103,29 +109,85 @@ impl Proven {
         let signer = audit_keys::load(store, &self.key()).await.unwrap();
         checkpoints::catch_up(store, &signer).await.unwrap();
         let newest = kept::newest(&mut store.lone()).await.unwrap().unwrap();
-        Anchor::File(self.anchors()).note(&newest.note).unwrap();
+        Anchor::File(self.anchors()).note(&newest.note, false).unwrap();
+    }
+
+    /// What the portal is configured with.
+    pub fn proving(&self) -> Proving {
+        Proving::new(Some(self.key()), [Anchor::File(self.anchors())])
+    }
+
+    /// Whoever can write the database leaves an event of her own, chained as it should be.
+    pub async fn slip_in(&self, action: &'static str, detail: Value, key: Option<String>) {
+        let write = self.company.store.write(Intent::once(Actor::system("cli"), "audit.exported"), move |tx| {
+            let (detail, key) = (detail.clone(), key.clone());
+            Box::pin(async move {
+                if let Some(key) = key {
+                    kept::insert_key(tx, key).await?;
+                }
+                tx.record(Event::new(action, "audit", "", None).detail(detail));
+                Ok(())
+            })
+        });
+        write.await.unwrap();
+    }
+
+    /// The database as it was after so many events.
+    pub async fn cut(&self, size: i64) {
+        let event = counterfoil::store::audit_log::after(&mut self.company.store.lone(), size - 1, 1).await.unwrap().remove(0);
+        let older = [
+            "DELETE FROM audit_anchor".to_owned(),
+            format!("DELETE FROM audit_event WHERE seq > {size}"),
+            format!("DELETE FROM audit_checkpoint WHERE size > {size}"),
+            format!("UPDATE audit_head SET seq = {size}, chain = bytes:{}", hex(&event.chain)),
+        ];
+        tamper(&self.url, &older).await;
+    }
+
+    /// What both say, with these anchors: the word, and how many checkpoints were not counted.
+    pub async fn both_say(&self, anchors: &Path) -> (String, u64) {
+        let outside = Outside { anchors: Anchor::File(anchors.to_path_buf()).notes().unwrap(), ..self.outside() };
+        let proof = self.proof(&outside).await;
+        let word = match proof.verdict {
+            Verdict::Ok { .. } => "ok",
+            Verdict::Broken { .. } => "broken",
+            Verdict::NotProven { .. } => "not_proven",
+        };
+        let file = self.export(Scope::of([], true)).await;
+        let args = [file.as_path(), Path::new("--public-key"), &self.public(), Path::new("--anchors"), anchors]
+            .map(|path| path.to_str().unwrap().to_owned());
+        let other = python(&args.each_ref().map(String::as_str));
+        assert_eq!(other["verdict"], word, "{:?} {other}", proof.verdict);
+        if word != "broken" {
+            assert_eq!(other["not_counted"].as_u64(), Some(proof.not_counted as u64), "{other}");
+        }
+        (word.to_owned(), proof.not_counted as u64)
     }
 
     /// What the auditor brings along.
     pub fn outside(&self) -> Outside {
         let keys = std::fs::read_to_string(self.public()).unwrap();
         let keys = keys.lines().filter_map(counterfoil::domain::proof::note::PublicKey::parse).collect();
-        let anchors = Places { key: None, anchors: vec![self.anchors()] }.outside().anchors;
+        let anchors = Anchor::File(self.anchors()).notes().unwrap();
         Outside { keys, anchors }
     }
 
     /// What the program says.
     pub async fn program(&self, outside: &Outside) -> Verdict {
+        self.proof(outside).await.verdict
+    }
+
+    async fn proof(&self, outside: &Outside) -> Proof {
         let quick = of_store(&self.company.store, outside, |_, _| {}).await.unwrap();
         let plain = prove(&mut self.company.store.read().await.unwrap(), outside, |_, _| {}).await.unwrap();
         assert_eq!(quick, plain, "both ways of reading say the same");
-        plain.verdict
+        plain
     }
 
     /// The trail as a file.
     pub async fn export(&self, scope: Scope) -> PathBuf {
         let file = self.folder.path().join("trail.jsonl");
-        let mut pieces = Box::pin(audit_export::file(&self.company.store, scope).await.unwrap());
+        let mut pieces = Box::pin(audit_export::file(&self.company.store, scope, ()));
         let mut all = Vec::new();
         while let Some(piece) = pieces.next().await {
             all.extend(piece.unwrap());

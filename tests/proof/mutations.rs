@@ -43,6 +43,7 @@ const CHECKPOINT: &[(&str, &str)] = &[
 
 const POSTING: &[(&str, &str)] = &[
     ("no", "no + 100"),
+    ("no", "-no"),
     ("id", "ANY_ID"),
     ("at", "at + 1"),
     ("effective_date", "effective_date + 1"),
@@ -161,6 +162,21 @@ on_both_engines! {
         }
         found(&proven, &["UPDATE budget SET allocated = allocated - 5, adjusted = adjusted + 5 WHERE name = 'South one'".to_owned()]).await;
         found(&proven, &["DELETE FROM posting WHERE kind = 'transfer'".to_owned()]).await;
+        // Money that no event tells of, after all that is signed, with balances that fit.
+        let others: Vec<&str> = POSTING.iter().map(|(column, _)| *column).filter(|column| !["no", "id"].contains(column)).collect();
+        let others = others.join(", ");
+        let sneaked = [
+            &format!("INSERT INTO posting (no, id, {others}) SELECT no + 50, ANY_ID, {others} FROM posting WHERE kind = 'transfer'"),
+            "UPDATE budget SET adjusted = adjusted - 500 WHERE name = 'North one'",
+            "UPDATE budget SET adjusted = adjusted + 500 WHERE name = 'North two'",
+        ];
+        found(&proven, &sneaked.map(str::to_owned)).await;
+        tamper(&proven.url, &sneaked.map(str::to_owned)).await;
+        proven.events(1).await;
+        let signer = counterfoil::actions::audit_keys::load(&proven.company.store, &proven.key()).await.unwrap();
+        let refused = counterfoil::actions::checkpoints::make(&proven.company.store, &signer).await.unwrap_err();
+        assert!(refused.to_string().contains("no event tells of"), "{refused}");
+        put_back(&proven.url).await;
         proven.both_are_content().await;
     }
 

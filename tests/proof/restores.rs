@@ -1,30 +1,26 @@
 //! An older database in the place of a newer one: it lets people look, and nothing more, until somebody answers for it.
 
 use counterfoil::actions::audit::Verdict;
-use counterfoil::actions::restores::{self, Lost};
+use counterfoil::actions::restores::{self, Standing};
 use counterfoil::domain::access::Actor;
-use counterfoil::domain::proof::checkpoint::hex;
-use counterfoil::jobs::checkpoints::{Proving, turn};
+use counterfoil::domain::proof::testimony::Lost;
+use counterfoil::jobs::checkpoints::turn;
 use counterfoil::store::checkpoints as kept;
 
-use super::{Proven, tamper};
+use super::Proven;
 use crate::support::app::BareApp;
 use crate::support::database::{TestDb, on_both_engines};
 
 on_both_engines! {
     async fn an_older_database_is_held_until_it_is_accepted(db: TestDb) {
         let proven = Proven::found(db).await;
-        let (store, outside) = (&proven.company.store, proven.outside());
-        assert_eq!(restores::look(store, &outside).await.unwrap(), None);
+        let (store, proving) = (&proven.company.store, proven.proving());
+        assert_eq!(restores::look(store, &proving).await.unwrap(), Standing::Free);
         let rows = kept::after(&mut store.lone(), 0, 10).await.unwrap();
         let (kept_to, lost_to) = (rows[1].size, rows[2].size);
-        let older = [
-            format!("DELETE FROM audit_event WHERE seq > {kept_to}"),
-            format!("DELETE FROM audit_checkpoint WHERE size > {kept_to}"),
-            format!("UPDATE audit_head SET seq = {kept_to}, chain = bytes:{}", hex(&rows[1].chain)),
-        ];
-        tamper(&proven.url, &older).await;
-        assert_eq!(restores::look(store, &outside).await.unwrap(), Some(Lost { kept_to, lost_to }));
+        let lost = Lost { kept_to, lost_to, until: rows[2].at };
+        proven.cut(kept_to).await;
+        assert_eq!(restores::look(store, &proving).await.unwrap(), Standing::Older(lost));
 
         // Signing in and looking goes on; changing does not.
         let app = BareApp::over(store.clone()).await;
@@ -36,15 +32,14 @@ on_both_engines! {
         let form: Vec<(&str, &str)> = form.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let refused = ada.post("/settings/preferences", &form).await;
         assert!(refused.status == 422 && refused.body.contains("restore accept"), "{}", refused.body);
-        let proving = Proving { key: Some(proven.key()), anchors: Vec::new() };
         turn(store, &proving, true).await.unwrap();
         assert_eq!(kept::newest(&mut store.lone()).await.unwrap().unwrap().size, kept_to, "nothing is signed meanwhile");
 
-        assert!(restores::accept(store, Actor::system("cli"), "  ").await.is_err());
-        assert_eq!(restores::accept(store, Actor::system("cli"), "disk failure").await.unwrap(), Lost { kept_to, lost_to });
+        assert!(restores::accept(store, &proving, Actor::system("cli"), "  ").await.is_err());
+        assert_eq!(restores::accept(store, &proving, Actor::system("cli"), "disk failure").await.unwrap(), lost);
         assert_eq!(ada.post("/settings/preferences", &form).await.status, 303);
-        assert_eq!(restores::look(store, &outside).await.unwrap(), None, "what was answered for is not asked again");
-        assert!(restores::accept(store, Actor::system("cli"), "again").await.is_err());
+        assert_eq!(restores::look(store, &proving).await.unwrap(), Standing::Free, "what was answered for is not asked again");
+        assert!(restores::accept(store, &proving, Actor::system("cli"), "again").await.is_err());
         proven.events(30).await;
         proven.sign().await;
         proven.both_are_content().await;

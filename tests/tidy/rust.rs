@@ -19,7 +19,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("web", &["actions", "store", "domain", "config", "telemetry", "clock", "metrics"]),
     ("api", &["actions", "store", "domain", "config", "telemetry", "clock", "metrics"]),
     ("jobs", &["actions", "store", "integrations", "domain", "clock", "metrics"]),
-    ("actions", &["store", "formats", "domain", "clock", "metrics"]),
+    ("actions", &["store", "integrations", "formats", "domain", "clock", "metrics"]),
     ("integrations", &["domain"]),
     ("store", &["domain", "clock", "metrics"]),
     ("formats", &["domain"]),

@@ -13,7 +13,7 @@ use crate::domain::audit::Event;
 use crate::domain::id::{ImportId, SourceId};
 use crate::domain::import::mapping::Mapping;
 use crate::domain::refusal::Refusal;
-use crate::domain::text::{is_hidden, line};
+use crate::domain::text::{hex, is_hidden, line};
 use crate::store::Store;
 use crate::store::failure::Failure;
 use crate::store::imports::{self, Change, NewImport, PIECE};
@@ -161,11 +161,6 @@ pub(super) fn uploaded(row: &imports::ImportRow) -> Event {
         "file": row.file_name, "bytes": row.file_bytes, "sha256": row.file_sha256.as_deref().map(hex), "source": row.source_id.to_string(),
     });
     Event::new("import.uploaded", "import", row.id, None).detail(detail)
-}
-
-/// Bytes in hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A mapping that fits the file's headers in every column it names.

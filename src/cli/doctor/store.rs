@@ -4,6 +4,7 @@ use super::Check;
 use crate::cli::serve;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::domain::time::Instant;
 use crate::store::db::Read;
 use crate::store::db_pools::Pools;
 use crate::store::failure::{DbError, Failure};
@@ -11,6 +12,11 @@ use crate::store::{checkpoints, db_inspect as inspect, migrate};
 
 /// How long a small query may take on a database that is near, in milliseconds.
 const NEAR: f64 = 20.0;
+
+/// So many seconds after an event it is signed, and so many after a checkpoint it is noted outside: twice what a running portal takes at most, and
+/// the hour that an anchor may be old.
+const SIGNED_WITHIN: i64 = 1_200;
+const ANCHORED_WITHIN: i64 = 3_600;
 
 /// Whether the database opens, is durable, of this version, whole, and how far away it is.
 pub fn database(config: &Config) -> Vec<Check> {
@@ -84,6 +90,7 @@ async fn latency(read: &mut Read) -> Result<Check, DbError> {
 
 /// Whether the audit trail is signed, and noted outside the database.
 async fn of_proof(read: &mut Read, config: &Config) -> Result<Vec<Check>, DbError> {
+    let now = Instant(Clock::system().now());
     let (newest, anchor) = (checkpoints::newest(read).await?, checkpoints::last_anchor(read).await?);
     let signed = match (config.audit_key(), newest) {
         (None, _) => {
@@ -98,10 +105,30 @@ async fn of_proof(read: &mut Read, config: &Config) -> Result<Vec<Check>, DbErro
             )
         }
         (Some(_), None) => Check::warning("audit key", "nothing is signed yet", "`counterfoil serve` signs within ten minutes"),
-        (Some(_), Some(row)) => Check::good("audit key", format!("signed up to event {}, {}", row.size, row.at.iso())),
+        (Some(_), Some(row)) => {
+            let found = format!("signed up to event {}, {}", row.size, row.at.iso());
+            match checkpoints::first_after(read, row.size).await? {
+                Some(at) if at.plus_seconds(SIGNED_WITHIN) < now => {
+                    let hint = "a running portal signs within ten minutes: look into its log";
+                    Check::warning("audit key", format!("{found}, and nothing since {}", at.iso()), hint)
+                }
+                _ => Check::good("audit key", found),
+            }
+        }
     };
     let anchored = match anchor {
-        Some((kind, size, at)) => Check::good("audit anchor", format!("{kind}: up to event {size}, {}", at.iso())),
+        Some((kind, size, at)) => {
+            let found = format!("{kind}: up to event {size}, {}", at.iso());
+            if checkpoints::after(read, size, 1).await?.first().is_some_and(|row| row.at.plus_seconds(ANCHORED_WITHIN) < now) {
+                let hint = "newer checkpoints are noted nowhere outside: look into the log of the portal";
+                Check::warning("audit anchor", found, hint)
+            } else if config.audit_anchor_file.is_none() {
+                let hint = "set audit_anchor_file as well: from a log alone the portal does not notice that an older database was put back";
+                Check::warning("audit anchor", found, hint)
+            } else {
+                Check::good("audit anchor", found)
+            }
+        }
         None => Check::warning(
             "audit anchor",
             "not anchored: nothing outside the database knows how long the audit trail is",

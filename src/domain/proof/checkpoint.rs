@@ -2,6 +2,7 @@
 
 use super::note::{base64, from_base64};
 use crate::domain::audit::Hash;
+use crate::domain::text::hex;
 use crate::domain::time::Instant;
 
 /// All that was true of the trail and the ledger at one moment.
@@ -28,11 +29,6 @@ pub struct Checkpoint {
 /// The origin of a log.
 pub fn origin(log_id: &[u8]) -> String {
     format!("counterfoil/{}", hex(log_id))
-}
-
-/// Bytes as hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The reverse of [`hex`], for a hash.

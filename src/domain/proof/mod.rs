@@ -3,4 +3,6 @@
 pub mod checkpoint;
 pub mod merkle;
 pub mod note;
+pub mod outside;
 pub mod postings;
+pub mod testimony;

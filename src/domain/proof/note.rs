@@ -5,14 +5,19 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
+
+use crate::domain::text::hex;
 
 /// The signature type of Ed25519.
 const ALGORITHM: u8 = 1;
 /// What stands before a note that is written on one line, in a log of the system.
 pub const ON_ONE_LINE: &str = "counterfoil-checkpoint ";
-/// More notes than this are not read from one text, and no longer ones.
+/// More notes than this are not read from one text.
 const NOTES_MOST: usize = 1_000_000;
+/// More signatures than this no note has.
+const SIGNATURES_MOST: usize = 16;
 
 /// Bytes in base 64, as notes write them.
 pub fn base64(bytes: &[u8]) -> String {
@@ -33,6 +38,11 @@ pub struct PublicKey {
 }
 
 impl PublicKey {
+    /// The short hash that stands in its text form: enough to tell the keys of one trail apart.
+    pub fn short(&self) -> String {
+        hex(&self.id())
+    }
+
     fn id(&self) -> [u8; 4] {
         let hash = Sha256::new().chain_update(&self.name).chain_update([b'\n', ALGORITHM]).chain_update(self.bytes).finalize();
         [hash[0], hash[1], hash[2], hash[3]]
@@ -54,10 +64,6 @@ impl fmt::Display for PublicKey {
         let encoded = base64(&[&[ALGORITHM], &self.bytes[..]].concat());
         write!(f, "{}+{}+{encoded}", self.name, hex(&self.id()))
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A key that signs. Its secret half is shown by [`Signer::secret`] alone.
@@ -149,13 +155,14 @@ impl Note {
     /// Reads one note; `None` where it has not the form of one.
     pub fn parse(written: &str) -> Option<Self> {
         let (text, lines) = written.rsplit_once("\n\n")?;
-        let signatures: Option<Vec<_>> = lines.lines().map(signature).collect();
-        let signatures = signatures.filter(|all| !all.is_empty() && all.len() <= 16 && lines.ends_with('\n'))?;
+        let signatures: Option<Vec<_>> = lines.strip_suffix('\n')?.split('\n').map(signature).collect();
+        let signatures = signatures.filter(|all| all.len() <= SIGNATURES_MOST)?;
         Some(Self { text: format!("{text}\n"), signatures })
     }
 
     /// Every note in a text: one after the other, or each on one line of a log after [`ON_ONE_LINE`], or in an export of the
-    /// trail. What is no note is passed over, and so is what was cut off before one: the notes of ours hold no empty line.
+    /// trail, which tells of the keys that handed over as well. What is no note is passed over, and so is what was cut off before
+    /// one: the notes of ours hold no empty line.
     pub fn all(written: &str) -> Vec<Self> {
         let (mut found, mut piece, mut ended, mut signed) = (Vec::new(), String::new(), false, false);
         for line in written.lines().chain([""]) {
@@ -163,9 +170,8 @@ impl Note {
                 found.extend(Self::parse(&rest.trim().replace("\\n", "\n")));
                 continue;
             }
-            if line.starts_with('{') && line.contains("\"kind\":\"checkpoint\"") {
-                let line = serde_json::from_str::<serde_json::Value>(line).unwrap_or_default();
-                found.extend(line["note"].as_str().and_then(Self::parse));
+            if line.starts_with('{') {
+                found.extend(Self::exported(line));
                 continue;
             }
             if ended && line.starts_with(MARK) {
@@ -193,6 +199,18 @@ impl Note {
             found.extend(Self::parse(&piece));
         }
         found
+    }
+
+    /// The note in a line of an export: a checkpoint's, or the one by which a key hands over.
+    fn exported(line: &str) -> Option<Self> {
+        let read = |text: &str| serde_json::from_str::<Value>(text).ok();
+        if line.contains("\"kind\":\"checkpoint\"") {
+            return Self::parse(read(line)?["note"].as_str()?);
+        }
+        if !line.contains("\"action\":\"audit.key_rotated\"") {
+            return None;
+        }
+        Self::parse(read(read(line)?["body"].as_str()?)?["detail"]["note"].as_str()?)
     }
 
     /// Whether a key signed it.
