@@ -114,8 +114,8 @@ on_both_engines! {
         let (north, budget, sara) = (app.company.regions["North"], app.company.budgets["North one"], app.company.people["Sara South"]);
         let before = app.company.facts().await;
         let fixed = [
-            "/", "/regions", "/regions/new", "/people", "/people/new", "/audit", "/audit/proof", "/budgets", "/budgets/new", "/transactions",
-            "/search?q=re", "/imports", "/imports/new", "/imports/mappings", "/exports", "/exports/new", "/settings", "/settings/organisation",
+            "/", "/approvals", "/regions", "/regions/new", "/people", "/people/new", "/audit", "/audit/proof", "/budgets", "/budgets/new", "/transactions",
+            "/search?q=re", "/imports", "/imports/new", "/imports/mappings", "/exports", "/exports/new", "/settings", "/settings/organisation", "/settings/approvals",
             "/settings/reason-codes", "/settings/retention", "/settings/about",
         ];
         let more = [
