@@ -1,5 +1,6 @@
 //! The rules of the house that a compiler does not know. Each has a sample that breaks it: a rule that cannot fail proves nothing.
 
+mod asvs;
 mod files;
 mod rust;
 mod scan;

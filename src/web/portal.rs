@@ -1,5 +1,6 @@
 //! What handlers share: the store, the keys, the limits, and whether the portal is stopping.
 
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -126,7 +127,7 @@ impl Portal {
     /// believed: a link that holds a secret must not lead elsewhere because a request said so.
     pub fn address(&self, req: &actix_web::HttpRequest) -> String {
         let host = || req.headers().get(actix_web::http::header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-        self.public_url.as_deref().map_or_else(|| format!("http://{}", host()), str::to_owned)
+        self.public_url.as_deref().map_or_else(|| asked_at(host()), str::to_owned)
     }
 
     /// The organisation's name.
@@ -165,5 +166,30 @@ impl Portal {
     /// To be called when the organisation's name was changed.
     pub fn renamed(&self, name: String) {
         *self.organisation.write().unwrap_or_else(PoisonError::into_inner) = name;
+    }
+}
+
+/// The address that somebody asked at. Who is signed in and asks from another machine came over TLS, for browsers send the session's cookie over
+/// nothing else: so the link leads there too, and what it holds never crosses a network in clear text.
+fn asked_at(host: &str) -> String {
+    let without_port =
+        host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit())).map_or(host, |(name, _)| name);
+    let name = without_port.trim_start_matches('[').trim_end_matches(']');
+    let here = name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback());
+    format!("{}://{host}", if here { "http" } else { "https" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_to_another_machine_is_never_in_clear_text() {
+        for here in ["localhost", "localhost:8080", "127.0.0.1:80", "[::1]", "[::1]:8080"] {
+            assert_eq!(asked_at(here), format!("http://{here}"));
+        }
+        for elsewhere in ["rewards.example", "rewards.example:8443", "10.0.0.7:8080", "[2001:db8::1]:80", "localhost.example", ""] {
+            assert_eq!(asked_at(elsewhere), format!("https://{elsewhere}"));
+        }
     }
 }

@@ -270,7 +270,7 @@ pub async fn signed_out(req: HttpRequest, portal: web::Data<Portal>) -> Result<H
 }
 
 /// The cookie that the page's script looks for when the browser shows a page it kept: it says that somebody is signed in, not who, and opens nothing.
-const MARKER: &str = "counterfoil-signed-in";
+const MARKER: &str = "__Host-counterfoil-signed-in";
 
 fn marker(signed_in: bool) -> Cookie<'static> {
     let marker = Cookie::build(MARKER, if signed_in { "1" } else { "" }).path("/").secure(true).same_site(SameSite::Strict);

@@ -10,7 +10,7 @@
   const doc = document;
 
   // A page from the back/forward cache must not outlive the session that showed it.
-  const signedIn = () => /(^|;\s*)counterfoil-signed-in=/.test(doc.cookie);
+  const signedIn = () => /(^|;\s*)__Host-counterfoil-signed-in=/.test(doc.cookie);
   addEventListener("pageshow", (event) => {
     if (event.persisted && doc.body.dataset.signedIn !== undefined && !signedIn()) {
       doc.documentElement.hidden = true;

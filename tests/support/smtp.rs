@@ -69,6 +69,12 @@ impl Sink {
         mailing(self.port, base)
     }
 
+    /// The same server, called by another name of this machine.
+    pub fn called(&self, host: &str) -> Post {
+        let from = "counterfoil@rewards.example".to_owned();
+        Post::to(&Server { host: host.to_owned(), port: self.port, implicit_tls: false, credentials: None, from }).unwrap()
+    }
+
     async fn talk(self, stream: TcpStream) {
         let (read, mut write) = stream.into_split();
         let mut lines = BufReader::new(read).lines();

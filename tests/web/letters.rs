@@ -209,3 +209,27 @@ on_both_engines! {
         app.finish().await;
     }
 }
+
+#[tokio::test]
+async fn no_letter_crosses_a_network_in_clear_text_and_no_name_adds_a_header() {
+    let sink = Sink::start().await;
+    let send = async |host: &str, name: &'static str, email: &'static str, subject: &'static str| {
+        let post = sink.called(host);
+        tokio::task::spawn_blocking(move || post.send("let_1", name, email, subject, "Text".to_owned())).await.unwrap()
+    };
+    // This machine under a name that it is not known by: the server offers no TLS, and is given nothing.
+    assert!(send("0.0.0.0", "Pia", "pia@test.example", "Hello").await.is_err() && sink.letters().is_empty());
+    assert!(
+        send("127.0.0.1", "Pia", "pia@test.example>\r\nRCPT TO:<all@test.example", "Hello").await.is_err() && sink.letters().is_empty()
+    );
+    // Refused, or kept together as one header: nothing else.
+    for (name, subject) in [("Pia\r\nBcc: all@test.example", "Hello"), ("Pia", "Hello\r\nBcc: all@test.example"), ("Pia", "Hello")] {
+        let _ = send("127.0.0.1", name, "pia@test.example", subject).await;
+    }
+    assert!(!sink.letters().is_empty());
+    for letter in sink.letters() {
+        let heads: Vec<&str> = letter.data.lines().take_while(|line| !line.is_empty()).collect();
+        assert!(heads.len() > 4 && heads.iter().all(|line| !line.to_lowercase().starts_with("bcc")), "{}", letter.data);
+        assert!(letter.to.contains("<pia@test.example>"), "{letter:?}");
+    }
+}

@@ -4,6 +4,7 @@ mod admin;
 mod approvals;
 pub mod budgets;
 mod budgets_list;
+mod every_answer;
 mod files;
 pub mod imports;
 mod letters;

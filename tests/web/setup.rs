@@ -60,6 +60,11 @@ on_both_engines! {
         assert!(setup::link(&store).await.is_err(), "there is no second one");
         let mut read = store.read().await.unwrap();
         assert_eq!(people::count(&mut read).await.unwrap(), 2);
+        let ada = people::find_by_email(&mut read, "ada@test.example").await.unwrap().unwrap().id.to_string();
+        drop(read);
+        let stranger = app.anonymous();
+        let csrf = stranger.get("/sign-in").await.csrf();
+        assert_eq!(stranger.post("/demo/sign-in", &[("csrf", &csrf), ("person", &ada)]).await.status, 404, "one click is the demo\u{2019}s alone");
     }
 
     async fn a_link_lives_half_an_hour(db: TestDb) {
