@@ -69,7 +69,7 @@ mod tests {
         assert_eq!(text.lines().count(), config.show().len());
         let line = |name: &str| text.lines().find(|line| line.starts_with(name)).unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
         assert_eq!(line("listen"), "listen 127.0.0.1:9 flag --listen");
-        assert_eq!(line("public_url"), "public_url (not set) default");
+        assert_eq!(line("public_url"), "public_url https://rewards.example flag --public-url");
         assert_eq!(line("smtp_url"), "smtp_url smtp://me:***@mail.example flag --smtp-url");
         assert!(!text.contains("hunter2"));
     }
