@@ -82,6 +82,9 @@ impl Post {
     /// [`Fault`], for good when the address is none or the server says so.
     pub fn send(&self, id: &str, name: &str, email: &str, subject: &str, text: String) -> Result<(), Fault> {
         let never = |words: String| Fault { for_good: true, words };
+        if [name, subject].iter().any(|text| text.chars().any(char::is_control)) {
+            return Err(never("a name or a subject with control characters makes no letter".to_owned()));
+        }
         let address: Address = email.parse().map_err(|_| never("the address is none that mail can be sent to".to_owned()))?;
         let letter = Message::builder()
             .from(self.from.clone())

@@ -129,6 +129,7 @@ fn all(config: &mut ServiceConfig) -> Vec<Listed> {
     let mut table = Table::on(config);
     open(&mut table);
     organisation(&mut table);
+    settings_pages(&mut table);
     records(&mut table);
     files(&mut table);
     money(&mut table);
@@ -166,7 +167,7 @@ fn open(table: &mut Table<'_>) {
         .service(resource("/setup/{token}/people").route(get().to(setup::people)).route(post().to(setup::finish)));
 }
 
-/// Overview, audit, people, regions, settings.
+/// Overview, audit, people, regions.
 fn organisation(table: &mut Table<'_>) {
     table
         .route("/", get().to(overview::page))
@@ -209,8 +210,12 @@ fn organisation(table: &mut Table<'_>) {
                 .route(get().to(regions_edit::ask_reinstate))
                 .route(post().to(regions_edit::do_reinstate)),
         )
-        .service(resource("/regions/{id}/retirement").route(get().to(regions_edit::ask_retire)).route(post().to(regions_edit::do_retire)))
-        // Settings.
+        .service(resource("/regions/{id}/retirement").route(get().to(regions_edit::ask_retire)).route(post().to(regions_edit::do_retire)));
+}
+
+/// Settings: one's own, and the organisation's.
+fn settings_pages(table: &mut Table<'_>) {
+    table
         .route("/settings", get().to(settings::you))
         .route("/settings/about", get().to(settings::about))
         .route("/settings/approvals", get().to(settings_approvals::page))

@@ -103,7 +103,7 @@ fn is_test(text: &str, name: &str) -> bool {
     lines.iter().enumerate().any(|(at, line)| {
         let Some((_, rest)) = line.split_once(&format!("fn {name}(")) else { return false };
         let mut above = lines[..at].iter().rev().take_while(|line| line.trim_start().starts_with(['#', '/']));
-        rest.ends_with(": TestDb) {") || above.any(|line| line.contains("test]"))
+        rest.ends_with(": TestDb) {") || above.any(|line| line.contains("test]") || line.contains("::test("))
     })
 }
 
