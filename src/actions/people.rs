@@ -225,7 +225,7 @@ pub async fn suspend(store: &Store, actor: Actor, key: &str, id: UserId, suspend
 }
 
 /// Refuses to act on an account in a way that would let whoever acts into it, where it may do more than hers.
-async fn over(tx: &mut WriteTx<'_>, person: UserId) -> Result<(), Failure> {
+pub(super) async fn over(tx: &mut WriteTx<'_>, person: UserId) -> Result<(), Failure> {
     if tx.actor().person() == Some(person) {
         return Ok(());
     }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::mail;
 use super::passwords::Passwords;
-use super::people::token_hash;
+use super::people::{over, token_hash};
 use super::seal::Seal;
 use super::settings::put;
 use super::sign_in::{self, Half, Opened, Place, Tries};
@@ -188,6 +188,9 @@ pub async fn remove(store: &Store, actor: Actor, person: UserId) -> Result<(), F
                 people::find(tx, person).await?.ok_or(Refusal::NotFound)?;
                 if tx.actor().person() == Some(person) {
                     return Err(Refusal::State("Turn your own second factor off under Settings, with your password".to_owned()).into());
+                }
+                if kept::find(tx, person).await?.is_some() {
+                    over(tx, person).await?;
                 }
                 take_away(tx, person, "person.second_factor_removed").await
             })

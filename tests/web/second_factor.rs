@@ -1,6 +1,7 @@
 //! The second factor: set up, asked for, used once, required, lost.
 
 use super::admin::send;
+use super::roles::{given, made};
 use crate::support::app::{Answer, Client, Company, TestApp};
 use crate::support::database::{TestDb, on_both_engines};
 use crate::support::totp::{App, recovery_codes, set_up};
@@ -287,6 +288,13 @@ on_both_engines! {
         let own = format!("/people/{}", app.company.people["Ada Admin"]);
         let refused = send(&ada, &own, &format!("{own}/second-factor/removal"), &fields, &[]).await;
         assert!(refused.status == 422 && refused.body.contains("under Settings"), "{}", refused.body);
+        // Who manages people and nothing else gets nowhere with an account that may do more.
+        let desk = made(&ada, Role::Administrator, "People desk", &["people.read", "people.manage"]).await;
+        given(&app, "Sven South", &desk, "Global").await;
+        let clerk = app.signed_in("Sven South").await;
+        let refused = send(&clerk, &own, &format!("{own}/second-factor/removal"), &fields, &[]).await;
+        assert!(refused.status == 422 && refused.body.contains("may do more than yours"), "{}", refused.body);
+        assert!(is_in(&ada).await);
         let nils = app.signed_in("Nils North").await;
         let csrf = nils.get("/settings").await.csrf();
         for (path, form) in [(format!("{place}/second-factor/removal"), vec![("csrf", csrf.as_str()), ("key", "k")]),
