@@ -266,7 +266,7 @@ pub async fn page(
         found = answers(&mut read, &portal, &who, &person, permission, object.as_ref()).await?;
         noted = notes(&person, object.as_ref());
     }
-    let shell = Shell::new(&req, &portal, &who, format!("May {}, and why", person.name)).with_errors(!errors.is_empty());
+    let shell = Shell::new(&req, &portal, &who, format!("What {} may do, and why", person.name)).with_errors(!errors.is_empty());
     let (object, href) = object.map_or_else(Default::default, |object| (object.what, object.href));
     let abilities = abilities();
     let page = AccessPage { shell, abilities, object, href, person, query, errors, answers: found, notes: noted };

@@ -71,6 +71,7 @@ impl Tree {
 /// What is gained, or lost: where, and what.
 pub struct Table {
     title: &'static str,
+    what: &'static str,
     label: String,
     rows: Vec<(String, Vec<&'static str>)>,
 }
@@ -106,8 +107,11 @@ fn reach(&(what, come, go): &(&'static str, i64, i64)) -> Vec<String> {
 impl Change {
     /// Of one effect, for the person of this name.
     pub fn of(tree: &Tree, name: &str, effect: &Effect) -> Self {
-        let table = |title: &'static str, abilities| Table { title, label: format!("{title}: {name}"), rows: rows(tree, abilities) };
-        let tables = [table("Gained", &effect.gained), table("Lost", &effect.lost)];
+        let table =
+            |title: &'static str, what, abilities| Table { title, what, label: format!("{title}: {name}"), rows: rows(tree, abilities) };
+        let gained = table("Gained", "What she may do there", &effect.gained);
+        let lost = table("Lost", "What she may do there no longer", &effect.lost);
+        let tables = [gained, lost];
         Self {
             heading: format!("What changes for {name}"),
             nothing: if effect.is_none() { "Nothing: she may do afterwards what she may do now." } else { "" },
