@@ -259,7 +259,7 @@ pub fn download(
 ) -> impl Stream<Item = Result<Bytes, DbError>> + 'static {
     let progress = Arc::new(Progress::default());
     let file = TransactionFile::new(preset, taking.query.columns(), names, progress.clone());
-    let pieces = bulk_read::stream(store.pools(), plan, file);
+    let pieces = bulk_read::stream(store.pools(), store.sight(), plan, file);
     handed_over(store, taking.told(), pieces, progress)
 }
 

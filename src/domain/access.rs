@@ -183,6 +183,21 @@ impl Scope {
     }
 }
 
+/// How far the database itself lets a reader see, whatever it is asked: the wall behind every [`Scope`]. On PostgreSQL the server holds to it, on SQLite
+/// there is none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sight {
+    /// All regions: for the system itself, and for whoever holds a role on the organisation's root.
+    Everything,
+    /// What one person can come to see: the regions of all her grants, and what is her own.
+    Within {
+        /// Who.
+        person: UserId,
+        /// Where she holds any role.
+        regions: BTreeSet<RegionId>,
+    },
+}
+
 /// One grant in force, with its region's subtree spelled out.
 #[derive(Clone, Debug)]
 pub struct Granted {
@@ -224,6 +239,14 @@ impl Access {
     pub fn scope(&self, permission: Permission) -> Scope {
         let allowing = || self.grants.iter().filter(|grant| grant.permissions.contains(permission));
         Scope::of(allowing().flat_map(|grant| grant.regions.iter().copied()), self.unlimited || allowing().any(|grant| grant.root))
+    }
+
+    /// How far the database lets this person see.
+    pub fn sight(&self, person: UserId) -> Sight {
+        if self.unlimited || self.grants.iter().any(|grant| grant.root) {
+            return Sight::Everything;
+        }
+        Sight::Within { person, regions: self.grants.iter().flat_map(|grant| grant.regions.iter().copied()).collect() }
     }
 
     /// Whether the permission holds in the region.

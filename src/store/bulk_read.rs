@@ -3,19 +3,22 @@
 //! SQLite is read on threads of its own, without the detour of the async driver (five times as fast, see `bulk_file.rs`); PostgreSQL by the
 //! driver's own stream. Rows come in parts that are each in order: SQLite's parts are put together by us, PostgreSQL's by the server.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::TryStreamExt;
 use sqlx::postgres::{PgPool, PgRow};
-use sqlx::{Row as _, ValueRef as _};
+use sqlx::{AssertSqlSafe, Row as _, ValueRef as _};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::bulk_file;
 use super::db::Sql;
 use super::db_pools::Pools;
+use super::db_wall;
 use super::failure::DbError;
+use crate::domain::access::Sight;
 
 /// Bytes in one piece of a file.
 pub(super) const PIECE: usize = 64 * 1024;
@@ -62,8 +65,8 @@ pub struct Plan {
 /// The pieces of a file while they are made.
 pub type Pieces = mpsc::Receiver<Result<Bytes, DbError>>;
 
-/// Starts reading into `sink`; the pieces come through the channel, and dropping it ends the reading.
-pub fn stream<S: Sink>(pools: &Pools, plan: Plan, sink: S) -> Pieces {
+/// Starts reading what is in sight into `sink`; the pieces come through the channel, and dropping it ends the reading.
+pub fn stream<S: Sink>(pools: &Pools, sight: &Sight, plan: Plan, sink: S) -> Pieces {
     let (pieces, received) = mpsc::channel(WAITING);
     match pools {
         Pools::Sqlite { file, .. } => {
@@ -76,10 +79,11 @@ pub fn stream<S: Sink>(pools: &Pools, plan: Plan, sink: S) -> Pieces {
                 }
             });
         }
-        Pools::Postgres { pool } => {
+        Pools::Postgres { pool, entered } => {
             let pool = pool.clone();
+            let begin = db_wall::opening("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", entered.load(Ordering::Acquire), sight);
             tokio::spawn(async move {
-                if let Err(Stop::Failed(error)) = from_server(&pool, plan, sink, &pieces).await {
+                if let Err(Stop::Failed(error)) = from_server(&pool, begin, plan, sink, &pieces).await {
                     let _ = pieces.send(Err(error)).await;
                 }
             });
@@ -157,8 +161,14 @@ impl Fields for ServerRow<'_> {
     }
 }
 
-async fn from_server<S: Sink>(pool: &PgPool, plan: Plan, mut sink: S, pieces: &mpsc::Sender<Result<Bytes, DbError>>) -> Result<(), Stop> {
-    let mut tx = pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+async fn from_server<S: Sink>(
+    pool: &PgPool,
+    begin: String,
+    plan: Plan,
+    mut sink: S,
+    pieces: &mpsc::Sender<Result<Bytes, DbError>>,
+) -> Result<(), Stop> {
+    let mut tx = pool.begin_with(AssertSqlSafe(begin)).await?;
     // The reader's own pace decides how long it takes; rows in the order of the indexes come at once, a sort would come after all of them.
     sqlx::raw_sql("SET LOCAL statement_timeout = 0; SET LOCAL cursor_tuple_fraction = 1").execute(&mut *tx).await?;
     if let Some(stale) = plan.stale

@@ -244,14 +244,15 @@ impl Reader for Read {
     }
 }
 
-/// A question that is one statement: it needs no snapshot, and so neither `BEGIN` nor `ROLLBACK`.
+/// A question that is one statement: it needs no snapshot, and so neither `BEGIN` nor `ROLLBACK`. It says nothing of regions, so on PostgreSQL what
+/// belongs to one is not in sight.
 pub struct Lone(pub(super) Pools);
 
 impl Reader for Lone {
     async fn all<T: Row>(&mut self, sql: Sql) -> Result<Vec<T>, DbError> {
         match &self.0 {
             Pools::Sqlite { readers, .. } => Ok(query_as(sql).fetch_all(readers).await?),
-            Pools::Postgres { pool } => {
+            Pools::Postgres { pool, .. } => {
                 let mut idle = pool.num_idle();
                 loop {
                     match query_as(sql.clone()).fetch_all(pool).await {
@@ -265,7 +266,7 @@ impl Reader for Lone {
     async fn one<T: Row>(&mut self, sql: Sql) -> Result<Option<T>, DbError> {
         match &self.0 {
             Pools::Sqlite { readers, .. } => Ok(query_as(sql).fetch_optional(readers).await?),
-            Pools::Postgres { pool } => {
+            Pools::Postgres { pool, .. } => {
                 let mut idle = pool.num_idle();
                 loop {
                     match query_as(sql.clone()).fetch_optional(pool).await {

@@ -3,15 +3,18 @@
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::str::FromStr;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, Executor, Sqlite, SqliteConnection, Transaction};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Sqlite, SqliteConnection, Transaction};
 
 use super::db::{Engine, Read, Tx};
 use super::db_fold::Folding;
+use super::db_wall::{Entered, opening};
 use super::failure::{DbError, Failure};
+use crate::domain::access::Sight;
 
 /// Connections of either engine: many that read, one that writes.
 #[derive(Clone)]
@@ -31,6 +34,8 @@ pub enum Pools {
     Postgres {
         /// Every connection.
         pool: PgPool,
+        /// Whether transactions work as [`super::db_wall::ROLE`].
+        entered: Entered,
     },
 }
 
@@ -127,7 +132,7 @@ impl Pools {
         if version.parse::<u32>().unwrap_or_default() < 150_000 {
             return Err(Failure::Setup(format!("PostgreSQL {version} is too old: 15 or newer is needed")));
         }
-        Ok(Self::Postgres { pool })
+        Ok(Self::Postgres { pool, entered: Entered::default() })
     }
 
     /// Which engine it is.
@@ -138,25 +143,48 @@ impl Pools {
         }
     }
 
-    /// A read-only snapshot. It begins in a task of its own: a `begin` that is cancelled half-way would leave the next borrower of the connection
-    /// inside a foreign transaction (security.md 4.4).
+    /// A read-only snapshot of everything, as whoever the program signs in as: for what has to work on a database of any version.
     pub async fn read(&self) -> Result<Read, DbError> {
-        let pools = self.clone();
-        let begun = tokio::spawn(async move {
-            match pools {
-                Self::Sqlite { readers, .. } => readers.begin_with("BEGIN").await.map(Tx::Sqlite),
-                Self::Postgres { pool } => return begin(&pool, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await,
+        self.snapshot(false, &Sight::Everything).await
+    }
+
+    /// A read-only snapshot of what is in sight.
+    pub async fn read_within(&self, sight: &Sight) -> Result<Read, DbError> {
+        self.snapshot(true, sight).await
+    }
+
+    /// It begins in a task of its own: a `begin` that is cancelled half-way would leave the next borrower of the connection inside a foreign transaction
+    /// (security.md 4.4).
+    async fn snapshot(&self, as_role: bool, sight: &Sight) -> Result<Read, DbError> {
+        let begun = match self.clone() {
+            Self::Sqlite { readers, .. } => {
+                tokio::spawn(async move { readers.begin_with("BEGIN").await.map(Tx::Sqlite).map_err(DbError::from) })
             }
-            .map_err(DbError::from)
-        });
+            Self::Postgres { pool, entered } => {
+                let as_role = as_role && entered.load(Ordering::Acquire);
+                let statement = opening("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", as_role, sight);
+                tokio::spawn(async move { begin(&pool, statement).await })
+            }
+        };
         Ok(Read::of(begun.await.map_err(|_| DbError::Gone)??))
     }
 
-    /// A transaction that writes. Only the writer task asks for one.
+    /// A transaction that writes, in all regions. Only the writer task asks for one, and checks who may write where.
     pub(super) async fn begin_write(&self) -> Result<Tx, DbError> {
+        self.begin(true).await
+    }
+
+    /// The same as whoever the program signs in as, who owns the tables: for migrations.
+    pub(super) async fn begin_as_owner(&self) -> Result<Tx, DbError> {
+        self.begin(false).await
+    }
+
+    async fn begin(&self, as_role: bool) -> Result<Tx, DbError> {
         Ok(match self {
             Self::Sqlite { writer, .. } => Tx::Sqlite(begin_immediate(writer).await?),
-            Self::Postgres { pool } => begin(pool, "BEGIN").await?,
+            Self::Postgres { pool, entered } => {
+                begin(pool, opening("BEGIN", as_role && entered.load(Ordering::Acquire), &Sight::Everything)).await?
+            }
         })
     }
 
@@ -177,7 +205,7 @@ impl Pools {
                 readers.close().await;
                 writer.close().await;
             }
-            Self::Postgres { pool } => pool.close().await,
+            Self::Postgres { pool, .. } => pool.close().await,
         }
     }
 
@@ -194,7 +222,7 @@ impl Pools {
         let count = |size: u32, idle: usize| (size.saturating_sub(idle as u32), idle as u32);
         match self {
             Self::Sqlite { readers, .. } => count(readers.size(), readers.num_idle()),
-            Self::Postgres { pool } => count(pool.size(), pool.num_idle()),
+            Self::Postgres { pool, .. } => count(pool.size(), pool.num_idle()),
         }
     }
 }
@@ -220,10 +248,10 @@ async fn begin_immediate(writer: &SqlitePool) -> Result<Transaction<'static, Sql
 
 /// Begins a transaction on PostgreSQL. That a connection died while it lay idle is seen only when it is used: it is thrown away and the next
 /// one taken, so that nobody is told of a restart of the server that is over.
-async fn begin(pool: &PgPool, statement: &'static str) -> Result<Tx, DbError> {
+async fn begin(pool: &PgPool, statement: String) -> Result<Tx, DbError> {
     let mut idle = pool.num_idle();
     loop {
-        match pool.begin_with(statement).await {
+        match pool.begin_with(AssertSqlSafe(statement.clone())).await {
             Ok(tx) => return Ok(Tx::Postgres(tx)),
             Err(error) => again(pool, error, &mut idle)?,
         }

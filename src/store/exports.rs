@@ -105,7 +105,7 @@ pub fn plan(asked: &Asked<'_>, columns: &[Column], engine: Engine) -> Plan {
     let whole = making.whole(descending);
     let parts =
         if asked.is_narrow() { vec![whole.clone()] } else { asked.parts().iter().map(|part| making.part(part, descending)).collect() };
-    Plan { parts, whole, descending, stale: since_done(&asked.hidden) }
+    Plan { parts, whole, descending, stale: since_done(&asked.hidden, engine) }
 }
 
 struct Making<'m> {

@@ -136,7 +136,7 @@ pub async fn dry_run(pools: &Pools, now: Instant) -> Result<usize, Failure> {
 }
 
 async fn attempt(pools: &Pools, now: Instant) -> Result<(Tx, usize), Failure> {
-    let mut tx = pools.begin_write().await?;
+    let mut tx = pools.begin_as_owner().await?;
     if tx.engine() == Engine::Postgres {
         // Two processes that start together: the second waits, and finds nothing left to do.
         tx.exec(Sql::new("SELECT 1 FROM (SELECT pg_advisory_xact_lock(7246113)) AS locked")).await?;

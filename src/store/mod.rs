@@ -18,6 +18,7 @@ pub mod db_dump;
 mod db_fold;
 pub mod db_inspect;
 pub mod db_pools;
+pub mod db_wall;
 pub mod exports;
 pub mod failure;
 mod idempotency;
@@ -57,6 +58,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::clock::{Clock, Random};
+use crate::domain::access::Sight;
 use crate::domain::refusal::Refusal;
 use crate::domain::time::Instant;
 use crate::metrics::Metrics;
@@ -86,6 +88,8 @@ pub enum Held {
 pub struct Store {
     pools: Pools,
     door: Door,
+    /// What its snapshots see.
+    sight: Arc<Sight>,
     /// One of [`Held`].
     held: Arc<AtomicU8>,
     /// Time, for whoever needs it as an argument.
@@ -119,6 +123,7 @@ impl Store {
     pub async fn open(options: &Options, clock: Clock, random: Random, metrics: Arc<Metrics>) -> Result<Self, Failure> {
         let pools = Pools::open(&options.url, options.read_connections).await?;
         migrate::run(&pools, Instant(clock.now())).await?;
+        db_wall::raise(&pools).await?;
         let mut tx = pools.begin_write().await?;
         // From the system whatever `random` is: the demo's is seeded, and what follows from a seed is no secret.
         let unforeseen = Random::system();
@@ -128,12 +133,24 @@ impl Store {
         let (door, _) = Door::open(pools.clone(), clock.clone(), random.clone(), metrics.clone(), options.batch_most);
         let is_held = settings::get(&mut Lone(pools.clone()), settings::AUDIT_HELD).await?.is_some();
         let held = Arc::new(AtomicU8::new(if is_held { Held::Older } else { Held::No } as u8));
-        Ok(Self { pools, door, held, clock, random, metrics })
+        Ok(Self { pools, door, sight: Arc::new(Sight::Everything), held, clock, random, metrics })
     }
 
-    /// A snapshot to read from.
+    /// A snapshot to read from: of all regions, or of what is in sight of a store [`Store::within`] something.
     pub async fn read(&self) -> Result<Read, DbError> {
-        self.pools.read().await
+        self.pools.read_within(&self.sight).await
+    }
+
+    /// The same store as one person sees it. What it is opened with sees everything: that is for jobs, the command line, and what is asked before it is
+    /// known who asks. A page reads by `Portal::read`.
+    #[must_use]
+    pub fn within(&self, sight: Sight) -> Self {
+        Self { sight: Arc::new(sight), ..self.clone() }
+    }
+
+    /// What is in sight.
+    pub fn sight(&self) -> &Sight {
+        &self.sight
     }
 
     /// For a question that is one statement.

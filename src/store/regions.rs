@@ -242,6 +242,11 @@ pub async fn names_held(reader: &mut impl Reader, person: UserId) -> Result<Vec<
     Ok(reader.all::<(String,)>(sql.bind(person)).await?.into_iter().map(|row| row.0).collect())
 }
 
+/// Every region.
+pub async fn ids(reader: &mut impl Reader) -> Result<Vec<RegionId>, DbError> {
+    Ok(reader.all::<(RegionId,)>(Sql::new("SELECT id FROM region ORDER BY id")).await?.into_iter().map(|row| row.0).collect())
+}
+
 /// The names of all regions, for the command line.
 pub async fn names_all(reader: &mut impl Reader) -> Result<Vec<String>, DbError> {
     Ok(reader.all::<(String,)>(Sql::new("SELECT name FROM region")).await?.into_iter().map(|row| row.0).collect())

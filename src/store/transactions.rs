@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use super::db::{Arg, Reader, Sql};
+use super::db::{Arg, Engine, Reader, Sql};
 use super::failure::DbError;
 use super::writer::WriteTx;
 use crate::domain::id::{BudgetId, RecipientId, RegionId, SourceId, TransactionId};
@@ -257,23 +257,31 @@ pub struct Hidden {
 
 /// Counts the imports that were hidden and are done by now; `None` where none was hidden. Rows of such an import may be written over already, so what
 /// is read with the old list would be neither before it nor after it.
-pub fn since_done(hidden: &Hidden) -> Option<Sql> {
+pub fn since_done(hidden: &Hidden, engine: Engine) -> Option<Sql> {
     if hidden.imports.is_empty() {
         return None;
     }
-    let mut sql = Sql::new("SELECT CAST(count(*) AS BIGINT) FROM import_run WHERE state = 'done' AND no IN (");
-    sql.push_list(hidden.imports.iter().copied()).push(")");
+    let (from, to) = match engine {
+        Engine::Sqlite => ("SELECT CAST(count(*) AS BIGINT) FROM import_run WHERE state = 'done' AND no IN (", ")"),
+        // Whoever reads does not see other people's imports.
+        Engine::Postgres => ("SELECT wall_imports_done(ARRAY[", "]::bigint[])"),
+    };
+    let mut sql = Sql::new(from);
+    sql.push_list(hidden.imports.iter().copied()).push(to);
     Some(sql)
 }
 
 /// What is to be hidden now.
 pub async fn hidden_imports(reader: &mut impl Reader) -> Result<Hidden, DbError> {
-    let rows: Vec<(i64, String)> = reader
-        .all(Sql::new(
+    let sql = match reader.engine() {
+        Engine::Sqlite => Sql::new(
             "SELECT i.no, i.state FROM import_run i WHERE i.finished_at IS NULL \
              AND (i.state <> 'done' OR EXISTS (SELECT 1 FROM import_change c WHERE c.import_no = i.no))",
-        ))
-        .await?;
+        ),
+        // The same over the wall.
+        Engine::Postgres => Sql::new("SELECT CAST(w ->> 0 AS BIGINT), w ->> 1 FROM jsonb_array_elements(wall_imports_hidden()) AS w"),
+    };
+    let rows: Vec<(i64, String)> = reader.all(sql).await?;
     let mut hidden = Hidden::default();
     for (no, state) in rows {
         if state == "done" { &mut hidden.replacing } else { &mut hidden.imports }.push(no);

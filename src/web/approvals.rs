@@ -203,7 +203,7 @@ pub async fn requests(
 pub async fn list(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<ReadBudgets>) -> Result<HttpResponse, WebError> {
     let state = State::parse(req.query_string())?;
     let now = portal.store.now();
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(&who).await?;
     let standing = standing(&mut read, &who, now).await?;
     let (view, before) = (state.view(&standing), ApprovalId::parse(&state.before));
     let most = if view == View::Waiting { WAITING_MOST } else { PAGE as i64 + 1 };

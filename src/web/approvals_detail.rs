@@ -86,7 +86,7 @@ pub async fn page(
 
 async fn made(req: &HttpRequest, portal: &Portal, who: &Signed, id: &str, asked: bool) -> Result<DetailPage, WebError> {
     let now = portal.store.now();
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(who).await?;
     let one = found(&mut read, who, id).await?;
     let kept = Asked::of(&one)?;
     let (facts, balances) = (facts(&mut read, who, &one, &kept).await?, balances(&mut read, who, &one, &kept).await?);
@@ -241,7 +241,7 @@ async fn answer(
         Err(failure) => return refused(req, portal, who, path, failure, reason).await,
     };
     let now = portal.store.now();
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(who).await?;
     let list = standing(&mut read, who, now).await?.worklist(&mut read, now).await?;
     drop(read);
     let (to, rest) = match list.as_slice() {

@@ -270,7 +270,7 @@ pub async fn list(
     query: web::Query<AuditQuery>,
 ) -> Result<HttpResponse, WebError> {
     let query = query.into_inner();
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(&who).await?;
     let (scope, zone) = (who.reach(), choices::zone(&mut read).await?);
     let wanted = query.wanted(zone, portal.store.now());
     let mut events = audit_log::list(&mut read, &scope, &wanted, PAGE + 1).await?;

@@ -65,7 +65,7 @@ pub async fn event(
     path: web::Path<String>,
 ) -> Result<HttpResponse, WebError> {
     let id = EventId::parse(&path).ok_or(Refusal::NotFound)?;
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(&who).await?;
     let event = audit_log::find(&mut read, &who.reach(), id).await?.ok_or(Refusal::NotFound)?;
     let zone = choices::zone(&mut read).await?;
     let names = Names::of(&mut read, &who, std::slice::from_ref(&event)).await?;

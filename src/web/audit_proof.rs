@@ -64,7 +64,7 @@ async fn standing(read: &mut Read, zone: chrono_tz::Tz) -> Result<Vec<(&'static 
 
 /// Where the proof stands.
 pub async fn page(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<ReadAudit>) -> Result<HttpResponse, WebError> {
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(&who).await?;
     let (zone, whole) = (choices::zone(&mut read).await?, who.reach().is_whole());
     let noted = last_verdict(&mut read).await?.filter(|_| whole);
     let mut facts = if whole { standing(&mut read, zone).await? } else { Vec::new() };
@@ -92,7 +92,7 @@ pub async fn verify(portal: web::Data<Portal>, who: Allowed<ReadAudit>, Posted((
         let words = "Somebody has just asked for the same: look again in a minute.".to_owned();
         return Ok(see_other(&portal, "/audit/proof", Some(("info", words))));
     };
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(&who).await?;
     let events = audit_log::stated_head(&mut read).await?.map_or(0, |head| head.seq);
     let postings = kept::last_posting(&mut read).await?;
     drop(read);
@@ -134,7 +134,7 @@ pub async fn export(portal: web::Data<Portal>, who: Allowed<ReadAudit>, Posted((
         }
     }
     let name = format!("audit_{}.jsonl", portal.store.now().utc().format("%Y%m%dT%H%MZ"));
-    let body = audit_export::file(&portal.store, scope, turn);
+    let body = audit_export::file(&portal.within(&who), scope, turn);
     Ok(HttpResponse::Ok()
         .content_type("application/jsonl; charset=utf-8")
         .insert_header(ContentDisposition { disposition: DispositionType::Attachment, parameters: vec![DispositionParam::Filename(name)] })

@@ -151,7 +151,7 @@ pub async fn list(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<Read
 }
 
 async fn made(shell: Shell, portal: &Portal, who: &Allowed<ReadBudgets>, state: State) -> Result<ListPage, WebError> {
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(who).await?;
     let found = Found::read(&mut read, &who.reach(), &state, portal.store.now()).await?;
     let multis = multis(&found, &state, settings::currencies(&mut read).await?.iter().map(|currency| currency.code()));
     drop(read);

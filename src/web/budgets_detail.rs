@@ -121,7 +121,7 @@ pub async fn page(
 async fn made(req: &HttpRequest, portal: &Portal, who: &Allowed<ReadBudgets>, id: &str, state: State) -> Result<DetailPage, WebError> {
     let id = BudgetId::parse(id).ok_or(Refusal::NotFound)?;
     let scope = who.reach();
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(who).await?;
     let row = ledger::find(&mut read, &scope, id).await?.ok_or(Refusal::NotFound)?;
     let region = regions::find(&mut read, &scope, row.region_id).await?.ok_or(Refusal::NotFound)?;
     let today = portal.store.now().day(region.zone());

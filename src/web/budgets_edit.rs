@@ -191,7 +191,7 @@ pub async fn edit(
     who: Allowed<ManageBudgets>,
     id: web::Path<String>,
 ) -> Result<HttpResponse, WebError> {
-    let row = found(&mut portal.store.read().await?, &who, &id).await?;
+    let row = found(&mut portal.read(&who).await?, &who, &id).await?;
     let typed = Typed::of(&row);
     show(&req, &portal, &who, Some(&row), typed, Errors::none(), StatusCode::OK).await
 }
@@ -205,7 +205,7 @@ pub async fn keep(
     form: Posted<Typed>,
 ) -> Result<HttpResponse, WebError> {
     let typed = form.0;
-    let row = found(&mut portal.store.read().await?, &who, &id).await?;
+    let row = found(&mut portal.read(&who).await?, &who, &id).await?;
     let mut errors = Errors::none();
     let (attributes, version) = (typed.attributes(&mut errors), typed.version.parse::<i64>().unwrap_or_default());
     let Some(attributes) = attributes.filter(|_| errors.is_empty()) else {
@@ -215,7 +215,7 @@ pub async fn keep(
         Ok(_) => Ok(see_other(&portal, &format!("/budgets/{}", row.id), Some(("ok", "The changes are kept.".to_owned())))),
         Err(Failure::Refused(refusal)) if has_own_page(&refusal) => Err(refusal.into()),
         Err(Failure::Refused(refusal)) => {
-            let row = found(&mut portal.store.read().await?, &who, &id).await?;
+            let row = found(&mut portal.read(&who).await?, &who, &id).await?;
             show(&req, &portal, &who, Some(&row), typed, Errors::of(&refusal), status_of(&refusal)).await
         }
         Err(failure) => Err(failure.into()),
@@ -242,7 +242,7 @@ async fn edit_page(
     errors: Errors,
     conflict: bool,
 ) -> Result<EditPage, WebError> {
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(&who).await?;
     let scope = who.scope(Permission::BudgetsManage);
     let mut changed = Vec::new();
     if let Some(row) = row.filter(|_| conflict) {
@@ -332,7 +332,7 @@ pub async fn close(
 }
 
 async fn take(req: &HttpRequest, portal: &Portal, who: &Signed, id: &str, to: BudgetStatus, form: Step) -> Result<HttpResponse, WebError> {
-    let row = found(&mut portal.store.read().await?, who, id).await?;
+    let row = found(&mut portal.read(who).await?, who, id).await?;
     match actions::set_status(&portal.store, who.actor.clone(), &form.key, row.id, form.version, to).await {
         Ok(_) => {
             let words = format!("{} is {} now.", row.name, to.label().to_lowercase());
@@ -352,7 +352,7 @@ async fn step(
     to: BudgetStatus,
     refused: Option<Refusal>,
 ) -> Result<HttpResponse, WebError> {
-    let row = found(&mut portal.store.read().await?, who, id).await?;
+    let row = found(&mut portal.read(who).await?, who, id).await?;
     // Whoever only asks is told why it cannot be done; an error is what was sent all the same.
     let status = refused.as_ref().map_or(StatusCode::OK, status_of);
     let page = step_page((req, portal, who), &row, to, refused.as_ref())?;

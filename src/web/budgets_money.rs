@@ -124,7 +124,7 @@ pub async fn form<M: Money>(
     id: web::Path<String>,
 ) -> Result<HttpResponse, WebError> {
     let mut fields = Fields::of_query(req.query_string())?;
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(&who).await?;
     let place = place(&mut read, &who, M::ACTION, &id).await?;
     if fields.filled().is_empty() {
         defaults(M::ACTION, &place, &mut fields);
@@ -146,7 +146,7 @@ pub async fn check<M: Money>(
     id: web::Path<String>,
 ) -> Result<HttpResponse, WebError> {
     let mut fields = Fields::of_query(req.query_string())?;
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(&who).await?;
     let place = place(&mut read, &who, M::ACTION, &id).await?;
     if !fields.has_key() {
         fields.key = portal.store.random.token(16);
@@ -177,7 +177,7 @@ pub async fn submit<M: Money>(
     form: Posted<Fields>,
 ) -> Result<HttpResponse, WebError> {
     let fields = form.0;
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(&who).await?;
     let place = place(&mut read, &who, M::ACTION, &id).await?;
     if !fields.has_key() {
         return Err(WebError::Malformed("The form has lost its key. Start again from the budget; nothing was changed."));
@@ -195,7 +195,7 @@ pub async fn submit<M: Money>(
         Ok(Carried::Waits(id)) => Ok(see_other(&portal, &format!("/approvals/{id}?asked=1"), None)),
         Err(Failure::Refused(refusal)) if has_own_page(&refusal) => Err(refusal.into()),
         Err(Failure::Refused(refusal)) => {
-            let mut read = portal.store.read().await?;
+            let mut read = portal.read(&who).await?;
             match refusal {
                 Refusal::Stale => visit.check(&mut read, fields, &order, StatusCode::CONFLICT).await,
                 refusal => visit.form(&mut read, fields, Errors::of(&refusal), status_of(&refusal)).await,

@@ -116,7 +116,7 @@ pub fn both(who: &Allowed<CreateExports>, seeing: Permission) -> Scope {
 /// `GET /exports`: her own, newest first.
 pub async fn list(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<CreateExports>) -> Result<HttpResponse, WebError> {
     let scope = reach(&who);
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(&who).await?;
     let known = Known::read(&mut read, &scope).await?;
     let rows = kept::list(&mut read, who.person.id, SHOWN).await?;
     drop(read);
@@ -179,7 +179,7 @@ async fn show(
     errors: Errors,
 ) -> Result<HttpResponse, WebError> {
     let scope = reach(who);
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(who).await?;
     let known = Known::read(&mut read, &scope).await?;
     let names = who.scope(Permission::RecipientsRead);
     let calendar = known.calendar(portal.store.now());
@@ -259,7 +259,7 @@ pub async fn create(
     }
     let query = if all { query.with_columns(Some(Column::all_but_personal())) } else { query };
     let scope = reach(&who);
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(&who).await?;
     let known = Known::read(&mut read, &scope).await?;
     drop(read);
     let region = <[RegionId; 1]>::try_from(transaction_query::regions_of(&scope, &query)).ok().map(|[only]| only);
@@ -289,7 +289,7 @@ pub async fn file(
     }
     let id = ExportId::parse(&path).ok_or(Refusal::NotFound)?;
     let scope = reach(&who);
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(&who).await?;
     let row = kept::find(&mut read, who.person.id, id).await?.ok_or(Refusal::NotFound)?;
     if row.what != exports::TRANSACTIONS {
         drop(read);
@@ -307,7 +307,7 @@ pub async fn file(
     let names = Names { known: known.names.clone(), base_digits: known.base_digits };
     let name = file_name(&query, &calendar, portal.store.now());
     let taking = Taking { actor: who.actor.clone(), id, query, words: row.words, format: row.format };
-    Ok(attachment(name, exports::download(&portal.store, taking, plan, preset, names)))
+    Ok(attachment(name, exports::download(&portal.within(&who), taking, plan, preset, names)))
 }
 
 /// A file of this name, while it is made.

@@ -76,7 +76,7 @@ fn reach(who: &Allowed<CreateExports>) -> Scope {
 
 async fn asked(portal: &Portal, who: &Allowed<CreateExports>, file: File, query: &str) -> Result<Asked, WebError> {
     let scope = reach(who);
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(who).await?;
     if file == File::Approvals {
         let (view, found) = requests(&mut read, who, query, portal.store.now()).await?;
         let regions: BTreeSet<RegionId> = found.all.iter().flat_map(|one| one.about.iter().map(|about| about.region_id)).collect();
@@ -151,16 +151,16 @@ pub async fn create(req: &HttpRequest, portal: &Portal, who: &Allowed<CreateExpo
 pub async fn file(portal: &Portal, who: &Allowed<CreateExports>, row: ExportRow) -> Result<HttpResponse, WebError> {
     let file = File::parse(&row.what).ok_or(Refusal::NotFound)?;
     let preset = acting::preset(&row.format).ok_or(Refusal::NotFound)?;
-    let (store, scope, now) = (&portal.store, reach(who), portal.store.now());
+    let (seen, scope, now) = (portal.within(who), reach(who), portal.store.now());
     let taking = files::Taking { actor: who.actor.clone(), id: row.id, words: row.words, format: row.format };
-    let mut read = store.read().await?;
+    let mut read = portal.read(who).await?;
     if file == File::Approvals {
         let (_, found) = requests(&mut read, who, &row.query, now).await?;
-        return Ok(attachment(name(file, now), exports_approvals::approvals(store, taking, preset, &request_lines(found))));
+        return Ok(attachment(name(file, now), exports_approvals::approvals(&seen, taking, preset, &request_lines(found))));
     }
     if file == File::Budgets {
         let found = Found::read(&mut read, &scope, &State::parse(&row.query)?, now).await?;
-        return Ok(attachment(name(file, now), files::budgets(store, taking, preset, &lines(found))));
+        return Ok(attachment(name(file, now), files::budgets(&seen, taking, preset, &lines(found))));
     }
     let question = Question::parse(&row.query)?;
     let about = question.budget(&mut read, &scope).await?;
@@ -169,13 +169,13 @@ pub async fn file(portal: &Portal, who: &Allowed<CreateExports>, row: ExportRow)
         let region = regions::find(&mut read, &scope, about.region_id).await?.ok_or(Refusal::NotFound)?;
         let moves = postings::by_day(&mut read, about.id).await?;
         let series = burn_down::series(&budget, &moves, now.day(region.zone()));
-        return Ok(attachment(name(file, now), files::burn_down(store, taking, preset, &budget, &series)));
+        return Ok(attachment(name(file, now), files::burn_down(&seen, taking, preset, &budget, &series)));
     }
     let known = Known::read(&mut read, &scope).await?;
     let names = acting::Names { known: known.names.clone(), base_digits: known.base_digits };
     drop(read);
     let wanted = wanted(&question.kind, &question.from, &question.to);
-    Ok(attachment(name(file, now), files::statement(store, taking, preset, budget, wanted, names)))
+    Ok(attachment(name(file, now), files::statement(&seen, taking, preset, budget, wanted, names)))
 }
 
 /// Every request of the view that the address names, in regions where she may take lists away.

@@ -104,7 +104,7 @@ pub async fn page(
     path: web::Path<String>,
 ) -> Result<HttpResponse, WebError> {
     let id = ExportId::parse(&path).ok_or(Refusal::NotFound)?;
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(&who).await?;
     let Sight { row, whole, own, events } = sight(&mut read, &who, id).await?.ok_or(Refusal::NotFound)?;
     let known = Known::read(&mut read, &who.scope(Permission::RegionsRead)).await?;
     let person = match row.person_id {

@@ -18,13 +18,15 @@ use futures_util::future::LocalBoxFuture;
 use super::error::WebError;
 use super::{Portal, csrf, session};
 use crate::actions::second_factor;
-use crate::domain::access::{Access, Actor, Permission, Scope, Who};
-use crate::domain::id::UserId;
+use crate::domain::access::{Access, Actor, Permission, Scope, Sight, Who};
+use crate::domain::id::{RegionId, UserId};
 use crate::domain::refusal::Refusal;
 use crate::domain::time::{Day, Instant};
 use crate::store::audit_log::Head;
 use crate::store::db::Read;
 use crate::store::failure::DbError;
+#[cfg(debug_assertions)]
+use crate::store::regions;
 use crate::store::{access, people};
 
 /// A signed-in person, as of this request.
@@ -41,16 +43,29 @@ pub struct Signed {
     pub address: String,
     /// The newest event of the audit trail when she was looked up.
     pub as_of: Head,
+    /// Every region, where [`Portal::with_scopes_off`] says that all scopes hold in all of them.
+    #[cfg(debug_assertions)]
+    pub(super) everywhere: Option<Vec<RegionId>>,
 }
 
 impl Signed {
     /// Where the permission holds for her.
     pub fn scope(&self, permission: Permission) -> Scope {
-        self.access.scope(permission)
+        let scope = self.access.scope(permission);
+        #[cfg(debug_assertions)]
+        if let Some(all) = self.everywhere.as_ref().filter(|_| !scope.is_empty()) {
+            return Scope::of(all.iter().copied(), scope.is_whole());
+        }
+        scope
+    }
+
+    /// How far the database lets her see.
+    pub fn sight(&self) -> Sight {
+        self.access.sight(self.person.id)
     }
 
     /// Whether it holds in a region.
-    pub fn may(&self, permission: Permission, region: crate::domain::id::RegionId) -> bool {
+    pub fn may(&self, permission: Permission, region: RegionId) -> bool {
         self.access.may(permission, region)
     }
 }
@@ -145,7 +160,8 @@ impl<N: Needs> FromRequest for Allowed<N> {
         let req = req.clone();
         Box::pin(async move {
             // The snapshot ends here: a handler that writes must not keep a connection meanwhile.
-            Ok(Reading::from_request(&req, &mut Payload::None).await?.who)
+            let (signed, _) = signed(&req, N::BEFORE_SET_UP).await?;
+            Ok(Self { signed: holding::<N>(signed)?, needs: PhantomData })
         })
     }
 }
@@ -165,12 +181,19 @@ impl<N: Needs> FromRequest for Reading<N> {
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
         let req = req.clone();
         Box::pin(async move {
-            let (signed, read) = signed(&req, N::BEFORE_SET_UP).await?;
-            match N::PERMISSION {
-                Some(permission) if !signed.access.has(permission) => Err(Refusal::Forbidden(permission).into()),
-                _ => Ok(Self { who: Allowed { signed, needs: PhantomData }, read }),
-            }
+            let (signed, mut read) = signed(&req, N::BEFORE_SET_UP).await?;
+            let signed = holding::<N>(signed)?;
+            read.narrow(&signed.sight()).await?;
+            Ok(Self { who: Allowed { signed, needs: PhantomData }, read })
         })
+    }
+}
+
+/// Refuses whom the permission of the signature holds nowhere for.
+fn holding<N: Needs>(signed: Signed) -> Result<Signed, WebError> {
+    match N::PERMISSION {
+        Some(permission) if !signed.access.has(permission) => Err(Refusal::Forbidden(permission).into()),
+        _ => Ok(signed),
     }
 }
 
@@ -223,7 +246,20 @@ async fn signed(req: &HttpRequest, before_set_up: bool) -> Result<(Signed, Read)
     }
     let actor = Actor { who: Who::Person(id), request_id: csrf::request_id(req), peer: peer(req) };
     let (person, as_of) = (standing.person, standing.head);
-    Ok((Signed { person, access, actor, csrf: csrf::token(&portal.key, &nonce), address, as_of }, read))
+    #[cfg(debug_assertions)]
+    let everywhere = if portal.scopes_off { Some(regions::ids(&mut read).await?) } else { None };
+    let csrf = csrf::token(&portal.key, &nonce);
+    let signed = Signed {
+        person,
+        access,
+        actor,
+        csrf,
+        address,
+        as_of,
+        #[cfg(debug_assertions)]
+        everywhere,
+    };
+    Ok((signed, read))
 }
 
 /// The address the request came from, as it is kept in the audit trail.

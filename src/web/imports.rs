@@ -107,7 +107,7 @@ pub async fn list(
     who: Allowed<RunImports>,
     from: web::Query<From>,
 ) -> Result<HttpResponse, WebError> {
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(&who).await?;
     let zone = choices::zone(&mut read).await?;
     let mut rows = imports::list(&mut read, &who.reach(), Some(who.person.id), from.before, PAGE + 1).await?;
     drop(read);
@@ -151,7 +151,7 @@ async fn show(
     taken: Taken,
     errors: Errors,
 ) -> Result<HttpResponse, WebError> {
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(who).await?;
     let sources = imports::sources(&mut read).await?;
     drop(read);
     let page = NewPage {
@@ -211,7 +211,7 @@ pub async fn upload(
 /// An import by the id in an address, where she sees it.
 pub async fn find(portal: &Portal, who: &Allowed<RunImports>, id: &str) -> Result<ImportRow, WebError> {
     let id = ImportId::parse(id).ok_or(Refusal::NotFound)?;
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(who).await?;
     Ok(imports::find(&mut read, &who.reach(), Some(who.person.id), id).await?.ok_or(Refusal::NotFound)?)
 }
 
@@ -265,7 +265,7 @@ pub async fn page(
     path: web::Path<String>,
 ) -> Result<HttpResponse, WebError> {
     let id = ImportId::parse(&path).ok_or(Refusal::NotFound)?;
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(&who).await?;
     let (mut row, whole) = import_sight::find(&mut read, &reach(&who), Some(who.person.id), id).await?.ok_or(Refusal::NotFound)?;
     let zone = choices::zone(&mut read).await?;
     let budgets = who.scope(Permission::BudgetsRead);

@@ -80,7 +80,7 @@ async fn show(
     status: StatusCode,
     errors: Errors,
 ) -> Result<HttpResponse, WebError> {
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(who).await?;
     let found = Found::read(&mut read, &who.reach(), &row).await?;
     let same = imports::same_file(&mut read, &who.reach(), Some(who.person.id), &row).await?;
     drop(read);

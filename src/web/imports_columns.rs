@@ -111,7 +111,7 @@ pub async fn page(
     let Ok((setup, survey)) = read(&row, &who) else { return Ok(see_other(&portal, &format!("/imports/{}", row.id), None)) };
     let mut held = held(&setup);
     if setup.name.is_empty() && held.columns.time_zone == "UTC" {
-        let mut read = portal.store.read().await?;
+        let mut read = portal.read(&who).await?;
         choices::zone(&mut read).await?.name().clone_into(&mut held.columns.time_zone);
     }
     show(&req, &portal, &who, &row, &survey, held, StatusCode::OK, Errors::none()).await
@@ -128,7 +128,7 @@ async fn show(
     status: StatusCode,
     errors: Errors,
 ) -> Result<HttpResponse, WebError> {
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(who).await?;
     let currencies = choices::currencies(&mut read).await?;
     let same = imports::same_file(&mut read, &who.reach(), Some(who.person.id), row).await?;
     let saved = saved::fitting(&mut read, row.source_id, &survey.headers()).await?;

@@ -48,7 +48,7 @@ async fn show(
     status: StatusCode,
     errors: Errors,
 ) -> Result<HttpResponse, WebError> {
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(who).await?;
     let sources = imports::sources(&mut read).await?;
     let shown = saved::list(&mut read, &who.reach()).await?;
     drop(read);

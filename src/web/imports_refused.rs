@@ -31,7 +31,7 @@ pub async fn file(
         return Err(Refusal::NotFound.into());
     }
     let headers = Setup::read(&row.mapping).map(|setup| setup.headers).unwrap_or_default();
-    let mut parts = Parts::new(&portal.store, row.id, &headers);
+    let mut parts = Parts::new(&portal.within(&who), row.id, &headers);
     let (send, receive) = mpsc::channel::<Result<Bytes, DbError>>(2);
     tokio::spawn(async move {
         loop {

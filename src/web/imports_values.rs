@@ -72,7 +72,7 @@ struct Offer {
 }
 
 async fn offer(portal: &Portal, who: &Allowed<RunImports>) -> Result<Offer, WebError> {
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(who).await?;
     let places = choices::places(&mut read, &who.reach()).await?;
     let (regions, budgets) = offered(&mut read, &who.reach()).await?;
     drop(read);

@@ -102,7 +102,7 @@ pub async fn page(
     who: Allowed<SignedIn>,
     query: web::Query<Shown>,
 ) -> Result<HttpResponse, WebError> {
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(&who).await?;
     let today = portal.store.now().day(settings::zone(&mut read).await?);
     let (budget_scope, transaction_scope) = (who.scope(Permission::BudgetsRead), who.scope(Permission::TransactionsRead));
     let budgets = open_budgets(&mut read, &budget_scope, portal.store.now()).await?;

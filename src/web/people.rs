@@ -52,7 +52,7 @@ impl Row {
 
 /// Everybody whose roles lie in her scope.
 pub async fn list(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<ReadPeople>) -> Result<HttpResponse, WebError> {
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(&who).await?;
     let scope = who.reach();
     let grants = people::grants(&mut read, &scope, None).await?;
     let zone = choices::zone(&mut read).await?;
@@ -131,7 +131,7 @@ struct DetailPage {
 
 pub(super) async fn in_scope<N: Needs>(portal: &Portal, who: &Allowed<N>, path: &str) -> Result<Person, WebError> {
     let id = UserId::parse(path).ok_or(Refusal::NotFound)?;
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(who).await?;
     Ok(people::find_within(&mut read, &who.scope(Permission::PeopleRead), id).await?.ok_or(Refusal::NotFound)?)
 }
 
@@ -143,7 +143,7 @@ pub(super) async fn show<N: Needs>(
     form: GrantForm,
     refused: (StatusCode, Errors),
 ) -> Result<HttpResponse, WebError> {
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(who).await?;
     let (sees, manages) = (who.scope(Permission::PeopleRead), who.scope(Permission::PeopleManage));
     let zone = choices::zone(&mut read).await?;
     let grants = people::grants(&mut read, &sees, Some(person.id)).await?;

@@ -248,7 +248,7 @@ pub async fn page(
 ) -> Result<HttpResponse, WebError> {
     let person = in_scope(&portal, &who, &path).await?;
     let query = query.into_inner();
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(&who).await?;
     let (mut errors, mut status) = (Errors::none(), StatusCode::OK);
     let names_one = !query.object.trim().is_empty();
     let mut permission = None;

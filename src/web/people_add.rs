@@ -67,7 +67,7 @@ async fn show(
     form: PersonForm,
     errors: Errors,
 ) -> Result<HttpResponse, WebError> {
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(who).await?;
     let places = choices::places(&mut read, &who.reach()).await?;
     let shell = Shell::new(req, portal, who, "Add a person").with_errors(!errors.is_empty());
     let roles = choices::roles(&mut read).await?;
@@ -153,7 +153,7 @@ async fn show_link(
     added: bool,
 ) -> Result<HttpResponse, WebError> {
     everywhere(who)?;
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(who).await?;
     let person = people::find(&mut read, id).await?.ok_or(Refusal::NotFound)?;
     drop(read);
     if portal.mails {

@@ -88,7 +88,7 @@ pub async fn check(
         form.key = portal.store.random.token(16);
         return Ok(see_other(&portal, &format!("{place}/grants/check?{}", form.query()), None));
     }
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(&who).await?;
     if postings::earlier_answer(&mut read, who.person.id, act::GRANT, &form.key).await?.is_some() {
         return Ok(see_other(&portal, &place, Some(("info", DONE.to_owned()))));
     }
@@ -177,7 +177,7 @@ pub async fn grant(
         let new = NewGrant { person: person.id, role, region, ends_on, seen: form.seen.parse().ok() };
         match act::grant(&portal.store, who.actor.clone(), &form.key, new).await {
             Ok(_) => {
-                let mut read = portal.store.read().await?;
+                let mut read = portal.read(&who).await?;
                 let label = roles::definition(&mut read, role).await?.map(|role| role.label).unwrap_or_default();
                 let words = format!("{} is now {label}.", person.name);
                 return Ok(see_other(&portal, &format!("/people/{}", person.id), Some(("ok", words))));
@@ -203,7 +203,7 @@ pub async fn ask_end(
     let (person, grant) = path.into_inner();
     let person = in_scope(&portal, &who, &person).await?;
     let id = GrantId::parse(&grant).ok_or(Refusal::NotFound)?;
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(&who).await?;
     let grants = people::grants(&mut read, &who.reach(), Some(person.id)).await?;
     let grant = grants.into_iter().find(|grant| grant.id == id).ok_or(Refusal::NotFound)?;
     end_page(&req, &portal, &who, &mut read, (&person, &grant)).await

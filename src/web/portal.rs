@@ -8,12 +8,14 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 use super::Lives;
+use super::guard::Signed;
 use crate::actions::anchors::Proving;
 use crate::actions::imports::Limits;
 use crate::actions::passwords::Passwords;
 use crate::actions::seal::Seal;
 use crate::config::Network;
-use crate::store::failure::Failure;
+use crate::store::db::Read;
+use crate::store::failure::{DbError, Failure};
 use crate::store::{Store, settings as kept};
 
 /// What handlers share. Cheap to clone.
@@ -51,6 +53,8 @@ pub struct Portal {
     pub(super) stopping: Arc<AtomicBool>,
     /// Requests that are being answered, to the last byte of their answers.
     pub(super) running: Arc<AtomicUsize>,
+    #[cfg(debug_assertions)]
+    pub(super) scopes_off: bool,
 }
 
 impl Portal {
@@ -81,6 +85,8 @@ impl Portal {
             organisation: Arc::new(RwLock::new(name)),
             stopping: Arc::default(),
             running: Arc::default(),
+            #[cfg(debug_assertions)]
+            scopes_off: false,
         })
     }
 
@@ -128,6 +134,26 @@ impl Portal {
     pub fn address(&self, req: &actix_web::HttpRequest) -> String {
         let host = || req.headers().get(actix_web::http::header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
         self.public_url.as_deref().map_or_else(|| asked_at(host()), str::to_owned)
+    }
+
+    /// A snapshot of what this person can come to see at all. Pages read in no other: the database keeps the rest from them.
+    pub async fn read(&self, who: &Signed) -> Result<Read, DbError> {
+        self.within(who).read().await
+    }
+
+    /// The store as she sees it.
+    pub fn within(&self, who: &Signed) -> Store {
+        self.store.within(who.sight())
+    }
+
+    /// The same with the scopes of pages taken off: whatever holds for somebody in one region seems to hold for her in all of them. Only tests ask for
+    /// it, to see that the database keeps the regions apart by itself; a release has no such thing.
+    #[cfg(debug_assertions)]
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_scopes_off(mut self) -> Self {
+        self.scopes_off = true;
+        self
     }
 
     /// The organisation's name.

@@ -109,7 +109,7 @@ pub async fn page(
 async fn made(req: &HttpRequest, portal: &Portal, who: &Allowed<ReadBudgets>, id: &str, done: bool) -> Result<PostingPage, WebError> {
     let id = PostingId::parse(id).ok_or(Refusal::NotFound)?;
     let scope = who.reach();
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(who).await?;
     let row = postings::find(&mut read, &scope, id).await?.ok_or(Refusal::NotFound)?;
     let ids: Vec<BudgetId> = [row.source_budget_id, row.destination_budget_id].into_iter().flatten().collect();
     let names = budgets::names(&mut read, &scope, &ids).await?;

@@ -80,7 +80,7 @@ fn view_of(who: &Signed, recipient: &Recipient) -> View {
 
 async fn find(portal: &Portal, who: &Signed, path: &str) -> Result<Recipient, WebError> {
     let id = RecipientId::parse(path).ok_or(Refusal::NotFound)?;
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(who).await?;
     Ok(recipients::find(&mut read, &who.scope(Permission::TransactionsRead), id).await?.ok_or(Refusal::NotFound)?)
 }
 
@@ -92,7 +92,7 @@ async fn show<N: Needs>(
     view: View,
     refused: (StatusCode, String, Errors),
 ) -> Result<HttpResponse, WebError> {
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(who).await?;
     let scope = who.scope(Permission::TransactionsRead);
     let names = regions::names(&mut read, &scope).await?;
     let zone = choices::zone(&mut read).await?;

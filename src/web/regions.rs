@@ -40,7 +40,7 @@ struct ListPage {
 
 /// The tree of the regions in her scope.
 pub async fn list(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<ReadRegions>) -> Result<HttpResponse, WebError> {
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(&who).await?;
     let tree = regions::tree(&mut read, &who.reach()).await?;
     let counts = regions::budget_counts(&mut read, &who.scope(Permission::BudgetsRead)).await?;
     let counts: HashMap<_, _> = counts.into_iter().map(|(region, all, _)| (region, all)).collect();
@@ -162,7 +162,7 @@ pub async fn detail(
     who: Allowed<ReadRegions>,
     path: web::Path<String>,
 ) -> Result<HttpResponse, WebError> {
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(&who).await?;
     let id = choices::region(&path)?;
     let region = regions::find(&mut read, &who.reach(), id).await?.ok_or(Refusal::NotFound)?;
     let all = regions::list(&mut read, &who.reach()).await?;

@@ -115,7 +115,7 @@ struct Shown {
 }
 
 async fn show(req: &HttpRequest, portal: &Portal, who: &Allowed<ManageRegions>, shown: Shown) -> Result<HttpResponse, WebError> {
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(who).await?;
     let title = shown.region.as_ref().map_or_else(|| "Add a region".to_owned(), |region| format!("Edit {}", region.name));
     let page = FormPage {
         shell: Shell::new(req, portal, who, title).with_errors(!shown.errors.is_empty() || shown.stale),
@@ -139,7 +139,7 @@ pub async fn new(
     who: Allowed<ManageRegions>,
     query: web::Query<Below>,
 ) -> Result<HttpResponse, WebError> {
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(&who).await?;
     let parent = match RegionId::parse(&query.parent) {
         Some(id) => regions::find(&mut read, &who.reach(), id).await?,
         None => None,
@@ -188,7 +188,7 @@ pub async fn add(
 /// The region of the path, where she may manage it.
 async fn managed(portal: &Portal, who: &Allowed<ManageRegions>, path: &str) -> Result<Region, WebError> {
     let id = choices::region(path)?;
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(who).await?;
     let region = regions::find(&mut read, &who.scope(Permission::RegionsRead), id).await?.ok_or(Refusal::NotFound)?;
     if who.may(Permission::RegionsManage, id) { Ok(region) } else { Err(Refusal::Forbidden(Permission::RegionsManage).into()) }
 }
@@ -288,7 +288,7 @@ async fn show_step(
     region: Region,
     refused: Option<(Refusal, StepForm)>,
 ) -> Result<HttpResponse, WebError> {
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(who).await?;
     let (budgets, below) = regions::in_use(&mut read, region.id).await?;
     let subtree = regions::subtree(&mut read, region.id).await?;
     let mut parents = choices::places(&mut read, &who.reach()).await?;

@@ -50,7 +50,7 @@ fn allows(role: &Definition) -> String {
 
 /// Every role, and how many people hold it in her regions.
 pub async fn list(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<ReadPeople>) -> Result<HttpResponse, WebError> {
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(&who).await?;
     let counts = roles::counts(&mut read, &who.reach(), portal.store.now().day(chrono_tz::UTC)).await?;
     let all = Role::ALL.iter().map(|role| Definition::from(*role));
     let all: Vec<Definition> = all.chain(roles::list(&mut read).await?.iter().map(CustomRole::definition)).collect();
@@ -135,7 +135,7 @@ pub async fn detail(
     path: web::Path<String>,
 ) -> Result<HttpResponse, WebError> {
     let role = AnyRole::parse(&path).ok_or(Refusal::NotFound)?;
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(&who).await?;
     let definition = roles::definition(&mut read, role).await?.ok_or(Refusal::NotFound)?;
     let holders = holders(&mut read, &who.reach(), role, portal.store.now().day(chrono_tz::UTC)).await?;
     let facts = match role {

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::Portal;
 use super::error::{WebError, status_of};
 use super::form::{Errors, Posted, encoded};
-use super::guard::{Allowed, ManagePeople};
+use super::guard::{Allowed, ManagePeople, Signed};
 use super::page::{Shell, see_other};
 use super::people_add::everywhere;
 use super::role_check::{Change, CheckPage, Tree};
@@ -129,7 +129,7 @@ pub async fn new(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<Manag
     everywhere(&who)?;
     let mut form = RoleForm::of_query(req.query_string())?;
     let from = AnyRole::parse(&form.from).ok_or(Refusal::NotFound)?;
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(&who).await?;
     let from = roles::definition(&mut read, from).await?.ok_or(Refusal::NotFound)?;
     drop(read);
     form.permissions = from.permissions.codes().into_iter().map(str::to_owned).collect();
@@ -160,9 +160,9 @@ pub async fn make(
     }
 }
 
-pub(super) async fn custom(portal: &Portal, path: &str) -> Result<CustomRole, WebError> {
+pub(super) async fn custom(portal: &Portal, who: &Signed, path: &str) -> Result<CustomRole, WebError> {
     let id = RoleId::parse(path).ok_or(Refusal::NotFound)?;
-    Ok(roles::find(&mut portal.store.read().await?, id).await?.ok_or(Refusal::NotFound)?)
+    Ok(roles::find(&mut portal.read(who).await?, id).await?.ok_or(Refusal::NotFound)?)
 }
 
 /// The form of a role.
@@ -173,7 +173,7 @@ pub async fn edit(
     path: web::Path<String>,
 ) -> Result<HttpResponse, WebError> {
     everywhere(&who)?;
-    let role = custom(&portal, &path).await?;
+    let role = custom(&portal, &who, &path).await?;
     let mut form = RoleForm::of_query(req.query_string())?;
     if form.version == 0 {
         form = RoleForm::of(&role);
@@ -189,14 +189,14 @@ pub async fn check(
     path: web::Path<String>,
 ) -> Result<HttpResponse, WebError> {
     everywhere(&who)?;
-    let role = custom(&portal, &path).await?;
+    let role = custom(&portal, &who, &path).await?;
     let mut form = RoleForm::of_query(req.query_string())?;
     let place = format!("/roles/{}", role.id);
     if form.key.is_empty() {
         form.key = portal.store.random.token(16);
         return Ok(see_other(&portal, &format!("{place}/check?{}", form.query()), None));
     }
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(&who).await?;
     if postings::earlier_answer(&mut read, who.person.id, act::EDIT, &form.key).await?.is_some() {
         return Ok(see_other(&portal, &place, Some(("info", "This was done already: here is what came of it.".to_owned()))));
     }
@@ -310,7 +310,7 @@ pub async fn save(
     Posted(form): Posted<RoleForm>,
 ) -> Result<HttpResponse, WebError> {
     everywhere(&who)?;
-    let role = custom(&portal, &path).await?;
+    let role = custom(&portal, &who, &path).await?;
     if form.key.is_empty() {
         return Err(WebError::Malformed("The form has lost its key. Start again from the role; nothing was changed."));
     }
@@ -318,7 +318,7 @@ pub async fn save(
     match act::edit(&portal.store, who.actor.clone(), &form.key, at, &form.name, form.allows()?).await {
         Ok(()) => Ok(see_other(&portal, &format!("/roles/{}", role.id), Some(("ok", "The role was changed.".to_owned())))),
         Err(Failure::Refused(refusal)) => {
-            let role = custom(&portal, &path).await?;
+            let role = custom(&portal, &who, &path).await?;
             refused(&req, &portal, &who, role, form, &refusal).await
         }
         Err(failure) => Err(failure.into()),

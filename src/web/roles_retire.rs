@@ -29,7 +29,7 @@ async fn ask(
     retired: bool,
 ) -> Result<HttpResponse, WebError> {
     everywhere(&who)?;
-    let role = custom(&portal, &path).await?;
+    let role = custom(&portal, &who, &path).await?;
     let place = format!("/roles/{}", role.id);
     let (title, fact, verb, step) = if retired {
         ("Retire", "It is given to nobody any more", "Retire the role", "retirement")
@@ -60,7 +60,7 @@ async fn take(
     retired: bool,
 ) -> Result<HttpResponse, WebError> {
     everywhere(&who)?;
-    let role = custom(&portal, &path).await?;
+    let role = custom(&portal, &who, &path).await?;
     act::retire(&portal.store, who.actor.clone(), &form.key, (role.id, form.version), retired).await?;
     let words = if retired { "is retired" } else { "is in use again" };
     Ok(see_other(&portal, &format!("/roles/{}", role.id), Some(("ok", format!("{} {words}.", role.name)))))

@@ -49,7 +49,7 @@ struct ResultsPage {
 pub async fn search(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<SignedIn>) -> Result<HttpResponse, WebError> {
     // The list's own reading of an address: long and odd texts are cut the same way.
     let q = ListQuery::parse(req.query_string()).query.q;
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(&who).await?;
     if let Some(path) = object(&mut read, &who, &q).await? {
         return Ok(see_other(&portal, &path, None));
     }

@@ -92,7 +92,7 @@ async fn show(
     draft: &str,
     errors: Errors,
 ) -> Result<HttpResponse, WebError> {
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(who).await?;
     let factor = standing(&mut read, who.person.id).await?;
     let has_password = people::password_hash(&mut read, who.person.id).await?.is_some();
     let parts = if factor.is_none() { Some(Parts::of(portal, &who.person, draft, has_password)?) } else { None };

@@ -62,7 +62,7 @@ async fn show(
     status: StatusCode,
     errors: Errors,
 ) -> Result<HttpResponse, WebError> {
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(who).await?;
     let page = YouPage {
         shell: Shell::new(req, portal, who, "Settings").with_errors(!errors.is_empty()),
         tabs: tabs(who.access.has_everywhere(Permission::SettingsManage), "/settings"),
@@ -132,7 +132,7 @@ pub async fn change_password(
     if form.current.is_empty() {
         errors.add("current", "Enter your present password");
     }
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(&who).await?;
     let (least, known) = (least_for(&mut read, who.person.id).await?, known_to(&mut read, who.person.id).await?);
     drop(read);
     password::twice(&form.password, &form.again, least, &known, &mut errors);
@@ -181,7 +181,7 @@ pub(super) async fn last_verdict(read: &mut crate::store::db::Read) -> Result<Op
 
 /// What this portal is.
 pub async fn about(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<SignedIn>) -> Result<HttpResponse, WebError> {
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(&who).await?;
     let zone = choices::zone(&mut read).await?;
     let audits = who.access.has_everywhere(Permission::AuditRead);
     let head = if audits { audit_log::stated_head(&mut read).await? } else { None };

@@ -184,7 +184,7 @@ async fn show(
 ) -> Result<HttpResponse, WebError> {
     let now = portal.store.now();
     let today = now.day(chrono_tz::UTC);
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(who).await?;
     let manages = who.access.has_everywhere(Permission::SettingsManage);
     let lends = who.access.has(Permission::ApprovalsDecide);
     let words = |choices: Vec<(UserId, String)>| choices.into_iter().map(|(id, name)| (id.to_string(), name)).collect();

@@ -63,7 +63,7 @@ async fn show(
     typed: Typed,
 ) -> Result<HttpResponse, WebError> {
     everywhere(who)?;
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(who).await?;
     let kept = settings::currencies_kept(&mut read).await?;
     let used = settings::currencies(&mut read).await?;
     let (organisation, time_zone) = match typed.organisation {
@@ -240,7 +240,7 @@ async fn show_reasons(
     form: ReasonForm,
 ) -> Result<HttpResponse, WebError> {
     everywhere(who)?;
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(who).await?;
     let codes = settings::reason_codes(&mut read).await?;
     let page = ReasonsPage {
         shell: Shell::new(req, portal, who, "Reason codes").with_errors(!errors.is_empty()),

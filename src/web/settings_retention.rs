@@ -40,7 +40,7 @@ async fn show(
     typed: Option<&BTreeMap<String, String>>,
 ) -> Result<HttpResponse, WebError> {
     everywhere(who)?;
-    let rules = retention::rules(&mut portal.store.read().await?).await?;
+    let rules = retention::rules(&mut portal.read(who).await?).await?;
     let text = |kind: Kept, days: Option<i64>| match typed.and_then(|typed| typed.get(kind.code())) {
         Some(typed) => typed.clone(),
         None => days.map(|days| days.to_string()).unwrap_or_default(),

@@ -41,7 +41,7 @@ struct SignInPage {
 /// Which roles have to have one.
 pub async fn page(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<ManageSettings>) -> Result<HttpResponse, WebError> {
     everywhere(&who)?;
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(&who).await?;
     let required = act::required_roles(&mut read).await?;
     let counts = kept::by_role(&mut read, portal.store.now().day(chrono_tz::UTC)).await?;
     let line = |role: &Role| {

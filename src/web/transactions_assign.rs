@@ -160,7 +160,7 @@ pub async fn form(
     path: web::Path<String>,
     choice: web::Query<Choice>,
 ) -> Result<HttpResponse, WebError> {
-    let (read, seen) = seen(&portal, who.scope(Permission::TransactionsRead), &path).await?;
+    let (read, seen) = seen(&portal, &who, who.scope(Permission::TransactionsRead), &path).await?;
     if !who.may(Permission::TransactionsAssign, seen.row.region_id) {
         return Err(Refusal::Forbidden(Permission::TransactionsAssign).into());
     }
@@ -191,7 +191,7 @@ pub async fn assign(
         }
         Err(Failure::Refused(refusal @ (Refusal::NotFound | Refusal::Forbidden(_)))) => Err(refusal.into()),
         Err(Failure::Refused(refusal)) => {
-            let (read, seen) = seen(&portal, who.scope(Permission::TransactionsRead), &path).await?;
+            let (read, seen) = seen(&portal, &who, who.scope(Permission::TransactionsRead), &path).await?;
             let (errors, status) = (Errors::of(&refusal), status_of(&refusal));
             // What it is now is shown, and what is decided next is about that.
             let (key, version) = (portal.store.random.token(16), seen.row.version);

@@ -67,9 +67,9 @@ pub(super) struct Seen {
 }
 
 /// Reads it within the scope.
-pub(super) async fn seen(portal: &Portal, scope: Scope, id: &str) -> Result<(Read, Seen), WebError> {
+pub(super) async fn seen(portal: &Portal, who: &Signed, scope: Scope, id: &str) -> Result<(Read, Seen), WebError> {
     let id = TransactionId::parse(id).ok_or(Refusal::NotFound)?;
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(who).await?;
     let row = transaction_detail::find(&mut read, &scope, id).await?.ok_or(Refusal::NotFound)?;
     let known = Known::read(&mut read, &scope).await?;
     let currency = row.currency()?;
@@ -209,7 +209,7 @@ pub async fn page(
     who: Allowed<ReadTransactions>,
     path: web::Path<String>,
 ) -> Result<HttpResponse, WebError> {
-    let (mut read, seen) = seen(&portal, who.reach(), &path).await?;
+    let (mut read, seen) = seen(&portal, &who, who.reach(), &path).await?;
     let row = &seen.row;
     let (import, led) = seen.import(&mut read, &who).await?;
     let links = seen.links(&mut read, led, who.may(Permission::RecipientsRead, row.region_id)).await?;

@@ -3,6 +3,8 @@
 //! What is expected follows from the line of the route (permission × role × region), never from what the portal answered before. What somebody
 //! may not see is answered like what never was: same status, same headers, same body.
 
+#[cfg(debug_assertions)]
+mod alone;
 mod canary;
 mod forms;
 mod objects;

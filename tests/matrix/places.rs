@@ -144,6 +144,19 @@ impl Visitor<'_> {
     }
 }
 
+/// Sends and asks all of it as somebody.
+#[cfg(debug_assertions)]
+pub async fn visit(app: &TestApp, (world, canary): (&World, &Canary), who: &'static Principal, tally: &mut Tally) {
+    let (client, csrf) = principals::enter(app, who).await;
+    let visitor = Visitor { who, client, csrf };
+    for post in posts(world, canary, who) {
+        visitor.send(canary, &post, tally).await;
+    }
+    for address in addresses(world, canary) {
+        visitor.get(canary, &address, tally).await;
+    }
+}
+
 /// More of everything in the South.
 async fn grow(app: &TestApp, canary: &Canary) {
     let rows = (0..40).map(|at| Reward {

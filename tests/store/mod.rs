@@ -7,4 +7,5 @@ mod pressure;
 mod roles;
 mod schema;
 mod transactions;
+mod wall;
 mod writer;

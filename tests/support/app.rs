@@ -201,18 +201,24 @@ impl TestApp {
 
     /// The same with limits of its own for files.
     pub async fn limited(db: TestDb, limits: Limits) -> Self {
-        Self::of(db, limits, false).await
+        Self::of(db, limits, |portal| portal).await
     }
 
     /// The same where links to choose a password are mailed.
     pub async fn mailing(db: TestDb) -> Self {
-        Self::of(db, Limits { max_bytes: 64 << 20, ..Limits::default() }, true).await
+        Self::of(db, Limits { max_bytes: 64 << 20, ..Limits::default() }, |portal| portal.mailing(true)).await
     }
 
-    async fn of(db: TestDb, limits: Limits, mails: bool) -> Self {
+    /// The same with the scopes of pages taken off.
+    #[cfg(debug_assertions)]
+    pub async fn with_scopes_off(db: TestDb) -> Self {
+        Self::of(db, Limits { max_bytes: 64 << 20, ..Limits::default() }, Portal::with_scopes_off).await
+    }
+
+    async fn of(db: TestDb, limits: Limits, dressed: impl FnOnce(Portal) -> Portal) -> Self {
         let company = Company::found(db).await;
         let lives = Lives { idle: 15 * 60, absolute: 12 * 3600 };
-        let portal = Portal::new(company.store.clone(), lives, limits.max_bytes).await.unwrap().with_limits(limits).mailing(mails);
+        let portal = dressed(Portal::new(company.store.clone(), lives, limits.max_bytes).await.unwrap().with_limits(limits));
         let listen: SocketAddr = "127.0.0.1:0".parse().unwrap();
         let bound = Bound::to(Running { listen, workers: 1, max_connections: 64, max_connections_per_peer: 64 }).unwrap();
         let base = format!("http://{}", bound.address().unwrap());

@@ -136,6 +136,19 @@ pub const RULES: &[Rule] = &[
         ],
     },
     Rule {
+        name: "pages read what is in sight",
+        check: sight,
+        bad: &[
+            ("src/web/a.rs", "async fn a(p: &Portal) { p.store.read().await; }\n"),
+            ("src/web/a.rs", "async fn a(store: &Store) { store.pools().read().await; }\n"),
+        ],
+        good: &[
+            ("src/web/a.rs", "async fn a(p: &Portal, who: &Signed) { p.read(who).await; p.within(who).read().await; }\n"),
+            ("src/web/sign_in.rs", "async fn a(p: &Portal) { p.store.read().await; }\n"),
+            ("src/jobs/a.rs", "async fn a(store: &Store) { store.read().await; }\n"),
+        ],
+    },
+    Rule {
         name: "reasons",
         check: reasons,
         bad: &[("src/a.rs", "#[allow(dead_code)]\nfn a() {}\n"), ("src/a.rs", "fn a() {}\n\n#![expect(clippy::all)]\n")],
@@ -290,6 +303,19 @@ fn built_sql(source: &Source) -> Vec<Fault> {
         .map(|at| Fault::at(source, at, "bind values; SQL is not built with format!"))
         .chain(unchecked.map(|at| Fault::at(source, at, "only the store makes SQL")))
         .collect()
+}
+
+/// Pages that read before it is known who asks, or who look her up.
+const BEFORE_ANYBODY: &[&str] = &["forgotten", "guard", "health", "password", "portal", "session", "setup", "sign_in", "sign_in_code"];
+
+/// Whoever asks sees no more than [`Portal::read`] shows her; in the database as well.
+fn sight(source: &Source) -> Vec<Fault> {
+    let Some(file) = source.path.strip_prefix("src/web/").and_then(|path| path.strip_suffix(".rs")) else { return Vec::new() };
+    if BEFORE_ANYBODY.contains(&file) {
+        return Vec::new();
+    }
+    let reads = ["store.read()", "pools().read()"].into_iter().flat_map(|call| source.code.match_indices(call));
+    reads.map(|(at, _)| Fault::at(source, at, "a page reads by Portal::read, which tells the database who asks")).collect()
 }
 
 fn engines(source: &Source) -> Vec<Fault> {

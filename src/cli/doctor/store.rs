@@ -7,6 +7,7 @@ use crate::config::Config;
 use crate::domain::time::Instant;
 use crate::store::db::Read;
 use crate::store::db_pools::Pools;
+use crate::store::db_wall::{self, Standing};
 use crate::store::failure::{DbError, Failure};
 use crate::store::{checkpoints, db_inspect as inspect, migrate};
 
@@ -54,6 +55,7 @@ async fn look(config: &Config) -> Vec<Check> {
 async fn of_snapshot(read: &mut Read) -> Vec<Check> {
     let mut checks = vec![opened(read).await.unwrap_or_else(|error| failed("database", &error))];
     checks.push(latency(read).await.unwrap_or_else(|error| failed("database time", &error)));
+    checks.extend(of_wall(db_wall::standing(read).await));
     checks.push(match inspect::damage(read, false).await {
         Ok(None) => Check::good("database file", "no damage found"),
         Ok(Some(damage)) => Check::bad(
@@ -64,6 +66,32 @@ async fn of_snapshot(read: &mut Read) -> Vec<Check> {
         Err(error) => failed("database file", &error),
     });
     checks
+}
+
+/// Whether transactions on a server work as a role that owns nothing, and whether row-level security binds them.
+fn of_wall(standing: Result<Option<(Standing, String, bool)>, DbError>) -> Option<Check> {
+    let (standing, user, bound) = match standing {
+        Ok(found) => found?,
+        Err(error) => return Some(failed("database role", &error)),
+    };
+    let role = db_wall::ROLE;
+    let (found, hint) = match standing {
+        Standing::Entered => {
+            return Some(Check::good("database role", format!("{role}: it owns nothing, and sees the regions it is told")));
+        }
+        Standing::Closed => {
+            (format!("{user} may not enter {role}"), format!("as a superuser: GRANT {role} TO {user}; then start the portal anew"))
+        }
+        Standing::Missing => {
+            let hint = format!(
+                "`counterfoil serve` makes it where it may; else as a superuser: CREATE ROLE {role} NOLOGIN; GRANT {role} TO {user}"
+            );
+            (format!("{role} is not there"), hint)
+        }
+    };
+    let held =
+        if bound { "regions are kept apart, the trail\u{2019}s guards are in its hand" } else { "row-level security does not bind it" };
+    Some(Check::warning("database role", format!("{found}: the portal works as {user}; {held}"), hint))
 }
 
 fn failed(name: &'static str, error: &DbError) -> Check {
