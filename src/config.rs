@@ -13,12 +13,14 @@ mod settings;
 mod sources;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod url;
 mod values;
 
 pub use fault::{Fault, Faults, Origin};
 pub use settings::{Kind, SETTINGS, Setting};
 pub use sources::Inputs;
+pub use tls::Tls;
 pub use values::{Database, LogFormat, Mail, Network, Secret};
 
 use sources::{Gathered, Raw};
@@ -39,6 +41,8 @@ pub struct Config {
     pub public_url: Option<String>,
     /// Proxies whose forwarding headers are believed.
     pub trusted_proxies: Vec<Network>,
+    /// The certificate and key to answer with, where the portal speaks TLS itself.
+    pub tls: Option<Tls>,
     /// Other machines may be answered without TLS in front.
     pub allow_plain_http: bool,
     /// Threads that answer requests.
@@ -182,6 +186,7 @@ impl Reader {
         let listen = self.read("listen", values::listen);
         let public_url = self.read("public_url", values::public_url);
         let trusted_proxies = self.read("trusted_proxies", values::networks);
+        let tls = self.tls();
         let allow_plain_http = self.read("allow_plain_http", values::switch);
         let workers = self.read("workers", values::workers);
         let max_connections = self.number("max_connections", 16, 25_000);
@@ -201,7 +206,7 @@ impl Reader {
         // A list that cannot be read is blamed once; it must not make the address wrong as well.
         let has_proxies = trusted_proxies.as_ref().is_none_or(|list| !list.is_empty());
         if let Some(address) = listen {
-            self.check("listen", checks::listen(address, has_proxies, plain));
+            self.check("listen", checks::listen(address, has_proxies || tls.is_some(), plain));
         }
         self.check_public_url(public_url.as_ref(), smtp.as_ref(), plain);
         if let Some(database) = &database {
@@ -222,6 +227,7 @@ impl Reader {
             listen: listen?,
             public_url: public_url?,
             trusted_proxies: trusted_proxies?,
+            tls,
             allow_plain_http: allow_plain_http?,
             workers: workers?,
             max_connections: max_connections?,
@@ -242,6 +248,15 @@ impl Reader {
             log_format: log_format?,
             shown: self.shown(),
         })
+    }
+
+    /// What is named for TLS; the key is a secret.
+    fn tls(&mut self) -> Option<Tls> {
+        let [certificate, key] = ["tls_certificate_file", "tls_key_file"].map(|name| self.read(name, values::path).flatten());
+        if let Some(key) = key.as_ref().filter(|key| key.exists()) {
+            self.check("tls_key_file", checks::private(key));
+        }
+        tls::pair(certificate.as_ref(), key.as_ref(), |name, why| self.blame(name, why))
     }
 
     /// It has to be there where letters are sent, and does not lead people to a clear-text page.

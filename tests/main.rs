@@ -12,6 +12,7 @@
 
 mod cli;
 mod domain;
+mod faults;
 mod formats;
 mod imports;
 mod matrix;

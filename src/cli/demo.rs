@@ -73,6 +73,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
             body_still: Duration::from_secs(30),
             mailing: None,
             public_url: None,
+            tls: None,
         };
         serve::answer(site, clock).await
     })

@@ -74,6 +74,7 @@ pub fn run(args: &Args, database: impl FnOnce(&Config) -> Vec<Check>) -> Result<
         checks.push(machine::disk(config.database.file()));
         checks.push(machine::open_files(config));
         checks.push(machine::listen(config.listen));
+        checks.extend(machine::certificate(config, &Clock::system()));
         checks.extend(config.smtp.as_ref().map(mail::check));
         checks.extend(database(config));
     }

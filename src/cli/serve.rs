@@ -14,7 +14,7 @@ use crate::actions::anchors::Proving;
 use crate::actions::imports::Limits;
 use crate::actions::setup;
 use crate::clock::{Clock, Random};
-use crate::config::{Config, LogFormat, Network};
+use crate::config::{Config, LogFormat, Network, Tls};
 use crate::integrations::smtp::{Post, Server};
 use crate::jobs::{self, mail::Mailing};
 use crate::metrics::Metrics;
@@ -61,6 +61,8 @@ pub struct Site {
     pub mailing: Option<Mailing>,
     /// What people type to get here, for links that are printed.
     pub public_url: Option<String>,
+    /// The certificate to answer with, where there is no proxy for it.
+    pub tls: Option<Tls>,
 }
 
 /// Runs the portal from the configuration until it is told to stop.
@@ -97,6 +99,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         body_still: Duration::from_secs(config.request_body_timeout_seconds),
         mailing: mailing(&config)?,
         public_url: config.public_url.clone(),
+        tls: config.tls.clone(),
     };
     block_on(answer(site, clock))
 }
@@ -141,13 +144,13 @@ pub async fn answer(site: Site, clock: Clock) -> Result<(), CliError> {
     let taken = |error: std::io::Error| {
         CliError::new(Exit::Failed, format!("cannot listen on {}: {error}", site.running.listen)).hint("choose another with --listen")
     };
-    let bound = Bound::to(site.running).map_err(taken)?;
-    let address = bound.address().map_err(taken)?;
-    super::say(&format!("listening on http://{address}\n"))?;
+    let bound = Bound::to(site.running).map_err(taken)?.over(site.tls);
+    let here = bound.base().map_err(taken)?;
+    super::say(&format!("listening on {here}\n"))?;
     if !store.is_held()
         && let Some(token) = setup::first_link(&store).await?
     {
-        let base = site.public_url.unwrap_or_else(|| format!("http://{address}"));
+        let base = site.public_url.unwrap_or(here);
         super::say(&format!("Nobody is set up yet. Open this link within 30 minutes; it works once:\n{base}/setup/{token}\n"))?;
     }
     let (stop_jobs, stop) = watch::channel(false);

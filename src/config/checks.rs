@@ -44,8 +44,8 @@ pub fn listen(address: SocketAddr, has_proxies: bool, allow_plain_http: bool) ->
     }
     wrong(
         "other machines could reach it, and passwords would cross the network in clear text",
-        "listen on 127.0.0.1 behind a proxy that speaks TLS, or name that proxy in trusted_proxies, or set allow_plain_http = true if the \
-         network itself is encrypted",
+        "listen on 127.0.0.1 behind a proxy that speaks TLS, or name that proxy in trusted_proxies, or give the portal a certificate \
+         (tls_certificate_file and tls_key_file), or set allow_plain_http = true if the network itself is encrypted",
     )
 }
 

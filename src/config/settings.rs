@@ -82,6 +82,12 @@ pub static SETTINGS: &[Setting] = &[
         secret: false,
         help: "Addresses or ranges of the proxies whose X-Forwarded-For and X-Forwarded-Proto are believed.",
     },
+    text(
+        "tls_certificate_file",
+        "",
+        "A PEM file with the certificate to answer with, and those that lead to its authority; without it there is no TLS but a proxy's. Read at start.",
+    ),
+    text("tls_key_file", "", "A PEM file with the certificate's key, for this user alone."),
     switch("allow_plain_http", "Lets the portal answer other machines without TLS in front; only for a network that is itself encrypted."),
     text("workers", "auto", "Threads that answer requests, 1 to 256; auto is one a core."),
     number("max_connections", "512", "Connections open at once, 16 to 25,000; more wait. Each needs an open file."),

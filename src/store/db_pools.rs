@@ -50,6 +50,15 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// The first SQLite release without the WAL-reset bug that can lose committed writes (sqlite.org, "3.51.3").
 const SQLITE_AT_LEAST: (u32, u32, u32) = (3, 51, 3);
 
+/// Why a server is not reached, in words. A certificate that is not believed is something else than a server that is away.
+fn unreached(error: sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Tls(why) => format!("there is no TLS with it: {why}"),
+        sqlx::Error::Io(why) if why.kind() == std::io::ErrorKind::InvalidData => format!("there is no TLS with it: {why}"),
+        other => DbError::from(other).to_string(),
+    }
+}
+
 impl Pools {
     /// Opens `sqlite:FILE` or `postgres://…` and checks that the engine is new enough and durable; refuses otherwise.
     pub async fn open(url: &str, read_connections: u32) -> Result<Self, Failure> {
@@ -118,7 +127,7 @@ impl Pools {
             .test_before_acquire(false)
             .connect_with(options)
             .await
-            .map_err(|error| Failure::Setup(format!("cannot reach PostgreSQL: {}", DbError::from(error))))?;
+            .map_err(|error| Failure::Setup(format!("cannot reach PostgreSQL: {}", unreached(error))))?;
         for (name, wanted) in [("fsync", "on"), ("full_page_writes", "on"), ("synchronous_commit", "on")] {
             let (value,): (String,) =
                 sqlx::query_as("SELECT current_setting($1)").bind(name).fetch_one(&pool).await.map_err(DbError::from)?;

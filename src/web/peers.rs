@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv6Addr, Shutdown, TcpStream};
 use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use actix_tls::accept::rustls_0_23::TlsStream;
 use actix_web::dev::Extensions;
 use actix_web::rt::net::TcpStream as Accepted;
 
@@ -33,7 +34,8 @@ impl Peers {
 
     /// To be called with every connection that is taken.
     pub fn greet(self: &Arc<Self>, connection: &dyn Any, data: &mut Extensions) {
-        let Some(connection) = connection.downcast_ref::<Accepted>() else { return };
+        let within = || connection.downcast_ref::<TlsStream<Accepted>>().map(|stream| stream.get_ref().0);
+        let Some(connection) = connection.downcast_ref::<Accepted>().or_else(within) else { return };
         let Ok(peer) = connection.peer_addr() else { return };
         let address = peer.ip().to_canonical();
         if self.exempt.iter().any(|network| network.contains(address)) {

@@ -133,7 +133,7 @@ impl Portal {
     /// believed: a link that holds a secret must not lead elsewhere because a request said so.
     pub fn address(&self, req: &actix_web::HttpRequest) -> String {
         let host = || req.headers().get(actix_web::http::header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-        self.public_url.as_deref().map_or_else(|| asked_at(host()), str::to_owned)
+        self.public_url.as_deref().map_or_else(|| asked_at(host(), req.app_config().secure()), str::to_owned)
     }
 
     /// A snapshot of what this person can come to see at all. Pages read in no other: the database keeps the rest from them.
@@ -197,12 +197,12 @@ impl Portal {
 
 /// The address that somebody asked at. Who is signed in and asks from another machine came over TLS, for browsers send the session's cookie over
 /// nothing else: so the link leads there too, and what it holds never crosses a network in clear text.
-fn asked_at(host: &str) -> String {
+fn asked_at(host: &str, tls: bool) -> String {
     let without_port =
         host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit())).map_or(host, |(name, _)| name);
     let name = without_port.trim_start_matches('[').trim_end_matches(']');
     let here = name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback());
-    format!("{}://{host}", if here { "http" } else { "https" })
+    format!("{}://{host}", if here && !tls { "http" } else { "https" })
 }
 
 #[cfg(test)]
@@ -212,10 +212,11 @@ mod tests {
     #[test]
     fn a_link_to_another_machine_is_never_in_clear_text() {
         for here in ["localhost", "localhost:8080", "127.0.0.1:80", "[::1]", "[::1]:8080"] {
-            assert_eq!(asked_at(here), format!("http://{here}"));
+            assert_eq!(asked_at(here, false), format!("http://{here}"));
+            assert_eq!(asked_at(here, true), format!("https://{here}"));
         }
         for elsewhere in ["rewards.example", "rewards.example:8443", "10.0.0.7:8080", "[2001:db8::1]:80", "localhost.example", ""] {
-            assert_eq!(asked_at(elsewhere), format!("https://{elsewhere}"));
+            assert_eq!(asked_at(elsewhere, false), format!("https://{elsewhere}"));
         }
     }
 }

@@ -4,9 +4,11 @@ use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use actix_web::{App, HttpServer};
+use rustls::ServerConfig;
 
 use super::peers::Peers;
 use super::{Portal, routes};
+use crate::config::Tls;
 
 /// How long running requests may take once the server has been told to stop, while new connections are still taken and told "not ready".
 const DRAIN_WITHIN: Duration = Duration::from_secs(8);
@@ -14,7 +16,7 @@ const DRAIN_WITHIN: Duration = Duration::from_secs(8);
 const STOP_WITHIN: u64 = 2;
 /// How often it is looked whether anything still runs.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
-/// How long a connection may take to send its request line and headers.
+/// How long a connection may take to shake hands, and then to send its request line and headers.
 const HEAD_WITHIN: Duration = Duration::from_secs(5);
 /// How long an idle connection is kept.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
@@ -36,13 +38,26 @@ pub struct Running {
 pub struct Bound {
     listener: TcpListener,
     running: Running,
+    tls: Option<Tls>,
 }
 
 impl Bound {
     /// Takes the address.
     pub fn to(running: Running) -> std::io::Result<Self> {
         let listener = TcpListener::bind(running.listen)?;
-        Ok(Self { listener, running })
+        Ok(Self { listener, running, tls: None })
+    }
+
+    /// The same over TLS, where there is a certificate: then nothing else is answered at this address.
+    #[must_use]
+    pub fn over(mut self, tls: Option<Tls>) -> Self {
+        self.tls = tls;
+        self
+    }
+
+    /// Scheme, address and port.
+    pub fn base(&self) -> std::io::Result<String> {
+        Ok(format!("{}://{}", if self.tls.is_some() { "https" } else { "http" }, self.address()?))
     }
 
     /// The address taken.
@@ -72,12 +87,16 @@ impl Bound {
             .workers(self.running.workers.max(1))
             .max_connections((self.running.max_connections / self.running.workers.max(1)).max(16))
             .client_request_timeout(HEAD_WITHIN)
+            .tls_handshake_timeout(HEAD_WITHIN)
             .keep_alive(KEEP_ALIVE)
             .shutdown_timeout(STOP_WITHIN)
             .tcp_nodelay(true)
-            .disable_signals()
-            .listen(self.listener)?
-            .run();
+            .disable_signals();
+        let server = match self.tls {
+            Some(tls) => server.listen_rustls_0_23(self.listener, ServerConfig::clone(&tls.server))?,
+            None => server.listen(self.listener)?,
+        };
+        let server = server.run();
         let handle = server.handle();
         let running = tokio::spawn(server);
         stop.await;

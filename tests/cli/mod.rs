@@ -9,6 +9,7 @@ mod imports;
 mod keys;
 mod proof;
 mod serving;
+mod tls;
 mod users;
 
 use std::fs::File;

@@ -339,12 +339,16 @@ impl Client {
         self.post("/demo/sign-in", &[("csrf", page.csrf().as_str()), ("person", person)]).await
     }
 
-    async fn send(&self, mut request: reqwest::RequestBuilder) -> Answer {
+    async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
+        self.try_send(request).await.unwrap()
+    }
+
+    async fn try_send(&self, mut request: reqwest::RequestBuilder) -> Result<Answer, reqwest::Error> {
         let cookies: Vec<String> = self.cookies.lock().unwrap().iter().map(|(name, value)| format!("{name}={value}")).collect();
         if !cookies.is_empty() {
             request = request.header("cookie", cookies.join("; "));
         }
-        let answer = request.send().await.unwrap();
+        let answer = request.send().await?;
         for set in answer.headers().get_all("set-cookie") {
             let (pair, rest) = set.to_str().unwrap().split_once(';').unwrap();
             let (name, value) = pair.split_once('=').unwrap();
@@ -356,7 +360,17 @@ impl Client {
             };
         }
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
-        Answer { status, headers, body: answer.text().await.unwrap() }
+        Ok(Answer { status, headers, body: answer.text().await? })
+    }
+
+    /// GET of a portal that may be gone.
+    pub async fn try_get(&self, path: &str) -> Option<Answer> {
+        self.try_send(self.http.get(format!("{}{path}", self.base)).header("sec-fetch-site", "same-origin")).await.ok()
+    }
+
+    /// POST to a portal that may be gone, as a page of ours sends it.
+    pub async fn try_post(&self, path: &str, form: &[(&str, &str)]) -> Option<Answer> {
+        self.try_send(self.http.post(format!("{}{path}", self.base)).header("sec-fetch-site", "same-origin").form(form)).await.ok()
     }
 
     /// GET.

@@ -20,6 +20,7 @@ pub struct TestDb {
 enum Home {
     Folder { _folder: TempDir },
     Database { _database: PostgresDatabase },
+    Elsewhere,
 }
 
 impl TestDb {
@@ -28,6 +29,11 @@ impl TestDb {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let url = format!("sqlite:{}", folder.path().join("test.db").display());
         Self { url, _home: Home::Folder { _folder: folder } }
+    }
+
+    /// A database that somebody else holds.
+    pub fn at(url: String) -> Self {
+        Self { url, _home: Home::Elsewhere }
     }
 
     /// A fresh database on the test cluster.

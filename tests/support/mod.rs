@@ -1,6 +1,8 @@
 //! What tests share.
 
 pub mod app;
+pub mod certificates;
+pub mod cluster;
 pub mod database;
 pub mod rewards;
 pub mod smtp;

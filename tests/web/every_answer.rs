@@ -24,7 +24,7 @@ type Fields<'a> = &'a [(&'a str, &'a str)];
 const HEADERS: &[(&str, &[&str])] = &[
     (
         "content-security-policy",
-        &["default-src 'none'", "script-src 'self'", "object-src 'none'", "base-uri 'none'", "frame-ancestors 'none'"],
+        &["default-src 'none'", "script-src 'nonce-", "object-src 'none'", "base-uri 'none'", "frame-ancestors 'none'"],
     ),
     ("x-content-type-options", &["nosniff"]),
     ("referrer-policy", &["same-origin"]),

@@ -1,4 +1,4 @@
-//! Checks of the machine: clock, disk, open files, address.
+//! Checks of the machine: clock, disk, open files, address, certificate.
 
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::{DateTime, Datelike, Offset, TimeZone};
+use rustls::pki_types::UnixTime;
 
 use super::Check;
 use crate::clock::Clock;
@@ -125,6 +126,28 @@ pub fn listen(address: SocketAddr) -> Check {
             Check::bad("address", format!("cannot listen on {address}: {error}"), "choose an address of this machine and a port above 1023")
         }
     }
+}
+
+/// Whether browsers will believe the certificate, where the portal has one.
+pub fn certificate(config: &Config, clock: &Clock) -> Option<Check> {
+    let tls = config.tls.as_ref()?;
+    let Some(url) = &config.public_url else {
+        let hint = "set public_url, so that it can be compared";
+        return Some(Check::warning("certificate", "nobody has said for which name it is", hint));
+    };
+    let authority = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
+    let host = match authority.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => authority.split(':').next().unwrap_or_default(),
+    };
+    let now = UnixTime::since_unix_epoch(Duration::from_micros(clock.now().unsigned_abs()));
+    Some(match tls.distrust(host, now) {
+        None => Check::good("certificate", format!("browsers believe it for {host}")),
+        Some(why) => {
+            let hint = "use one of a public authority, or of one that everybody's browser here was told to trust";
+            Check::warning("certificate", format!("a browser would not believe it for {host}: {why}"), hint)
+        }
+    })
 }
 
 #[cfg(test)]
