@@ -13,8 +13,7 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!(again.query, parsed.query, "{written}");
     assert_eq!(again.query.text(), written);
     assert!(again.notices.is_empty(), "{written}: {:?}", again.notices);
-    let nobody = |_, _| None;
-    let _ = (parsed.query.chips(&nobody), parsed.query.words(&nobody), parsed.query.shareable(), parsed.query.minor_bounds(3));
+    let _ = (parsed.query.chips(&|_, _| None), parsed.query.words(&|_, _| None), parsed.query.shareable(), parsed.query.minor_bounds(3));
     let calendar = Calendar::at(Instant(1_795_348_800_000_000), chrono_tz::Europe::Berlin, 4);
     let _ = (parsed.query.period.days(&calendar), parsed.query.period.moments(&calendar));
 });

@@ -4,9 +4,9 @@
 use std::cell::OnceCell;
 
 use actix_web::body::MessageBody;
-use actix_web::dev::{Service, ServiceResponse};
+use actix_web::dev::Service;
 use actix_web::http::{Method, StatusCode};
-use actix_web::rt::{Runtime, System};
+use actix_web::rt::System;
 use actix_web::{App, test};
 use counterfoil::actions::demo;
 use counterfoil::clock::{Clock, Random};
@@ -61,7 +61,11 @@ type Answer = (StatusCode, Vec<(String, String)>, String);
 
 async fn ask(portal: &Portal, request: test::TestRequest) -> Answer {
     let app = test::init_service(App::new().configure(|config| routes(config, portal))).await;
-    let answer: ServiceResponse<_> = app.call(request.to_request()).await.expect("errors become answers");
+    let answer = match app.call(request.to_request()).await {
+        Ok(answer) => answer,
+        // The server makes an answer of it.
+        Err(error) => return (error.as_response_error().status_code(), Vec::new(), String::new()),
+    };
     let status = answer.status();
     let set = answer.headers().get_all("set-cookie").filter_map(|value| value.to_str().ok());
     let cookies = set.filter_map(|set| set.split(';').next()?.split_once('=')).map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
@@ -82,7 +86,7 @@ fn between<'t>(text: &'t str, before: &str, after: &str) -> &'t str {
 fn world() -> World {
     let folder = tempfile::tempdir().expect("a folder");
     let url = format!("sqlite:{}", folder.path().join("fuzz.db").display());
-    let system = System::with_tokio_rt(|| Runtime::new().expect("a runtime").into_inner());
+    let system = System::new();
     let (portal, cookie, csrf, budget) = system.block_on(async {
         demo::fill(&url, Instant(NOW), 300, |_| ()).await.expect("a demo");
         let metrics = std::sync::Arc::new(Metrics::new());
@@ -91,8 +95,9 @@ fn world() -> World {
         let (_, cookies, page) = ask(&portal, get("/sign-in", "")).await;
         let jar = |cookies: &[(String, String)]| cookies.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ");
         let token = between(&page, "name=\"csrf\" value=\"", "\"");
-        let person = between(&page, "name=\"person\" value=\"", "\"");
-        let person = if person.is_empty() { between(page.split("Administrator").next().unwrap_or(&page), "value=\"", "\"") } else { person };
+        let mut people = page.split("name=\"person\" value=\"").skip(1);
+        let person = people.find(|part| part.split("</button>").next().is_some_and(|words| words.contains("Administrator")));
+        let person = person.and_then(|part| part.split('"').next()).expect("somebody who may do everything");
         let form = format!("csrf={token}&person={person}");
         let sent = get("/demo/sign-in", &jar(&cookies)).method(Method::POST);
         let sent = sent.insert_header(("content-type", "application/x-www-form-urlencoded")).set_payload(form);
@@ -100,7 +105,8 @@ fn world() -> World {
         assert_eq!(status, StatusCode::SEE_OTHER, "somebody signs in");
         let cookie = jar(&cookies);
         let (_, _, page) = ask(&portal, get("/budgets", &cookie)).await;
-        let budget = between(&page, "href=\"/budgets/", "\"").split(['?', '/']).next().unwrap_or_default().to_owned();
+        let hrefs = page.split("href=\"/budgets/").skip(1).filter_map(|part| part.split(['"', '?', '/']).next());
+        let budget = hrefs.filter(|id| id.len() >= 26).map(str::to_owned).next().unwrap_or_default();
         let csrf = between(&page, "name=\"csrf\" value=\"", "\"").to_owned();
         assert!(!csrf.is_empty() && !budget.is_empty(), "{page}");
         (portal, cookie, csrf, budget)

@@ -3,7 +3,7 @@
 
 use counterfoil::domain::access::{Actor, Who};
 use counterfoil::domain::audit::{Event, leaf};
-use counterfoil::domain::id::{BudgetId, EventId};
+use counterfoil::domain::id::EventId;
 use counterfoil::domain::time::Instant;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
@@ -13,10 +13,9 @@ fuzz_target!(|data: &[u8]| {
     let mut piece = || pieces.next().unwrap_or_default();
     let (before, after, word) = (piece(), piece(), String::from_utf8_lossy(piece()).into_owned());
     let read = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).unwrap_or(Value::Null);
-    let Some(id) = BudgetId::parse("00000000000000000000000001") else { return };
     let event = Event::new("test.fuzzed", "budget", &word, None).change(read(before), read(after)).detail(read(word.as_bytes()));
     let actor = Actor { who: Who::System("fuzz"), request_id: word.clone(), peer: word };
-    let body = event.body(EventId(id.0), Instant(i64::MAX), &actor);
+    let body = event.body(EventId(Default::default()), Instant(i64::MAX), &actor);
     let value: Value = serde_json::from_slice(&body).expect("it is JSON");
     assert_eq!(value.to_string().into_bytes(), body, "written again it is the same");
     assert!(no_numbers(&value), "readers of JSON disagree about large numbers");

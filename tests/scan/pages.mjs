@@ -62,10 +62,10 @@ while (waiting.length > 0 && pages < MOST) {
         if (!/^\/(sign-out|demo|a\/|static|exports\/.*download)/.test(next) && !/\.(css|js|svg|png|ico|csv|woff2)(\?|$)/.test(next)) waiting.push(next);
     }
 }
-const budget = [...seen].find((path) => /^\/budgets\/[0-9A-Z]{26}$/i.test(path));
+const budget = [...seen].find((path) => /^\/budgets\/[a-z]*_?[0-9a-z]{26}$/i.test(path));
 addresses.push(`${base}/transactions?q=a&period=this_year&sort=amount&amount_min=1&columns=recipient,amount`, `${base}/search?q=a`, `${base}/budgets?q=a&status=active`);
 if (budget) addresses.push(`${base}${budget}*`, `${base}${budget}/reservations/check?key=key-0123456789abcdef&amount=1&note=x`);
-await writeFile(`${work}/addresses`, `${[...new Set(addresses)].slice(0, 24).join('\n')}\n`);
+await writeFile(`${work}/addresses`, `${[...new Set(addresses)].slice(-16).join('\n')}\n`);
 
 const found = [];
 for (const [policy, path] of policies) {
