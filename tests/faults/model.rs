@@ -232,11 +232,14 @@ impl Model {
         if !noted {
             return Err("required");
         }
-        if !entry.legs.iter().flat_map(ends).all(|purse| sees(&purse)) {
-            return Err("forbidden");
-        }
-        if entry.reversed {
-            return Err("already_done");
+        // Leg after leg: whoever sees the first is told that it was reversed, before the other is looked at.
+        for leg in &entry.legs {
+            if !ends(leg).iter().all(sees) {
+                return Err("forbidden");
+            }
+            if entry.reversed {
+                return Err("already_done");
+            }
         }
         // What was spent out of a reservation is free again, and not set aside.
         let to = |place| if let (Kind::Commit, Place::Reserved(purse)) = (entry.kind, place) { Place::Available(purse) } else { place };
