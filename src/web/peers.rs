@@ -32,7 +32,7 @@ impl Peers {
         Arc::new(Self { most: most.max(1), exempt, held: Mutex::default() })
     }
 
-    /// To be called with every connection that is taken.
+    /// To be called with every connection that is taken; over TLS that is after the handshake, which has a few seconds and no more.
     pub fn greet(self: &Arc<Self>, connection: &dyn Any, data: &mut Extensions) {
         let within = || connection.downcast_ref::<TlsStream<Accepted>>().map(|stream| stream.get_ref().0);
         let Some(connection) = connection.downcast_ref::<Accepted>().or_else(within) else { return };
