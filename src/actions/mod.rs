@@ -32,6 +32,7 @@ pub mod role_changes;
 pub mod roles;
 pub mod seal;
 pub mod second_factor;
+pub mod sessions;
 pub mod settings;
 pub mod setup;
 pub mod sign_in;

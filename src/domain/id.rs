@@ -131,4 +131,6 @@ ids! {
     PolicyId = "pol";
     /// The right to approve, given to somebody else for some days.
     DelegationId = "dlg";
+    /// A session of somebody who is signed in.
+    SessionId = "ses";
 }

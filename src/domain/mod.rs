@@ -7,6 +7,7 @@ pub mod budget;
 pub mod budget_attention;
 pub mod burn_down;
 pub mod currency;
+pub mod device;
 pub mod exchange;
 pub mod id;
 pub mod import;

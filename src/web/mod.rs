@@ -60,6 +60,7 @@ mod search;
 mod second_factor;
 pub mod server;
 mod session;
+mod sessions;
 mod settings;
 mod settings_approvals;
 mod settings_organisation;
@@ -181,6 +182,7 @@ fn organisation(table: &mut Table<'_>) {
         // People.
         .service(resource("/people").route(get().to(people::list)).route(post().to(people_add::add)))
         .route("/people/new", get().to(people_add::new))
+        .service(resource("/people/sign-out").route(get().to(sessions::ask_everybody)).route(post().to(sessions::end_everybody)))
         .route("/people/{id}", get().to(people::detail))
         .route("/people/{id}/access", get().to(people_access::page))
         .route("/people/{id}/grants", post().to(people_grants::grant))
@@ -189,6 +191,7 @@ fn organisation(table: &mut Table<'_>) {
         .route("/people/{id}/password-link", post().to(people_add::link))
         .route("/people/{id}/reinstatement", post().to(people::reinstate))
         .route("/people/{id}/second-factor/removal", post().to(people_add::remove_second_factor))
+        .route("/people/{id}/sessions/end", post().to(sessions::end_hers))
         .route("/people/{id}/suspension", post().to(people::suspend))
         .service(resource("/roles").route(get().to(roles::list)).route(post().to(roles_edit::make)))
         .route("/roles/new", get().to(roles_edit::new))
@@ -241,6 +244,7 @@ fn settings_pages(table: &mut Table<'_>) {
         .route("/settings/second-factor/codes", post().to(second_factor::new_codes))
         .route("/settings/second-factor/removal", post().to(second_factor::turn_off))
         .service(resource("/settings/sign-in").route(get().to(settings_sign_in::page)).route(post().to(settings_sign_in::save)))
+        .service(resource("/settings/sessions").route(get().to(sessions::page)).route(post().to(sessions::end)))
         .route("/settings/sources", post().to(settings_organisation::add_source))
         .route("/settings/sources/{id}", post().to(settings_organisation::rename_source));
 }

@@ -5,12 +5,12 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
 
-use super::Portal;
 use super::choices::{self, Choice};
 use super::error::{WebError, status_of};
 use super::form::{Errors, Posted};
 use super::guard::{Allowed, ManagePeople, Needs, ReadPeople};
 use super::page::{Shell, see_other};
+use super::{Portal, sessions};
 use crate::actions::people as act;
 use crate::domain::access::Permission;
 use crate::domain::id::{RegionId, UserId};
@@ -127,6 +127,7 @@ struct DetailPage {
     key: String,
     mails: bool,
     has_factor: bool,
+    lines: Vec<sessions::Line>,
 }
 
 pub(super) async fn in_scope<N: Needs>(portal: &Portal, who: &Allowed<N>, path: &str) -> Result<Person, WebError> {
@@ -149,6 +150,8 @@ pub(super) async fn show<N: Needs>(
     let grants = people::grants(&mut read, &sees, Some(person.id)).await?;
     let ended = people::ended_grants(&mut read, &sees, person.id).await?;
     let (tone, status) = status_words(&person.status);
+    let may_suspend = who.access.has_everywhere(Permission::PeopleManage);
+    let lines = if may_suspend { sessions::lines(portal, &mut read, person.id, who.session).await? } else { Vec::new() };
     let page = DetailPage {
         shell: Shell::new(req, portal, who, person.name.clone()).with_errors(!refused.1.is_empty()),
         tone,
@@ -163,12 +166,13 @@ pub(super) async fn show<N: Needs>(
         abilities: super::people_access::abilities(),
         places: choices::places(&mut read, &manages).await?,
         may_manage: !manages.is_empty(),
-        may_suspend: who.access.has_everywhere(Permission::PeopleManage),
+        may_suspend,
         is_self: person.id == who.person.id,
         sees_audit: who.access.has(Permission::AuditRead),
         key: portal.store.random.token(16),
         mails: portal.mails,
         has_factor: second_factor::find(&mut read, person.id).await?.is_some(),
+        lines,
         person,
     };
     page.shell.answer(refused.0, &page)

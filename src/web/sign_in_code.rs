@@ -14,7 +14,7 @@ use super::second_factor::{Parts, draft_of};
 use super::sign_in::{anonymous, half, own_path, place, redirect, refused, signed_in};
 use super::{Portal, csrf, session};
 use crate::actions::{second_factor as act, sign_in};
-use crate::domain::access::{Actor, Who};
+use crate::domain::access::{Actor, Proved, Who};
 use crate::domain::id::UserId;
 use crate::store::failure::Failure;
 use crate::store::people::{self, Person};
@@ -59,7 +59,7 @@ pub async fn prove(
     match act::prove(&portal.store, &portal.seal, anonymous(&req), &place(&req), half.half, &form.code).await {
         Ok(opened) => {
             let mut answer = redirect(own_path(&half.next));
-            signed_in(&portal, &session, opened, &mut answer)?;
+            signed_in((&req, &portal), &session, opened, &mut answer)?;
             Ok(answer)
         }
         Err(Failure::Refused(refusal)) => {
@@ -174,13 +174,14 @@ pub async fn set_up(
     Posted(form): Posted<SetUpForm>,
 ) -> Result<HttpResponse, WebError> {
     let Some(waiting) = waiting(&portal, &session, &form.next).await? else { return Ok(redirect("/sign-in")) };
-    let actor = Actor { who: Who::Person(waiting.person.id), request_id: csrf::request_id(&req), peer: peer(&req) };
+    let actor =
+        Actor { who: Who::Person(waiting.person.id), request_id: csrf::request_id(&req), peer: peer(&req), proved: Proved::Elsewhere };
     match done(&portal, &actor, &waiting, &form).await {
         Ok(codes) => {
             let opened = sign_in::after_set_up(&portal.store, anonymous(&req), waiting.person.id).await?;
             let (plain, _) = Plain::new(&req, &portal, "Your recovery codes");
             let mut answer = plain_answer(StatusCode::OK, None, &CodesPage { plain, codes, next: waiting.next })?;
-            signed_in(&portal, &session, opened, &mut answer)?;
+            signed_in((&req, &portal), &session, opened, &mut answer)?;
             Ok(answer)
         }
         Err(Failure::Refused(refusal)) => {

@@ -43,6 +43,10 @@ pub fn demo_person(_: &Filling) -> Fields {
     vec![("person", World::missing("usr"))]
 }
 
+pub fn session(_: &Filling) -> Fields {
+    vec![("session", World::missing("ses"))]
+}
+
 pub fn password(_: &Filling) -> Fields {
     vec![("password", "short".to_owned()), ("again", "short".to_owned())]
 }

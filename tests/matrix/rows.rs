@@ -173,6 +173,9 @@ pub const ROWS: &[Row] = &[
     post("/people/{id}/grants", Holds(PeopleManage), Ids::Person, 422, forms::grant),
     post("/people/{id}/grants/{grant}/end", Holds(PeopleManage), Ids::Grant, 303, forms::key),
     post("/people/{id}/password-link", Everywhere(PeopleManage), Ids::WholePerson, 200, forms::key),
+    post("/people/{id}/sessions/end", Everywhere(PeopleManage), Ids::WholePerson, 303, forms::none),
+    get("/people/sign-out", Everywhere(PeopleManage), Ids::None),
+    post("/people/sign-out", Everywhere(PeopleManage), Ids::None, 303, forms::none),
     post("/people/{id}/suspension", Holds(PeopleManage), Ids::WholePerson, 303, forms::key),
     post("/people/{id}/reinstatement", Holds(PeopleManage), Ids::WholePerson, 303, forms::key),
     // Regions.
@@ -202,6 +205,8 @@ pub const ROWS: &[Row] = &[
     post("/settings/second-factor", SignedIn, Ids::None, 422, forms::own_factor),
     post("/settings/second-factor/codes", SignedIn, Ids::None, 404, forms::current),
     post("/settings/second-factor/removal", SignedIn, Ids::None, 409, forms::current),
+    get("/settings/sessions", SignedIn, Ids::None),
+    post("/settings/sessions", SignedIn, Ids::None, 404, forms::session),
     get("/settings/sign-in", Everywhere(SettingsManage), Ids::None),
     post("/settings/sign-in", Everywhere(SettingsManage), Ids::None, 303, forms::key),
     post("/settings/currencies", Everywhere(SettingsManage), Ids::None, 422, forms::currency),

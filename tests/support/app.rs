@@ -10,7 +10,7 @@ use std::sync::Mutex;
 
 use counterfoil::actions::imports::Limits;
 use counterfoil::clock::{Clock, Random};
-use counterfoil::domain::access::{Actor, Role, Who};
+use counterfoil::domain::access::{Actor, Proved, Role, Who};
 use counterfoil::domain::audit;
 use counterfoil::domain::budget::{Account, BudgetStatus, End, Movement, Nature, PostingKind};
 use counterfoil::domain::currency::Currency;
@@ -93,7 +93,12 @@ impl Company {
 
     /// A person, as the one who acts.
     pub fn actor(&self, name: &str) -> Actor {
-        Actor { who: Who::Person(self.people[name]), request_id: "test".to_owned(), peer: "127.0.0.1".to_owned() }
+        Actor {
+            who: Who::Person(self.people[name]),
+            request_id: "test".to_owned(),
+            peer: "127.0.0.1".to_owned(),
+            proved: Proved::Elsewhere,
+        }
     }
 
     /// All that is kept: rows of each table and the head of the trail. Sessions are left out, since people come and go.

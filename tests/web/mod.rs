@@ -14,6 +14,7 @@ mod refusals;
 mod roles;
 mod roles_why;
 mod second_factor;
+mod sessions;
 mod setup;
 mod sign_in;
 mod sign_in_tries;
