@@ -36,6 +36,7 @@ pub mod sessions;
 pub mod settings;
 pub mod setup;
 pub mod sign_in;
+pub mod step_up;
 pub mod throttle;
 pub mod transactions;
 pub mod why;

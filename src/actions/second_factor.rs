@@ -10,6 +10,7 @@ use super::people::{over, token_hash};
 use super::seal::Seal;
 use super::settings::put;
 use super::sign_in::{self, Half, Opened, Place, Tries};
+use super::step_up::{self, Act};
 use super::throttle::{self, Counted};
 use crate::clock::Random;
 use crate::domain::access::{Actor, Permission, Role};
@@ -39,6 +40,7 @@ pub async fn require(store: &Store, actor: Actor, key: &str, roles: BTreeSet<Rol
             let text = roles.iter().map(|role| role.code()).collect::<Vec<_>>().join(" ");
             Box::pin(async move {
                 tx.require_everywhere(Permission::SettingsManage)?;
+                step_up::require(tx, Act::Rights).await?;
                 put(tx, settings::SECOND_FACTOR, &text).await
             })
         })
@@ -137,6 +139,7 @@ pub async fn new_codes(store: &Store, hasher: &Passwords, actor: Actor, password
             Box::pin(async move {
                 throttle::was_right(tx, &tries).await?;
                 kept::find(tx, person).await?.ok_or(Refusal::NotFound)?;
+                step_up::require_own(tx, person).await?;
                 kept::put_codes(tx, person, &hashes).await?;
                 mail::tell(tx, person, Letter::CodesMade).await?;
                 tx.record(Event::new("person.recovery_codes_made", "person", person, None));
@@ -162,6 +165,7 @@ pub async fn turn_off(store: &Store, hasher: &Passwords, actor: Actor, password:
                 if is_required(tx, person, now).await? {
                     return Err(Refusal::State("Your role requires a second factor".to_owned()).into());
                 }
+                step_up::require_own(tx, person).await?;
                 if !stands_alone {
                     let words = format!("Choose a password of at least {ALONE} characters first: a shorter one does not stand alone");
                     return Err(Refusal::State(words).into());
@@ -192,6 +196,7 @@ pub async fn remove(store: &Store, actor: Actor, person: UserId) -> Result<(), F
                 if kept::find(tx, person).await?.is_some() {
                     over(tx, person).await?;
                 }
+                step_up::require(tx, Act::Credentials).await?;
                 take_away(tx, person, "person.second_factor_removed").await
             })
         })
@@ -200,11 +205,23 @@ pub async fn remove(store: &Store, actor: Actor, person: UserId) -> Result<(), F
 
 /// What was typed as the second factor.
 #[derive(Clone, Copy)]
-enum Typed {
+pub(super) enum Typed {
     /// The code of a step.
     Step(i64),
     /// What may be a recovery code.
     Recovery([u8; 32]),
+}
+
+impl Typed {
+    /// What this is for a person with this factor: a code of her app, or else what may be a recovery code.
+    pub(super) fn of(seal: &Seal, person: UserId, factor: Option<kept::Factor>, code: &str, now: Instant) -> Self {
+        let secret = factor.and_then(|factor| seal.open(person, &factor.sealed));
+        if secret.is_none() {
+            tracing::warn!("a second factor cannot be opened: it was sealed with another key, or is gone; recovery codes still work");
+        }
+        let step = secret.and_then(|secret| totp::step_of(&secret, code, now));
+        step.map_or_else(|| Self::Recovery(code_hash(code)), Self::Step)
+    }
 }
 
 /// Proves the second factor of somebody whose password was right, with the code that her app shows or with a recovery code; each works once.
@@ -216,12 +233,7 @@ pub async fn prove(store: &Store, seal: &Seal, actor: Actor, place: &Place, half
     let factor = kept::find(&mut read, person).await?;
     drop(read);
     let waits = sign_in::count(store, &actor, &tries).await?;
-    let secret = factor.and_then(|factor| seal.open(person, &factor.sealed));
-    if secret.is_none() {
-        tracing::warn!("a second factor cannot be opened: it was sealed with another key, or is gone; recovery codes still work");
-    }
-    let step = secret.and_then(|secret| totp::step_of(&secret, code, store.now()));
-    let typed = step.map_or_else(|| Typed::Recovery(code_hash(code)), Typed::Step);
+    let typed = Typed::of(seal, person, factor, code, store.now());
     let device = place.device.clone().filter(|_| known).unwrap_or_else(|| store.random.token(24));
     let token = token_hash(&device);
     let right = store.write(Intent::once(actor, "sign_in.prove"), move |tx| {
@@ -250,7 +262,7 @@ async fn tries(read: &mut impl Reader, place: &Place, person: UserId) -> Result<
     Ok((vec![(ACCOUNT, from), (CODES, Counted::new("code", &account, "everywhere", true))], false))
 }
 
-async fn is_right(tx: &mut WriteTx<'_>, Half { person, version }: Half, typed: Typed) -> Result<bool, Failure> {
+pub(super) async fn is_right(tx: &mut WriteTx<'_>, Half { person, version }: Half, typed: Typed) -> Result<bool, Failure> {
     let active = people::find(tx, person).await?.is_some_and(|person| person.status == "active" && person.version == version);
     match typed {
         _ if !active => Ok(false),

@@ -16,7 +16,7 @@ use actix_web::{FromRequest, HttpRequest, web};
 use futures_util::future::LocalBoxFuture;
 
 use super::error::WebError;
-use super::{Portal, csrf, session};
+use super::{Portal, again, csrf, session};
 use crate::actions::second_factor;
 use crate::domain::access::{Access, Actor, Permission, Proved, Scope, Sight, Who};
 use crate::domain::id::{RegionId, SessionId, UserId};
@@ -236,7 +236,7 @@ async fn signed(req: &HttpRequest, before_set_up: bool) -> Result<(Signed, Read)
     let portal = req.app_data::<web::Data<Portal>>().ok_or(WebError::Ours("no portal in the application".to_owned()))?;
     let asked = req.get_session();
     let address = req.uri().path_and_query().map(|part| part.as_str().to_owned()).unwrap_or_default();
-    let next = || if req.method() == Method::GET { address.clone() } else { String::new() };
+    let next = || if req.method() == Method::GET { address.clone() } else { again::page_before(req) };
     let nobody = || WebError::SignIn { next: next() };
     let id = asked.get::<UserId>(session::PERSON).ok().flatten().ok_or_else(nobody)?;
     let nonce = asked.get::<String>(csrf::NONCE).ok().flatten().ok_or_else(nobody)?;

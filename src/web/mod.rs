@@ -1,5 +1,6 @@
 //! The portal: the whole route table on one screen, and what handlers share.
 
+mod again;
 mod approvals;
 mod approvals_detail;
 mod approvals_facts;
@@ -48,6 +49,7 @@ mod people_add;
 mod people_grants;
 mod portal;
 mod postings;
+mod prove;
 mod qr;
 mod recipients;
 mod regions;
@@ -116,6 +118,7 @@ pub fn routes(config: &mut ServiceConfig, portal: &Portal) {
     config.app_data(web::PathConfig::default().error_handler(|_, _| WebError::from(Refusal::NotFound).into()));
     config.service(
         scope("")
+            .wrap(from_fn(again::around))
             .wrap(sessions)
             .wrap(from_fn(frame::around))
             .wrap(Compress::default())
@@ -156,6 +159,9 @@ fn open(table: &mut Table<'_>) {
         .service(resource("/sign-in/code").route(get().to(sign_in_code::page)).route(post().to(sign_in_code::prove)))
         .service(resource("/sign-in/second-factor").route(get().to(sign_in_code::set_up_page)).route(post().to(sign_in_code::set_up)))
         .route("/demo/sign-in", post().to(sign_in::demo))
+        .service(resource("/prove").route(get().to(prove::page)).route(post().to(prove::prove)))
+        .route("/go-on", get().to(again::go_on))
+        .route("/stay-signed-in", get().to(sessions::stay))
         .route("/sign-out", post().to(sign_in::out))
         .route("/signed-out", get().to(sign_in::signed_out))
         .service(resource("/password/{token}").route(get().to(password::page)).route(post().to(password::choose)))
@@ -244,6 +250,7 @@ fn settings_pages(table: &mut Table<'_>) {
         .route("/settings/second-factor/codes", post().to(second_factor::new_codes))
         .route("/settings/second-factor/removal", post().to(second_factor::turn_off))
         .service(resource("/settings/sign-in").route(get().to(settings_sign_in::page)).route(post().to(settings_sign_in::save)))
+        .route("/settings/sign-in/step-up", post().to(settings_sign_in::save_step_up))
         .service(resource("/settings/sessions").route(get().to(sessions::page)).route(post().to(sessions::end)))
         .route("/settings/sources", post().to(settings_organisation::add_source))
         .route("/settings/sources/{id}", post().to(settings_organisation::rename_source));

@@ -66,6 +66,11 @@ pub async fn page(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<Sign
     page.shell.answer(StatusCode::OK, &page)
 }
 
+/// Notes that somebody is still here: being asked for is what keeps her session alive.
+pub async fn stay(_: Allowed<SignedIn>) -> HttpResponse {
+    HttpResponse::NoContent().finish()
+}
+
 /// Which session is to end.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

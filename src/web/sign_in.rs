@@ -1,6 +1,6 @@
 //! Signing in and out.
 
-use actix_session::Session;
+use actix_session::{Session, SessionExt};
 use actix_web::cookie::{Cookie, SameSite};
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::error::{WebError, status_of};
 use super::form::{Errors, Posted};
 use super::guard::{Allowed, Leaving, client, peer};
-use super::page::{Plain, plain_answer};
-use super::{Portal, csrf, session};
+use super::page::{Flash, Plain, plain_answer};
+use super::{Portal, again, csrf, session};
 use crate::actions::sign_in::{self, Entered, Half, Opened};
 use crate::clock::uuid_v7;
 use crate::domain::access::{Actor, Proved, Role, Scope, Who};
@@ -107,7 +107,11 @@ async fn show(
     errors: Errors,
 ) -> Result<HttpResponse, WebError> {
     let title = if errors.is_empty() { "Sign in" } else { "Error: Sign in" };
-    let (plain, cookie) = Plain::new(req, portal, title);
+    let (mut plain, cookie) = Plain::new(req, portal, title);
+    if again::waits(portal, &req.get_session()) {
+        let text = "Your session had ended. What you sent is kept: sign in, and it comes back to be looked at before anything is done.";
+        plain.flash = Some(Flash { tone: "info", text: text.to_owned() });
+    }
     let people = if portal.demo { demo_people(portal).await? } else { Vec::new() };
     plain_answer(status, cookie, &SignInPage { plain, email, next: own_path(&next).to_owned(), errors, people, mails: portal.mails })
 }
@@ -191,8 +195,7 @@ fn enter(req: &HttpRequest, portal: &Portal, session: &Session, entered: Entered
         Entered::Code(half) => (half, "/sign-in/code"),
         Entered::SetUp(half) => (half, "/sign-in/second-factor"),
     };
-    session.clear();
-    session.renew();
+    again::renewed(session, None);
     let kept = HalfWay { half, at: portal.store.now(), next: own_path(next).to_owned() };
     session.insert(HALF, kept).map_err(|error| WebError::Ours(format!("the session could not be kept: {error}")))?;
     Ok(redirect(to))
@@ -207,7 +210,7 @@ pub(super) fn signed_in(
 ) -> Result<(), WebError> {
     portal.store.metrics.sign_in("done");
     begin(req, portal, session, opened.person)?;
-    let cookies = [device_cookie(opened.device), marker(true)];
+    let cookies = [device_cookie(opened.device), marker(true), again::was(portal, Some(opened.person))];
     cookies.iter().try_for_each(|cookie| answer.add_cookie(cookie)).map_err(|error| WebError::Ours(error.to_string()))
 }
 
@@ -250,8 +253,7 @@ pub async fn demo(
 
 /// A session of a signed-in person: under a new token, so that nobody can have planted it.
 pub(super) fn begin(req: &HttpRequest, portal: &Portal, session: &Session, person: UserId) -> Result<(), WebError> {
-    session.clear();
-    session.renew();
+    again::renewed(session, Some(person));
     let agent = req.headers().get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
     let (now, id) = (portal.store.now(), SessionId(uuid_v7(portal.store.now().0, &portal.store.random)));
     let began = session::Began { id, at: now, device: device::words(agent), address: peer(req), proved: now };
@@ -270,7 +272,8 @@ pub async fn out(
     sign_in::closed(&portal.store, who.actor.clone(), who.person.id).await?;
     session.purge();
     let mut answer = redirect("/signed-out");
-    answer.add_cookie(&marker(false)).map_err(|error| WebError::Ours(error.to_string()))?;
+    let gone = [marker(false), again::was(&portal, None)];
+    gone.iter().try_for_each(|cookie| answer.add_cookie(cookie)).map_err(|error| WebError::Ours(error.to_string()))?;
     Ok(answer)
 }
 

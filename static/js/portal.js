@@ -4,6 +4,7 @@
 //   [data-copy="text"]         a button that copies the text; shown only where copying works
 //   form[data-guard]           asks before changed, unsent input is left
 //   form[data-many]            may be sent more than once (filters, searches); every other POST form is sent once
+//   body[data-idle="seconds"]  after how long without use the end of the session is announced
 //   .nav a, [data-key]         targets of the "g" chords, by address
 (() => {
   "use strict";
@@ -136,6 +137,69 @@
   addEventListener("beforeunload", (event) => {
     if (!leaving && [...doc.querySelectorAll("form[data-guard]")].some(changed)) event.preventDefault();
   });
+
+  // Two minutes before the session ends for want of use, whoever is here is asked. A page opened in another tab is use as well.
+  const idle = Number(doc.body.dataset.idle) * 1000;
+  if (idle) {
+    const tabs = new BroadcastChannel("counterfoil");
+    let last = Date.now();
+    let dialog = null;
+    let over = false;
+    const used = () => {
+      last = Date.now();
+      if (dialog) dialog.remove();
+      dialog = null;
+    };
+    const tell = (title, text, words, act) => {
+      if (dialog) dialog.remove();
+      dialog = doc.createElement("dialog");
+      dialog.className = "help-keys";
+      dialog.setAttribute("role", "alertdialog");
+      dialog.setAttribute("aria-labelledby", "idle-title");
+      dialog.setAttribute("aria-describedby", "idle-text");
+      const head = doc.createElement("h2");
+      head.id = "idle-title";
+      head.textContent = title;
+      const body = doc.createElement("p");
+      body.id = "idle-text";
+      body.textContent = text;
+      const button = doc.createElement("button");
+      button.className = "btn";
+      button.textContent = words;
+      button.addEventListener("click", act);
+      dialog.append(head, body, button);
+      doc.body.append(dialog);
+      dialog.showModal();
+    };
+    const ended = () => {
+      over = true;
+      if (summary || [...doc.querySelectorAll("form")].some((form) => form.method === "post" && changed(form))) {
+        const text = "What you typed is still here. Send it as usual: you sign in first, and then it comes back to be looked at.";
+        tell("You were signed out", text, "Go on", () => dialog.close());
+      } else {
+        location.replace(`/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
+      }
+    };
+    const stay = async () => {
+      const answer = await fetch("/stay-signed-in", { redirect: "manual" }).catch(() => null);
+      if (!answer) return;
+      if (answer.status !== 204) {
+        ended();
+        return;
+      }
+      used();
+      tabs.postMessage("");
+    };
+    setInterval(() => {
+      const still = over ? 0 : Date.now() - last;
+      if (still >= idle + 120000) ended();
+      else if (still >= idle && !dialog) {
+        tell("You will be signed out in two minutes", "Nothing was sent to the portal for a while.", "Stay signed in", stay);
+      }
+    }, 2000);
+    tabs.onmessage = used;
+    tabs.postMessage("");
+  }
 
   // Sent once: the second press of the button is swallowed. The server's idempotency key is what makes a double send safe.
   doc.addEventListener("submit", (event) => {

@@ -43,6 +43,10 @@ pub fn demo_person(_: &Filling) -> Fields {
     vec![("person", World::missing("usr"))]
 }
 
+pub fn step_up(with: &Filling) -> Fields {
+    vec![("key", with.key.clone()), ("minutes", with.or_nothing("7"))]
+}
+
 pub fn session(_: &Filling) -> Fields {
     vec![("session", World::missing("ses"))]
 }

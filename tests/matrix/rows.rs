@@ -142,6 +142,11 @@ pub const ROWS: &[Row] = &[
     post("/setup/{token}/regions", Open, Ids::SetupToken, 404, forms::setup),
     get("/setup/{token}/people", Open, Ids::SetupToken),
     post("/setup/{token}/people", Open, Ids::SetupToken, 404, forms::setup),
+    // In the middle of a session.
+    get("/prove", SignedIn, Ids::None),
+    post("/prove", SignedIn, Ids::None, 303, forms::none),
+    get("/go-on", SignedIn, Ids::None).gives(303),
+    get("/stay-signed-in", SignedIn, Ids::None).gives(204),
     // Overview and audit.
     get("/", SignedIn, Ids::None),
     post("/setup-tasks/dismissal", Everywhere(SettingsManage), Ids::None, 303, forms::none),
@@ -205,6 +210,7 @@ pub const ROWS: &[Row] = &[
     post("/settings/second-factor", SignedIn, Ids::None, 422, forms::own_factor),
     post("/settings/second-factor/codes", SignedIn, Ids::None, 404, forms::current),
     post("/settings/second-factor/removal", SignedIn, Ids::None, 409, forms::current),
+    post("/settings/sign-in/step-up", Everywhere(SettingsManage), Ids::None, 422, forms::step_up),
     get("/settings/sessions", SignedIn, Ids::None),
     post("/settings/sessions", SignedIn, Ids::None, 404, forms::session),
     get("/settings/sign-in", Everywhere(SettingsManage), Ids::None),

@@ -18,6 +18,7 @@ mod sessions;
 mod setup;
 mod sign_in;
 mod sign_in_tries;
+mod step_up;
 mod templates;
 mod transactions;
 mod wall;

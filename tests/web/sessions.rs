@@ -80,7 +80,7 @@ on_both_engines! {
 
         let (nora, again) = (app.signed_in("Nora North").await, app.signed_in("Ada Admin").await);
         assert_eq!(send(&nora, "/settings", "/people/sign-out", &[], &[]).await.status, 403);
-        assert!(ada.get("/people/sign-out").await.body.contains("3 other sessions end"));
+        assert!(ada.get("/people/sign-out").await.body.contains("Sessions that end at once: 3."));
         assert_eq!(send(&ada, "/people/sign-out", "/people/sign-out", &[], &[]).await.status, 303);
         for (client, stays) in [(&ada, true), (&again, false), (&nora, false), (&finn, false)] {
             assert_eq!(is_in(client).await, stays);

@@ -41,7 +41,10 @@ pub async fn walk(company: &Company, visited: &mut Visited) {
     }
     require(&ada, &["auditor", "regional_partner"]).await;
     visitor.look("/settings/second-factor").await;
+    visitor.look("/prove").await;
     let mut visitor = Visitor::new(&ada, HOSTILE, visited);
+    visitor.look("/prove").await;
+    visitor.look("/people/sign-out").await;
     visitor.look(&format!("/people/{}", company.people["Aud Auditor"])).await;
     visitor.look("/settings/sign-in").await;
 
@@ -57,6 +60,7 @@ pub async fn walk(company: &Company, visited: &mut Visited) {
         visitor.look("/settings").await;
     }
     short_password(company, &app, visited).await;
+    come_back(company, &app, visited).await;
     let client = app.anonymous();
     client.sign_in(&company.people["Nils North"].to_string()).await;
     let mut visitor = Visitor::new(&client, HOSTILE, visited);
@@ -90,4 +94,19 @@ async fn short_password(company: &Company, app: &BareApp, visited: &mut Visited)
     let mailing = BareApp::mailing(company.store.clone()).await;
     let ada = signed_in(&mailing, company, "Ada Admin").await;
     Visitor::new(&ada, HOSTILE, visited).look(&format!("/people/{id}")).await;
+}
+
+/// Somebody whose session ended while she filled a form in.
+async fn come_back(company: &Company, app: &BareApp, visited: &mut Visited) {
+    let sara = signed_in(app, company, "Sara South").await;
+    let csrf = sara.get("/settings").await.csrf();
+    people::end_sessions(&company.store, company.actor("Ada Admin"), company.people["Sara South"]).await.unwrap();
+    let mut visitor = Visitor::new(&sara, HOSTILE, visited);
+    let form = named(&[("csrf", &csrf), ("theme", HOSTILE), ("density", ""), ("shortcuts", "1")]);
+    assert_eq!(visitor.post("/settings/preferences", &form).await.location(), "/sign-in?next=/go-on");
+    visitor.look("/sign-in?next=/go-on").await;
+    sara.sign_in(&company.people["Sara South"].to_string()).await;
+    for address in ["/prove", "/go-on"] {
+        visitor.look(address).await;
+    }
 }
