@@ -21,6 +21,7 @@ pub mod exports_budgets;
 pub mod imports;
 pub mod mail;
 pub mod organisation;
+pub mod passkeys;
 pub mod passwords;
 pub mod people;
 pub mod proof;

@@ -1,6 +1,6 @@
 //! The second factor: setting it up, recovery codes, proving it at sign-in, taking it away; and who has to have one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
@@ -13,7 +13,7 @@ use super::sign_in::{self, Half, Opened, Place, Tries};
 use super::step_up::{self, Act};
 use super::throttle::{self, Counted};
 use crate::clock::Random;
-use crate::domain::access::{Actor, Permission, Role};
+use crate::domain::access::{Access, Actor, Permission, Role};
 use crate::domain::audit::Event;
 use crate::domain::id::UserId;
 use crate::domain::letter::Letter;
@@ -25,7 +25,7 @@ use crate::domain::totp;
 use crate::store::db::Reader;
 use crate::store::failure::{DbError, Failure};
 use crate::store::writer::{Intent, WriteTx};
-use crate::store::{Store, access, mail as letters, people, second_factor as kept, sessions, settings, throttle as devices};
+use crate::store::{Store, access, mail as letters, passkeys, people, second_factor as kept, sessions, settings, throttle as devices};
 
 /// The roles that a second factor is required for.
 pub async fn required_roles(reader: &mut impl Reader) -> Result<BTreeSet<Role>, DbError> {
@@ -47,6 +47,21 @@ pub async fn require(store: &Store, actor: Actor, key: &str, roles: BTreeSet<Rol
         .await
 }
 
+/// For each role, how many active people hold it or one of the organisation's own that counts as it, and how many of those have a second factor.
+pub async fn by_role(reader: &mut impl Reader, now: Instant) -> Result<BTreeMap<Role, (i64, i64)>, DbError> {
+    let everybody = kept::of_everybody(reader).await?;
+    let ids: Vec<UserId> = everybody.iter().map(|(person, _)| *person).collect();
+    let held = access::held(reader, &ids, now).await?;
+    let mut counts: BTreeMap<Role, (i64, i64)> = BTreeMap::new();
+    for (person, has_one) in everybody {
+        for role in held.get(&person).map(Access::roles).unwrap_or_default() {
+            let count = counts.entry(role).or_default();
+            *count = (count.0 + 1, count.1 + has_one);
+        }
+    }
+    Ok(counts)
+}
+
 /// Whether one of a person's roles requires a second factor.
 pub async fn is_required(reader: &mut impl Reader, person: UserId, now: Instant) -> Result<bool, DbError> {
     let roles = required_roles(reader).await?;
@@ -56,9 +71,14 @@ pub async fn is_required(reader: &mut impl Reader, person: UserId, now: Instant)
     Ok(!access::of_person(reader, person, now).await?.roles().is_disjoint(&roles))
 }
 
+/// Whether a person has a second factor of any kind: an app, or a passkey.
+pub async fn has_any(reader: &mut impl Reader, person: UserId) -> Result<bool, DbError> {
+    Ok(kept::find(reader, person).await?.is_some() || passkeys::has_any(reader, person).await?)
+}
+
 /// Whether a person has to set one up before anything else.
 pub async fn is_missing(reader: &mut impl Reader, person: UserId, now: Instant) -> Result<bool, DbError> {
-    Ok(is_required(reader, person, now).await? && kept::find(reader, person).await?.is_none())
+    Ok(is_required(reader, person, now).await? && !has_any(reader, person).await?)
 }
 
 /// A new secret for a person's app, and the same sealed: it comes back with the first code, and is kept nowhere until then.
@@ -162,28 +182,30 @@ pub async fn turn_off(store: &Store, hasher: &Passwords, actor: Actor, password:
             Box::pin(async move {
                 let now = tx.now;
                 throttle::was_right(tx, &tries).await?;
-                if is_required(tx, person, now).await? {
+                let has_passkey = passkeys::has_any(tx, person).await?;
+                if !has_passkey && is_required(tx, person, now).await? {
                     return Err(Refusal::State("Your role requires a second factor".to_owned()).into());
                 }
                 step_up::require_own(tx, person).await?;
-                if !stands_alone {
+                if !stands_alone && !has_passkey {
                     let words = format!("Choose a password of at least {ALONE} characters first: a shorter one does not stand alone");
                     return Err(Refusal::State(words).into());
                 }
-                take_away(tx, person, "person.second_factor_turned_off").await
+                take_away(tx, person, false, "person.second_factor_turned_off").await
             })
         })
         .await
 }
 
-async fn take_away(tx: &mut WriteTx<'_>, person: UserId, action: &'static str) -> Result<(), Failure> {
-    if !kept::delete(tx, person).await? {
+async fn take_away(tx: &mut WriteTx<'_>, person: UserId, passkeys_too: bool, action: &'static str) -> Result<(), Failure> {
+    let removed = if passkeys_too { passkeys::delete_of(tx, person).await? } else { 0 };
+    if !kept::delete(tx, person).await? && removed == 0 {
         return Err(Refusal::AlreadyDone("There is no second factor".to_owned()).into());
     }
     changed(tx, person, action, Letter::SecondFactorOff).await
 }
 
-/// Takes somebody else's second factor away, who has lost it. She signs in with her password alone then, or is led to set up another.
+/// Takes somebody else's second factor away, who has lost it, and her passkeys. She signs in with her password alone then, or is led to set up another.
 pub async fn remove(store: &Store, actor: Actor, person: UserId) -> Result<(), Failure> {
     store
         .write(Intent::once(actor, "second_factor.remove"), move |tx| {
@@ -193,11 +215,11 @@ pub async fn remove(store: &Store, actor: Actor, person: UserId) -> Result<(), F
                 if tx.actor().person() == Some(person) {
                     return Err(Refusal::State("Turn your own second factor off under Settings, with your password".to_owned()).into());
                 }
-                if kept::find(tx, person).await?.is_some() {
+                if has_any(tx, person).await? {
                     over(tx, person).await?;
                 }
                 step_up::require(tx, Act::Credentials).await?;
-                take_away(tx, person, "person.second_factor_removed").await
+                take_away(tx, person, true, "person.second_factor_removed").await
             })
         })
         .await

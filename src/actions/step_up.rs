@@ -17,11 +17,12 @@ use crate::domain::audit::Event;
 use crate::domain::id::UserId;
 use crate::domain::refusal::Refusal;
 use crate::domain::throttle::DEVICE;
+use crate::domain::time::Instant;
 use crate::store::db::Reader;
 use crate::store::failure::{DbError, Failure};
 use crate::store::people::{self, Person};
 use crate::store::writer::{Intent, WriteTx};
-use crate::store::{Store, second_factor as kept, settings};
+use crate::store::{Store, passkeys, second_factor as kept, settings};
 
 /// What is about to be done.
 #[derive(Clone, Copy, Debug)]
@@ -79,22 +80,28 @@ pub async fn set(store: &Store, actor: Actor, key: &str, rules: Rules) -> Result
 
 /// Refuses with [`Refusal::ProveAgain`] where somebody has to show once more who she is before she does this.
 pub async fn require(tx: &mut WriteTx<'_>, act: Act<'_>) -> Result<(), Failure> {
-    let Proved::At(proved) = tx.actor().proved else { return Ok(()) };
+    let (actor, now) = (tx.actor().clone(), tx.now);
+    required(tx, &actor, now, act).await
+}
+
+/// The same before it is begun; it counts when it is done.
+pub async fn required(reader: &mut impl Reader, actor: &Actor, now: Instant, act: Act<'_>) -> Result<(), Failure> {
+    let Proved::At(proved) = actor.proved else { return Ok(()) };
     // Fresh by any rule: most of what is done is done so, and asks the database nothing.
-    if tx.now < proved.plus_seconds(MINUTES.0 * 60) {
+    if now < proved.plus_seconds(MINUTES.0 * 60) {
         return Ok(());
     }
-    let rules = rules(tx).await?;
+    let rules = rules(reader).await?;
     let asked = match act {
         Act::Money(currency, amount) => rules.money.get(currency).is_some_and(|from| amount >= *from),
         Act::Credentials | Act::Rights => true,
     };
-    if asked && tx.now >= proved.plus_seconds(rules.minutes * 60) { Err(Refusal::ProveAgain.into()) } else { Ok(()) }
+    if asked && now >= proved.plus_seconds(rules.minutes * 60) { Err(Refusal::ProveAgain.into()) } else { Ok(()) }
 }
 
 /// The same before somebody changes what she herself signs in with. She has typed her password for it: who has no second factor has shown enough.
 pub async fn require_own(tx: &mut WriteTx<'_>, person: UserId) -> Result<(), Failure> {
-    if kept::find(tx, person).await?.is_some() { require(tx, Act::Credentials).await } else { Ok(()) }
+    if second_factor::has_any(tx, person).await? { require(tx, Act::Credentials).await } else { Ok(()) }
 }
 
 /// Takes what somebody shows who is signed in: the code of her second factor where she has one, else her password. Who has neither is a person of the
@@ -109,6 +116,8 @@ pub async fn prove(store: &Store, (hasher, seal): (&Passwords, &Seal), actor: Ac
         let tries = vec![(DEVICE, Counted::new("code again", &id.to_string(), "", true))];
         sign_in::count(store, &actor, &tries).await?;
         (tries, Some(Typed::of(seal, id, Some(factor), typed, store.now())))
+    } else if passkeys::has_any(&mut store.read().await?, id).await? {
+        return Err(Refusal::State("Use your passkey: your password alone is not enough".to_owned()).into());
     } else {
         (second_factor::password_again(store, hasher, &actor, typed).await?, None)
     };

@@ -14,6 +14,7 @@ pub mod import;
 pub mod letter;
 pub mod list_query;
 pub mod money;
+pub mod passkey;
 pub mod password;
 pub mod password_words;
 pub mod proof;

@@ -154,3 +154,9 @@ pub async fn live(reader: &mut impl Reader, now: Instant, idle_since: Instant, b
     let sql = Sql::new("SELECT count(*) FROM session WHERE person_id IS NOT NULL AND expires_at > $1 AND last_seen_at > $2 AND id <> $3");
     Ok(reader.one::<(i64,)>(sql.bind(now).bind(idle_since).bind(but)).await?.map_or(0, |row| row.0))
 }
+
+/// When a session was last used.
+pub async fn seen(reader: &mut impl Reader, id: SessionId) -> Result<Option<Instant>, DbError> {
+    let row: Option<(Instant,)> = reader.one(Sql::new("SELECT last_seen_at FROM session WHERE id = $1").bind(id)).await?;
+    Ok(row.map(|row| row.0))
+}

@@ -41,6 +41,7 @@ mod imports_values;
 mod overview;
 mod pack;
 pub mod page;
+mod passkeys;
 mod password;
 mod peers;
 mod people;
@@ -158,9 +159,13 @@ fn open(table: &mut Table<'_>) {
         .service(resource("/sign-in").route(get().to(sign_in::page)).route(post().to(sign_in::submit)))
         .service(resource("/sign-in/code").route(get().to(sign_in_code::page)).route(post().to(sign_in_code::prove)))
         .service(resource("/sign-in/second-factor").route(get().to(sign_in_code::set_up_page)).route(post().to(sign_in_code::set_up)))
+        .route("/sign-in/passkey", post().to(passkeys::sign_in))
+        .route("/sign-in/passkey/challenge", post().to(passkeys::ask_to_use))
         .route("/demo/sign-in", post().to(sign_in::demo))
         .service(resource("/prove").route(get().to(prove::page)).route(post().to(prove::prove)))
+        .route("/prove/passkey", post().to(passkeys::prove))
         .route("/go-on", get().to(again::go_on))
+        .route("/session", get().to(sessions::left))
         .route("/stay-signed-in", get().to(sessions::stay))
         .route("/sign-out", post().to(sign_in::out))
         .route("/signed-out", get().to(sign_in::signed_out))
@@ -237,6 +242,9 @@ fn settings_pages(table: &mut Table<'_>) {
         .service(
             resource("/settings/organisation").route(get().to(settings_organisation::page)).route(post().to(settings_organisation::save)),
         )
+        .service(resource("/settings/passkeys").route(get().to(passkeys::page)).route(post().to(passkeys::add)))
+        .route("/settings/passkeys/challenge", post().to(passkeys::ask_to_make))
+        .route("/settings/passkeys/{id}/removal", post().to(passkeys::remove))
         .route("/settings/password", post().to(settings::change_password))
         .route("/settings/preferences", post().to(settings::prefer))
         .service(

@@ -11,7 +11,7 @@ use super::form::{Errors, Posted};
 use super::guard::{Allowed, ManagePeople, Needs, ReadPeople};
 use super::page::{Shell, see_other};
 use super::{Portal, sessions};
-use crate::actions::people as act;
+use crate::actions::{people as act, second_factor};
 use crate::domain::access::Permission;
 use crate::domain::id::{RegionId, UserId};
 use crate::domain::refusal::Refusal;
@@ -19,7 +19,6 @@ use crate::domain::role::AnyRole;
 use crate::domain::time::Day;
 use crate::store::failure::Failure;
 use crate::store::people::{self, Grant, Person};
-use crate::store::second_factor;
 
 struct Row {
     person: Person,
@@ -150,8 +149,7 @@ pub(super) async fn show<N: Needs>(
     let grants = people::grants(&mut read, &sees, Some(person.id)).await?;
     let ended = people::ended_grants(&mut read, &sees, person.id).await?;
     let (tone, status) = status_words(&person.status);
-    let may_suspend = who.access.has_everywhere(Permission::PeopleManage);
-    let lines = if may_suspend { sessions::lines(portal, &mut read, person.id, who.session).await? } else { Vec::new() };
+    let lines = sessions::lines_for(portal, &mut read, who, person.id).await?;
     let page = DetailPage {
         shell: Shell::new(req, portal, who, person.name.clone()).with_errors(!refused.1.is_empty()),
         tone,
@@ -166,12 +164,12 @@ pub(super) async fn show<N: Needs>(
         abilities: super::people_access::abilities(),
         places: choices::places(&mut read, &manages).await?,
         may_manage: !manages.is_empty(),
-        may_suspend,
+        may_suspend: who.access.has_everywhere(Permission::PeopleManage),
         is_self: person.id == who.person.id,
         sees_audit: who.access.has(Permission::AuditRead),
         key: portal.store.random.token(16),
         mails: portal.mails,
-        has_factor: second_factor::find(&mut read, person.id).await?.is_some(),
+        has_factor: second_factor::has_any(&mut read, person.id).await?,
         lines,
         person,
     };

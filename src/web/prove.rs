@@ -14,7 +14,7 @@ use super::sign_in::{own_path, redirect};
 use super::{Portal, again, session};
 use crate::actions::step_up as act;
 use crate::store::failure::Failure;
-use crate::store::{people, second_factor};
+use crate::store::{passkeys, people, second_factor};
 
 #[derive(Template)]
 #[template(path = "sign_in/prove.html")]
@@ -25,6 +25,7 @@ struct ProvePage {
     waits: bool,
     has_factor: bool,
     has_password: bool,
+    has_passkey: bool,
     minutes: i64,
 }
 
@@ -35,16 +36,17 @@ pub struct Next {
     next: String,
 }
 
-async fn show(
+pub(super) async fn show(
     (req, portal, session): (&HttpRequest, &Portal, &Session),
     who: &Allowed<SignedIn>,
     next: String,
     (status, errors): (StatusCode, Errors),
 ) -> Result<HttpResponse, WebError> {
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(who).await?;
     let page = ProvePage {
         has_factor: second_factor::find(&mut read, who.person.id).await?.is_some(),
         has_password: people::password_hash(&mut read, who.person.id).await?.is_some(),
+        has_passkey: passkeys::has_any(&mut read, who.person.id).await?,
         minutes: act::rules(&mut read).await?.minutes,
         shell: Shell::new(req, portal, who, "Show that it is you").with_errors(!errors.is_empty()),
         waits: again::waits_for(portal, session, who.person.id),

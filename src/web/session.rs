@@ -36,6 +36,16 @@ pub struct Began {
 /// A session that was used less than this long ago is not noted as used again, in microseconds.
 const TOUCH_AFTER: i64 = 60_000_000;
 
+tokio::task_local! {
+    /// Whether the request that is being answered is no use of its session.
+    pub static UNSEEN: bool;
+}
+
+/// Whether a request keeps no session alive: one that the browser makes ahead of a click, and the question how long the session lasts.
+pub fn unseen(path: &str, purpose: bool) -> bool {
+    purpose || path == "/session"
+}
+
 /// After how long without use somebody is warned, before the session ends: two minutes, and the minute that is not noted as use.
 pub(super) fn warn_after(lives: Lives) -> i64 {
     (lives.idle - TOUCH_AFTER / 1_000_000 - 120).max(30)
@@ -97,7 +107,8 @@ impl SessionStore for Sessions {
         let (now, hash) = (self.store.now(), hash(key));
         let found = sessions::find(&mut self.store.lone(), &hash, now, now.plus_seconds(-self.lives.idle)).await;
         let Some(session) = found.map_err(|error| LoadError::Other(error.into()))? else { return Ok(None) };
-        if now.0 - session.last_seen_at.0 > TOUCH_AFTER {
+        let unseen = UNSEEN.try_with(|unseen| *unseen).unwrap_or_default();
+        if !unseen && now.0 - session.last_seen_at.0 > TOUCH_AFTER {
             self.touch(hash);
         }
         serde_json::from_str(&session.state).map(Some).map_err(|error| LoadError::Deserialization(error.into()))

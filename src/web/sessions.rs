@@ -7,12 +7,13 @@ use serde::Deserialize;
 
 use super::error::WebError;
 use super::form::Posted;
-use super::guard::{Allowed, ManagePeople, SignedIn};
+use super::guard::{Allowed, ManagePeople, Reading, Signed, SignedIn};
 use super::page::{Shell, see_other};
 use super::people::in_scope;
 use super::people_add::everywhere;
 use super::{Portal, choices};
 use crate::actions::{people as act_people, sessions as act};
+use crate::domain::access::Permission;
 use crate::domain::id::{SessionId, UserId};
 use crate::domain::refusal::Refusal;
 use crate::store::db::Read;
@@ -50,6 +51,12 @@ pub(super) async fn lines(portal: &Portal, read: &mut Read, person: UserId, pres
     Ok(all.into_iter().map(line).collect())
 }
 
+/// Those of somebody, for whoever may end them; none for others, who need not know where people are.
+pub(super) async fn lines_for(portal: &Portal, read: &mut Read, who: &Signed, person: UserId) -> Result<Vec<Line>, WebError> {
+    let may = who.access.has_everywhere(Permission::PeopleManage);
+    if may { lines(portal, read, person, who.session).await } else { Ok(Vec::new()) }
+}
+
 #[derive(Template)]
 #[template(path = "settings/sessions.html")]
 struct SessionsPage {
@@ -59,7 +66,7 @@ struct SessionsPage {
 
 /// Where one is signed in.
 pub async fn page(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<SignedIn>) -> Result<HttpResponse, WebError> {
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(&who).await?;
     let lines = lines(&portal, &mut read, who.person.id, who.session).await?;
     drop(read);
     let page = SessionsPage { shell: Shell::new(&req, &portal, &who, "Where you are signed in"), lines };
@@ -69,6 +76,13 @@ pub async fn page(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<Sign
 /// Notes that somebody is still here: being asked for is what keeps her session alive.
 pub async fn stay(_: Allowed<SignedIn>) -> HttpResponse {
     HttpResponse::NoContent().finish()
+}
+
+/// For how many seconds the session lives on without use. To be asked is none: see [`super::session::unseen`].
+pub async fn left(portal: web::Data<Portal>, Reading { who, mut read }: Reading<SignedIn>) -> Result<HttpResponse, WebError> {
+    let seen = kept::seen(&mut read, who.session).await?.ok_or(Refusal::NotFound)?;
+    let left = (seen.plus_seconds(portal.lives.idle).0 - portal.store.now().0).max(0) / 1_000_000;
+    Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(left.to_string()))
 }
 
 /// Which session is to end.
@@ -128,7 +142,7 @@ struct EverybodyPage {
 pub async fn ask_everybody(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<ManagePeople>) -> Result<HttpResponse, WebError> {
     everywhere(&who)?;
     let now = portal.store.now();
-    let count = kept::live(&mut portal.store.read().await?, now, now.plus_seconds(-portal.lives.idle), who.session).await?;
+    let count = kept::live(&mut portal.read(&who).await?, now, now.plus_seconds(-portal.lives.idle), who.session).await?;
     let page = EverybodyPage { shell: Shell::new(&req, &portal, &who, "Sign everybody out"), count };
     page.shell.answer(StatusCode::OK, &page)
 }

@@ -20,7 +20,6 @@ use crate::domain::access::Role;
 use crate::domain::currency::Currency;
 use crate::domain::money;
 use crate::store::failure::Failure;
-use crate::store::second_factor as kept;
 use crate::store::settings;
 
 const PLACE: &str = "/settings/sign-in";
@@ -62,9 +61,9 @@ async fn show(
 ) -> Result<HttpResponse, WebError> {
     let mut read = portal.read(who).await?;
     let required = act::required_roles(&mut read).await?;
-    let counts = kept::by_role(&mut read, portal.store.now().day(chrono_tz::UTC)).await?;
+    let counts = act::by_role(&mut read, portal.store.now()).await?;
     let line = |role: &Role| {
-        let (people, with) = counts.iter().find(|(code, ..)| code == role.code()).map_or((0, 0), |(_, people, with)| (*people, *with));
+        let (people, with) = counts.get(role).copied().unwrap_or_default();
         Line { code: role.code(), label: role.label(), required: required.contains(role), people, with }
     };
     let rules = step_up::rules(&mut read).await?;

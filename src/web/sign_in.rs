@@ -40,6 +40,7 @@ struct SignInPage {
     errors: Errors,
     people: Vec<DemoPerson>,
     mails: bool,
+    passkeys: bool,
 }
 
 #[derive(Template)]
@@ -98,7 +99,7 @@ pub async fn page(
     show(&req, &portal, StatusCode::OK, String::new(), query.into_inner().next, Errors::none()).await
 }
 
-async fn show(
+pub(super) async fn show(
     req: &HttpRequest,
     portal: &Portal,
     status: StatusCode,
@@ -113,7 +114,19 @@ async fn show(
         plain.flash = Some(Flash { tone: "info", text: text.to_owned() });
     }
     let people = if portal.demo { demo_people(portal).await? } else { Vec::new() };
-    plain_answer(status, cookie, &SignInPage { plain, email, next: own_path(&next).to_owned(), errors, people, mails: portal.mails })
+    plain_answer(
+        status,
+        cookie,
+        &SignInPage {
+            plain,
+            email,
+            next: own_path(&next).to_owned(),
+            errors,
+            people,
+            mails: portal.mails,
+            passkeys: portal.site(req).is_some(),
+        },
+    )
 }
 
 async fn demo_people(portal: &Portal) -> Result<Vec<DemoPerson>, WebError> {

@@ -47,6 +47,14 @@ pub fn step_up(with: &Filling) -> Fields {
     vec![("key", with.key.clone()), ("minutes", with.or_nothing("7"))]
 }
 
+pub fn passkey(_: &Filling) -> Fields {
+    vec![("passkey", "{}".to_owned())]
+}
+
+pub fn new_passkey(_: &Filling) -> Fields {
+    vec![("name", "Phone".to_owned()), ("passkey", "{}".to_owned())]
+}
+
 pub fn session(_: &Filling) -> Fields {
     vec![("session", World::missing("ses"))]
 }

@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod database;
+pub mod passkey;
 pub mod rewards;
 pub mod smtp;
 pub mod totp;

@@ -9,6 +9,7 @@ mod files;
 pub mod imports;
 mod letters;
 mod months;
+mod passkeys;
 mod recipients;
 mod refusals;
 mod roles;

@@ -39,8 +39,8 @@ on_both_engines! {
         let app = TestApp::start(db).await;
         let (here, there, third) = (app.signed_in("Nora North").await, with_firefox(&app, "Nora North").await, app.signed_in("Nora North").await);
         let page = here.get("/settings/sessions").await;
-        assert_eq!((page.status, page.body.matches("This one").count(), page.body.matches("127.0.0.1<").count()), (200, 1, 3), "{}", page.body);
-        assert!(page.body.contains("Firefox on Linux") && page.body.contains("22 Nov 2026"), "{}", page.body);
+        assert_eq!((page.status, page.body.matches("This one").count(), page.body.matches("\">127.0.0.1</td>").count()), (200, 1, 3), "{}", page.body);
+        assert!(page.body.contains("Firefox on Linux") && page.body.contains("2026-11-22 13:00"), "{}", page.body);
         let mine = ids(&here, "/settings/sessions").await;
         assert_eq!(mine.len(), 2, "this one is left by signing out");
         let of_firefox = ids(&third, "/settings/sessions").await.into_iter().find(|id| mine.contains(id)).unwrap();
@@ -59,6 +59,29 @@ on_both_engines! {
         let later = app.signed_in("Nora North").await;
         assert!(ids(&later, place).await.is_empty(), "what is over by itself is not shown");
         app.finish().await;
+    }
+
+    async fn to_ask_how_long_a_session_lasts_is_no_use_of_it(db: TestDb) {
+        let app = TestApp::start(db).await;
+        let nora = app.signed_in("Nora North").await;
+        for minutes in [0, 5, 14] {
+            app.company.clock.advance(minutes * 60_000_000 - app.company.store.now().0 + crate::support::app::NOW);
+            assert_eq!(nora.get("/session").await.body, (900 - minutes * 60).to_string());
+            let ahead = nora.raw(|http, base| http.get(format!("{base}/settings")).header("sec-purpose", "prefetch")).await;
+            assert_eq!(ahead.status, 200);
+        }
+        app.company.clock.advance(60_000_000);
+        assert_eq!(nora.get("/session").await.location(), "/sign-in?next=/session", "neither question nor prefetch kept it alive");
+        let sara = app.signed_in("Sara South").await;
+        app.company.clock.advance(5 * 60_000_000);
+        assert_eq!(sara.get("/stay-signed-in").await.status, 204);
+        for _ in 0..200 {
+            if sara.get("/session").await.body == "900" {
+                return app.finish().await;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        panic!("a click keeps it alive");
     }
 
     async fn an_administrator_ends_the_sessions_of_one_and_of_all(db: TestDb) {

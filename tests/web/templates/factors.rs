@@ -3,6 +3,11 @@
 use counterfoil::actions::passwords::Passwords;
 use counterfoil::actions::people::{self, NewPerson};
 use counterfoil::actions::second_factor;
+use counterfoil::domain::access::Actor;
+use counterfoil::domain::id::PasskeyId;
+use counterfoil::domain::passkey::Made;
+use counterfoil::store::passkeys as kept;
+use counterfoil::store::writer::Intent;
 
 use super::visitor::{Visited, Visitor};
 use super::{HOSTILE, signed_in};
@@ -61,6 +66,7 @@ pub async fn walk(company: &Company, visited: &mut Visited) {
     }
     short_password(company, &app, visited).await;
     come_back(company, &app, visited).await;
+    passkeys(company, visited).await;
     let client = app.anonymous();
     client.sign_in(&company.people["Nils North"].to_string()).await;
     let mut visitor = Visitor::new(&client, HOSTILE, visited);
@@ -109,4 +115,32 @@ async fn come_back(company: &Company, app: &BareApp, visited: &mut Visited) {
     for address in ["/prove", "/go-on"] {
         visitor.look(address).await;
     }
+}
+
+/// Somebody with two passkeys, one of them never used.
+async fn passkeys(company: &Company, visited: &mut Visited) {
+    let app = BareApp::at(company.store.clone(), "https://rewards.example").await;
+    let (sara, person) = (signed_in(&app, company, "Sara South").await, company.people["Sara South"]);
+    let keeping = company.store.write(Intent::once(Actor::system("test"), "test.passkeys"), move |tx| {
+        Box::pin(async move {
+            for (number, name) in [(1, "Phone"), (2, HOSTILE)] {
+                let id = PasskeyId(tx.new_id());
+                let made = Made { id: vec![number; 8], algorithm: -7, key: vec![4; 65], counter: 0 };
+                kept::insert(tx, id, person, name.to_owned(), made).await?;
+                if number == 1 {
+                    kept::used(tx, id, 1).await?;
+                }
+            }
+            Ok(())
+        })
+    });
+    keeping.await.unwrap();
+    for address in ["/settings/passkeys", "/prove"] {
+        Visitor::new(&sara, HOSTILE, visited).look(address).await;
+    }
+    let client = app.anonymous();
+    Visitor::new(&client, HOSTILE, visited).look("/sign-in").await;
+    assert_eq!(client.sign_in(&person.to_string()).await.location(), "/sign-in/code");
+    Visitor::new(&client, HOSTILE, visited).look("/sign-in/code").await;
+    second_factor::remove(&company.store, company.actor("Ada Admin"), person).await.unwrap();
 }
