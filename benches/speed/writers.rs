@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, ensure};
 use counterfoil::actions::budgets::{self, Attributes, NewBudget};
 use counterfoil::actions::budgets_move;
 use counterfoil::actions::budgets_plan::{Ask, Order};
-use counterfoil::domain::access::{Actor, Scope, Who};
+use counterfoil::domain::access::{Actor, Proved, Scope, Who};
 use counterfoil::domain::id::BudgetId;
 use counterfoil::domain::refusal::Refusal;
 use counterfoil::store::failure::Failure;
@@ -47,7 +47,8 @@ impl Writers {
         }
         drop(read);
         ensure!(!open.is_empty(), "no budget is open");
-        let actor = Actor { who: Who::Person(person.id), request_id: "bench".to_owned(), peer: "127.0.0.1".to_owned() };
+        let actor =
+            Actor { who: Who::Person(person.id), request_id: "bench".to_owned(), peer: "127.0.0.1".to_owned(), proved: Proved::Elsewhere };
         Ok(Self { store, actor, everywhere, budgets: open, turn: AtomicUsize::new(0) })
     }
 

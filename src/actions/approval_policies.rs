@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::step_up::{self, Act};
 use crate::domain::access::{Actor, Permission};
 use crate::domain::approval::{Matter, Policy};
 use crate::domain::audit::Event;
@@ -49,6 +50,7 @@ pub async fn add(store: &Store, actor: Actor, key: &str, new: NewPolicy) -> Resu
             let NewPolicy { matter, region, currency, from, day, approvers } = new.clone();
             Box::pin(async move {
                 tx.require_everywhere(Permission::SettingsManage)?;
+                step_up::require(tx, Act::Rights).await?;
                 let policy = Policy { id: PolicyId(tx.new_id()), matter, region, currency, from, day, approvers };
                 policy.check()?;
                 regions::get(tx, region).await?;
@@ -72,6 +74,7 @@ pub async fn end(store: &Store, actor: Actor, key: &str, id: PolicyId) -> Result
         .write(Intent::keyed(actor, "approval_policy.end", key, &id), move |tx| {
             Box::pin(async move {
                 tx.require_everywhere(Permission::SettingsManage)?;
+                step_up::require(tx, Act::Rights).await?;
                 let policy = kept::find(tx, id).await?.ok_or(Refusal::NotFound)?;
                 kept::end(tx, id).await?;
                 let event = Event::new("approval_policy.ended", "approval_policy", id, Some(policy.region));
@@ -93,6 +96,7 @@ pub async fn delegate(store: &Store, actor: Actor, key: &str, to: UserId, (start
                     return Err(Refusal::Forbidden(Permission::ApprovalsDecide).into());
                 }
                 lendable(tx, (from, to), (start, end)).await?;
+                step_up::require(tx, Act::Rights).await?;
                 let new = Delegation {
                     id: DelegationId(tx.new_id()),
                     from_id: from,

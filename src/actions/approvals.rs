@@ -12,6 +12,7 @@ use super::approval_effects::Effects;
 use super::approval_rights::{Standing, everywhere};
 use super::budgets_move::perform;
 use super::budgets_plan::{Order, Plan, plan};
+use super::step_up::{self, Act};
 use crate::domain::access::{Actor, Permission};
 use crate::domain::approval::{Asked, DAY_SECONDS, Decider, Matter, Need, Policy, REASON_MOST, Status, WAITS_SECONDS, need, seal};
 use crate::domain::audit::Event;
@@ -230,6 +231,7 @@ pub async fn approve(store: &Store, actor: Actor, key: &str, id: ApprovalId, see
                 if row.content_hash != seen || row.content_hash != seal(&row.order_text, &row.effects) {
                     return Err(Refusal::Stale.into());
                 }
+                step_up::require(tx, Act::Money(&row.currency, row.amount)).await?;
                 approvals::decide(tx, &row, decider, true, "").await?;
                 record(tx, "approval.given", &row, &about, json!({ "right_of": decider.authority.to_string() }));
                 let decisions = approvals::decisions(tx, &[id]).await?;

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::approvals::{ask, need_of};
 use super::budgets_plan::{Order, Plan, plan};
+use super::step_up::{self, Act};
 use crate::domain::access::Actor;
 use crate::domain::audit::Event;
 use crate::domain::budget::{Budget, BudgetStatus, Nature};
@@ -47,6 +48,9 @@ pub async fn carry_out(store: &Store, actor: Actor, key: &str, order: Order, see
 
 /// Does what was planned with `fresh`, or asks for approval: every path of an order goes through here.
 pub(super) async fn settle(tx: &mut WriteTx<'_>, order: Order, plan: Plan, fresh: BudgetId) -> Result<Carried, Failure> {
+    for leg in &plan.legs {
+        step_up::require(tx, Act::Money(leg.movement.currency.code(), leg.movement.amount)).await?;
+    }
     let (requester, now, policies) = (tx.actor().person(), tx.now, tx.policies().await?);
     match need_of(tx, &policies, requester, &plan, now).await? {
         None => perform(tx, plan, None).await.map(Carried::Posted),

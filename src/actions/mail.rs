@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::people::{INVITATION_LIVES, RESET_LIVES, token_hash};
+use super::step_up;
 use super::throttle::{self, Counted};
 use crate::domain::access::{Actor, Permission};
 use crate::domain::audit::Event;
@@ -74,6 +75,7 @@ pub async fn send_link(store: &Store, actor: Actor, person: UserId) -> Result<()
         .write(Intent::once(actor, "person.send_link"), move |tx| {
             Box::pin(async move {
                 tx.require_everywhere(Permission::PeopleManage)?;
+                step_up::require(tx, step_up::Act::Credentials).await?;
                 let person = people::find(tx, person).await?.ok_or(Refusal::NotFound)?;
                 if person.status == "suspended" {
                     return Err(Refusal::State("The account is suspended: let her in again first".to_owned()).into());

@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::mail;
 use super::passwords::{Passwords, known_to, least_for};
+use super::step_up::{self, Act};
 use crate::domain::access::{Access, Actor, Permission, Scope};
 use crate::domain::audit::Event;
 use crate::domain::id::{GrantId, RegionId, UserId};
@@ -154,6 +155,7 @@ async fn grant_within(
 ) -> Result<GrantId, Failure> {
     let (actor, access) = (tx.actor().clone(), tx.access());
     let definition = can_grant(tx, (&actor, &access), Some(person), role, region).await?;
+    step_up::require(tx, Act::Rights).await?;
     let id = GrantId(tx.new_id());
     people::insert_grant(tx, id, person, role, region, ends_on).await?;
     let after = json!({ "role": role.code(), "region": region.to_string(), "ends_on": ends_on.map(Day::iso) });
@@ -181,6 +183,7 @@ pub async fn end_grant(store: &Store, actor: Actor, key: &str, id: GrantId) -> R
                 let scope = tx.access().scope(Permission::PeopleManage);
                 let grants = people::grants(tx, &scope, None).await?;
                 let grant = grants.into_iter().find(|grant| grant.id == id).ok_or(Refusal::NotFound)?;
+                step_up::require(tx, Act::Rights).await?;
                 people::end_grant(tx, id).await?;
                 keep_an_administrator(tx).await?;
                 let before = json!({ "role": grant.role_code(), "region": grant.region_id.to_string() });
@@ -270,6 +273,7 @@ pub async fn password_link(store: &Store, actor: Actor, person: UserId) -> Resul
                 tx.require_everywhere(Permission::PeopleManage)?;
                 let invited = people::find(tx, person).await?.ok_or(Refusal::NotFound)?.status == "invited";
                 over(tx, person).await?;
+                step_up::require(tx, Act::Credentials).await?;
                 let lives = if invited { INVITATION_LIVES } else { RESET_LIVES };
                 people::insert_link(tx, hash, "password", Some(person), lives).await?;
                 tx.record(Event::new("person.password_link_made", "person", person, None));

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::step_up::{self, Act};
 use crate::domain::access::{Access, Actor, Permission};
 use crate::domain::audit::Event;
 use crate::domain::id::RoleId;
@@ -46,6 +47,7 @@ pub async fn make(store: &Store, actor: Actor, key: &str, called: &str, from: An
             let called = called.clone();
             Box::pin(async move {
                 tx.require_everywhere(Permission::PeopleManage)?;
+                step_up::require(tx, Act::Rights).await?;
                 let access = tx.access();
                 can_make(tx, &access, &called, from, allows).await?;
                 let id = RoleId(tx.new_id());
@@ -93,6 +95,7 @@ pub async fn edit(
             let called = called.clone();
             Box::pin(async move {
                 tx.require_everywhere(Permission::PeopleManage)?;
+                step_up::require(tx, Act::Rights).await?;
                 let before = roles::find(tx, id).await?.filter(|role| role.version == version).ok_or(Refusal::Stale)?;
                 let (actor, access, now) = (tx.actor().clone(), tx.access(), tx.now);
                 can_edit(tx, (&actor, &access), &before, &called, allows, now).await?;
@@ -111,6 +114,7 @@ pub async fn retire(store: &Store, actor: Actor, key: &str, (id, version): (Role
         .write(Intent::keyed(actor, "role.retire", key, &(id, version, retired)), move |tx| {
             Box::pin(async move {
                 tx.require_everywhere(Permission::PeopleManage)?;
+                step_up::require(tx, Act::Rights).await?;
                 let before = roles::find(tx, id).await?.filter(|role| role.version == version).ok_or(Refusal::Stale)?;
                 if before.is_active() != retired {
                     let words = if retired { "retired" } else { "in use" };

@@ -1,6 +1,6 @@
 //! The second factor: setting it up, recovery codes, proving it at sign-in, taking it away; and who has to have one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
@@ -10,9 +10,10 @@ use super::people::{over, token_hash};
 use super::seal::Seal;
 use super::settings::put;
 use super::sign_in::{self, Half, Opened, Place, Tries};
+use super::step_up::{self, Act};
 use super::throttle::{self, Counted};
 use crate::clock::Random;
-use crate::domain::access::{Actor, Permission, Role};
+use crate::domain::access::{Access, Actor, Permission, Role};
 use crate::domain::audit::Event;
 use crate::domain::id::UserId;
 use crate::domain::letter::Letter;
@@ -24,7 +25,7 @@ use crate::domain::totp;
 use crate::store::db::Reader;
 use crate::store::failure::{DbError, Failure};
 use crate::store::writer::{Intent, WriteTx};
-use crate::store::{Store, access, mail as letters, people, second_factor as kept, sessions, settings, throttle as devices};
+use crate::store::{Store, access, mail as letters, passkeys, people, second_factor as kept, sessions, settings, throttle as devices};
 
 /// The roles that a second factor is required for.
 pub async fn required_roles(reader: &mut impl Reader) -> Result<BTreeSet<Role>, DbError> {
@@ -39,10 +40,26 @@ pub async fn require(store: &Store, actor: Actor, key: &str, roles: BTreeSet<Rol
             let text = roles.iter().map(|role| role.code()).collect::<Vec<_>>().join(" ");
             Box::pin(async move {
                 tx.require_everywhere(Permission::SettingsManage)?;
+                step_up::require(tx, Act::Rights).await?;
                 put(tx, settings::SECOND_FACTOR, &text).await
             })
         })
         .await
+}
+
+/// For each role, how many active people hold it or one of the organisation's own that counts as it, and how many of those have a second factor.
+pub async fn by_role(reader: &mut impl Reader, now: Instant) -> Result<BTreeMap<Role, (i64, i64)>, DbError> {
+    let everybody = kept::of_everybody(reader).await?;
+    let ids: Vec<UserId> = everybody.iter().map(|(person, _)| *person).collect();
+    let held = access::held(reader, &ids, now).await?;
+    let mut counts: BTreeMap<Role, (i64, i64)> = BTreeMap::new();
+    for (person, has_one) in everybody {
+        for role in held.get(&person).map(Access::roles).unwrap_or_default() {
+            let count = counts.entry(role).or_default();
+            *count = (count.0 + 1, count.1 + has_one);
+        }
+    }
+    Ok(counts)
 }
 
 /// Whether one of a person's roles requires a second factor.
@@ -54,9 +71,14 @@ pub async fn is_required(reader: &mut impl Reader, person: UserId, now: Instant)
     Ok(!access::of_person(reader, person, now).await?.roles().is_disjoint(&roles))
 }
 
+/// Whether a person has a second factor of any kind: an app, or a passkey.
+pub async fn has_any(reader: &mut impl Reader, person: UserId) -> Result<bool, DbError> {
+    Ok(kept::find(reader, person).await?.is_some() || passkeys::has_any(reader, person).await?)
+}
+
 /// Whether a person has to set one up before anything else.
 pub async fn is_missing(reader: &mut impl Reader, person: UserId, now: Instant) -> Result<bool, DbError> {
-    Ok(is_required(reader, person, now).await? && kept::find(reader, person).await?.is_none())
+    Ok(is_required(reader, person, now).await? && !has_any(reader, person).await?)
 }
 
 /// A new secret for a person's app, and the same sealed: it comes back with the first code, and is kept nowhere until then.
@@ -137,6 +159,7 @@ pub async fn new_codes(store: &Store, hasher: &Passwords, actor: Actor, password
             Box::pin(async move {
                 throttle::was_right(tx, &tries).await?;
                 kept::find(tx, person).await?.ok_or(Refusal::NotFound)?;
+                step_up::require_own(tx, person).await?;
                 kept::put_codes(tx, person, &hashes).await?;
                 mail::tell(tx, person, Letter::CodesMade).await?;
                 tx.record(Event::new("person.recovery_codes_made", "person", person, None));
@@ -159,27 +182,30 @@ pub async fn turn_off(store: &Store, hasher: &Passwords, actor: Actor, password:
             Box::pin(async move {
                 let now = tx.now;
                 throttle::was_right(tx, &tries).await?;
-                if is_required(tx, person, now).await? {
+                let has_passkey = passkeys::has_any(tx, person).await?;
+                if !has_passkey && is_required(tx, person, now).await? {
                     return Err(Refusal::State("Your role requires a second factor".to_owned()).into());
                 }
-                if !stands_alone {
+                step_up::require_own(tx, person).await?;
+                if !stands_alone && !has_passkey {
                     let words = format!("Choose a password of at least {ALONE} characters first: a shorter one does not stand alone");
                     return Err(Refusal::State(words).into());
                 }
-                take_away(tx, person, "person.second_factor_turned_off").await
+                take_away(tx, person, false, "person.second_factor_turned_off").await
             })
         })
         .await
 }
 
-async fn take_away(tx: &mut WriteTx<'_>, person: UserId, action: &'static str) -> Result<(), Failure> {
-    if !kept::delete(tx, person).await? {
+async fn take_away(tx: &mut WriteTx<'_>, person: UserId, passkeys_too: bool, action: &'static str) -> Result<(), Failure> {
+    let removed = if passkeys_too { passkeys::delete_of(tx, person).await? } else { 0 };
+    if !kept::delete(tx, person).await? && removed == 0 {
         return Err(Refusal::AlreadyDone("There is no second factor".to_owned()).into());
     }
     changed(tx, person, action, Letter::SecondFactorOff).await
 }
 
-/// Takes somebody else's second factor away, who has lost it. She signs in with her password alone then, or is led to set up another.
+/// Takes somebody else's second factor away, who has lost it, and her passkeys. She signs in with her password alone then, or is led to set up another.
 pub async fn remove(store: &Store, actor: Actor, person: UserId) -> Result<(), Failure> {
     store
         .write(Intent::once(actor, "second_factor.remove"), move |tx| {
@@ -189,10 +215,11 @@ pub async fn remove(store: &Store, actor: Actor, person: UserId) -> Result<(), F
                 if tx.actor().person() == Some(person) {
                     return Err(Refusal::State("Turn your own second factor off under Settings, with your password".to_owned()).into());
                 }
-                if kept::find(tx, person).await?.is_some() {
+                if has_any(tx, person).await? {
                     over(tx, person).await?;
                 }
-                take_away(tx, person, "person.second_factor_removed").await
+                step_up::require(tx, Act::Credentials).await?;
+                take_away(tx, person, true, "person.second_factor_removed").await
             })
         })
         .await
@@ -200,11 +227,23 @@ pub async fn remove(store: &Store, actor: Actor, person: UserId) -> Result<(), F
 
 /// What was typed as the second factor.
 #[derive(Clone, Copy)]
-enum Typed {
+pub(super) enum Typed {
     /// The code of a step.
     Step(i64),
     /// What may be a recovery code.
     Recovery([u8; 32]),
+}
+
+impl Typed {
+    /// What this is for a person with this factor: a code of her app, or else what may be a recovery code.
+    pub(super) fn of(seal: &Seal, person: UserId, factor: Option<kept::Factor>, code: &str, now: Instant) -> Self {
+        let secret = factor.and_then(|factor| seal.open(person, &factor.sealed));
+        if secret.is_none() {
+            tracing::warn!("a second factor cannot be opened: it was sealed with another key, or is gone; recovery codes still work");
+        }
+        let step = secret.and_then(|secret| totp::step_of(&secret, code, now));
+        step.map_or_else(|| Self::Recovery(code_hash(code)), Self::Step)
+    }
 }
 
 /// Proves the second factor of somebody whose password was right, with the code that her app shows or with a recovery code; each works once.
@@ -216,12 +255,7 @@ pub async fn prove(store: &Store, seal: &Seal, actor: Actor, place: &Place, half
     let factor = kept::find(&mut read, person).await?;
     drop(read);
     let waits = sign_in::count(store, &actor, &tries).await?;
-    let secret = factor.and_then(|factor| seal.open(person, &factor.sealed));
-    if secret.is_none() {
-        tracing::warn!("a second factor cannot be opened: it was sealed with another key, or is gone; recovery codes still work");
-    }
-    let step = secret.and_then(|secret| totp::step_of(&secret, code, store.now()));
-    let typed = step.map_or_else(|| Typed::Recovery(code_hash(code)), Typed::Step);
+    let typed = Typed::of(seal, person, factor, code, store.now());
     let device = place.device.clone().filter(|_| known).unwrap_or_else(|| store.random.token(24));
     let token = token_hash(&device);
     let right = store.write(Intent::once(actor, "sign_in.prove"), move |tx| {
@@ -250,7 +284,7 @@ async fn tries(read: &mut impl Reader, place: &Place, person: UserId) -> Result<
     Ok((vec![(ACCOUNT, from), (CODES, Counted::new("code", &account, "everywhere", true))], false))
 }
 
-async fn is_right(tx: &mut WriteTx<'_>, Half { person, version }: Half, typed: Typed) -> Result<bool, Failure> {
+pub(super) async fn is_right(tx: &mut WriteTx<'_>, Half { person, version }: Half, typed: Typed) -> Result<bool, Failure> {
     let active = people::find(tx, person).await?.is_some_and(|person| person.status == "active" && person.version == version);
     match typed {
         _ if !active => Ok(false),

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::mail;
 use super::passwords::{Passwords, known_to, least_for};
 use super::sign_in::present_password;
-use super::throttle;
+use super::{step_up, throttle};
 use crate::domain::access::{Actor, Permission};
 use crate::domain::audit::Event;
 use crate::domain::currency::Currency;
@@ -43,6 +43,7 @@ pub async fn change_password(store: &Store, hasher: &Passwords, actor: Actor, cu
             let (kept, tries) = (kept.clone(), tries.clone());
             Box::pin(async move {
                 throttle::was_right(tx, &tries).await?;
+                step_up::require_own(tx, person).await?;
                 mail::tell(tx, person, Letter::PasswordChanged).await?;
                 people::set_password(tx, person, &kept).await?;
                 sessions::delete_of(tx, person).await?;

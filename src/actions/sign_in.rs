@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::passwords::Passwords;
 use super::people::token_hash;
-use super::second_factor::is_required;
+use super::second_factor::{has_any, is_required};
 use super::throttle::{self, Counted};
 use crate::domain::access::Actor;
 use crate::domain::audit::Event;
@@ -16,7 +16,7 @@ use crate::domain::throttle::{ACCOUNT, DEVICE, NETWORK, Policy};
 use crate::store::db::Reader;
 use crate::store::failure::{DbError, Failure};
 use crate::store::writer::{Intent, WriteTx};
-use crate::store::{Store, people, second_factor, throttle as kept};
+use crate::store::{Store, people, throttle as kept};
 
 /// Where somebody signs in from.
 #[derive(Clone, Debug)]
@@ -142,7 +142,7 @@ async fn proved(
     let half = Half { person: person.id, version: person.version };
     let person = person.id;
     let mut read = store.read().await?;
-    let has_factor = second_factor::find(&mut read, person).await?.is_some();
+    let has_factor = has_any(&mut read, person).await?;
     let required = is_required(&mut read, person, store.now()).await?;
     drop(read);
     let is_in = !has_factor && long && !required;

@@ -13,7 +13,7 @@ use super::{Settings, backup, open_existing, serve};
 use crate::actions::exports::{self, Names, Taking};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::domain::access::{Actor, Permission, Scope, Who};
+use crate::domain::access::{Actor, Permission, Proved, Scope, Who};
 use crate::domain::list_query::ListQuery;
 use crate::domain::refusal::Refusal;
 use crate::store::exports::{self as kept, NewExport};
@@ -133,6 +133,6 @@ async fn person(args: &Args, store: &Store) -> Result<(Actor, Scope, Scope), Cli
     let (reads, exports) = (access.scope(Permission::TransactionsRead), access.scope(Permission::ExportsCreate));
     let both = reads.regions().filter(|region| exports.covers(*region));
     let scope = Scope::of(both, reads.is_whole() && exports.is_whole());
-    let actor = Actor { who: Who::Person(found.id), request_id: String::new(), peer: "command line".to_owned() };
+    let actor = Actor { who: Who::Person(found.id), request_id: String::new(), peer: "command line".to_owned(), proved: Proved::Elsewhere };
     Ok((actor, scope, access.scope(Permission::RecipientsRead)))
 }

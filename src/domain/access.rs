@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::id::{GrantId, RegionId, UserId};
 use super::role::{AnyRole, Permissions, counts_as};
+use super::time::Instant;
 
 macro_rules! codes {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $code:literal, $label:literal;)+ }) => {
@@ -314,6 +315,15 @@ pub enum Who {
     System(&'static str),
 }
 
+/// When whoever acts last showed who she is, by password, code or passkey.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proved {
+    /// She acts through no session of the portal: the command line, or work that a session of hers began.
+    Elsewhere,
+    /// In the session that she acts through, at this moment.
+    At(Instant),
+}
+
 /// Who acts, and through which request: an argument of every write.
 #[derive(Clone, Debug)]
 pub struct Actor {
@@ -323,12 +333,14 @@ pub struct Actor {
     pub request_id: String,
     /// The network address it came from; empty for the system itself.
     pub peer: String,
+    /// When she last showed who she is.
+    pub proved: Proved,
 }
 
 impl Actor {
     /// The product itself.
     pub fn system(through: &'static str) -> Self {
-        Self { who: Who::System(through), request_id: String::new(), peer: String::new() }
+        Self { who: Who::System(through), request_id: String::new(), peer: String::new(), proved: Proved::Elsewhere }
     }
 
     /// The person's id, where a person acts.

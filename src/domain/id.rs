@@ -131,4 +131,8 @@ ids! {
     PolicyId = "pol";
     /// The right to approve, given to somebody else for some days.
     DelegationId = "dlg";
+    /// A passkey.
+    PasskeyId = "psk";
+    /// A session of somebody who is signed in.
+    SessionId = "ses";
 }

@@ -21,6 +21,8 @@ pub enum Kind {
     TooLarge,
     /// Tried too often: 429.
     TooMany,
+    /// Whoever asks has to show once more who she is: 401, which leads there.
+    Again,
 }
 
 /// A business "no". The variants say what happened; [`std::fmt::Display`] says it to a person.
@@ -93,6 +95,9 @@ pub enum Refusal {
     /// Something secret was tried too often; it may be tried again in so many seconds.
     #[error("That was tried too often. Try again in {}", wait(*.0))]
     TryLater(i64),
+    /// Who she is was shown too long ago for this.
+    #[error("Show once more that it is you: this is done only shortly after that")]
+    ProveAgain,
 }
 
 impl Refusal {
@@ -134,6 +139,7 @@ impl Refusal {
             Self::Taken(..) => "taken",
             Self::TooLarge(_) => "too_large",
             Self::TryLater(_) => "try_later",
+            Self::ProveAgain => "prove_again",
         }
     }
 
@@ -145,6 +151,7 @@ impl Refusal {
             Self::Stale | Self::KeyReused | Self::AlreadyDone(_) => Kind::Conflict,
             Self::TooLarge(_) => Kind::TooLarge,
             Self::TryLater(_) => Kind::TooMany,
+            Self::ProveAgain => Kind::Again,
             _ => Kind::Invalid,
         }
     }

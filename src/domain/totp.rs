@@ -29,11 +29,14 @@ pub fn code(secret: &[u8], step: i64) -> String {
     format!("{:06}", (four & 0x7fff_ffff) % 1_000_000)
 }
 
-/// The step whose code was typed: the present one, or the one before, as typing takes time. Blanks do not matter.
+/// For how long a code is taken after its own 30 seconds, in seconds: what a phone's clock may be behind, and the way here. Not for typing: a code
+/// that runs out meanwhile is typed anew (ASVS 5.0, 6.5.5).
+pub const SKEW: i64 = 10;
+
+/// The step whose code was typed: the present one, or the one before while [`SKEW`] lasts. Blanks do not matter.
 pub fn step_of(secret: &[u8], typed: &str, now: Instant) -> Option<i64> {
     let typed: String = typed.chars().filter(|c| !c.is_whitespace()).collect();
-    let present = step(now);
-    [present, present - 1].into_iter().find(|step| bool::from(code(secret, *step).as_bytes().ct_eq(typed.as_bytes())))
+    [step(now), step(now.plus_seconds(-SKEW))].into_iter().find(|step| bool::from(code(secret, *step).as_bytes().ct_eq(typed.as_bytes())))
 }
 
 fn base_32(bytes: &[u8], alphabet: &[u8; 32]) -> String {

@@ -31,6 +31,7 @@ pub mod mail;
 pub mod mappings;
 pub mod migrate;
 pub mod overview;
+pub mod passkeys;
 pub mod people;
 pub mod postings;
 pub mod recipients;

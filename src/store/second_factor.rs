@@ -4,7 +4,7 @@ use super::db::{Reader, Sql};
 use super::failure::{DbError, Failure};
 use super::writer::WriteTx;
 use crate::domain::id::UserId;
-use crate::domain::time::{Day, Instant};
+use crate::domain::time::Instant;
 
 /// A person's second factor.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -65,12 +65,12 @@ pub async fn codes_left(reader: &mut impl Reader, person: UserId) -> Result<i64,
     Ok(reader.one::<(i64,)>(sql.bind(person)).await?.map_or(0, |row| row.0))
 }
 
-/// For each role: how many active people hold it, and how many of those have a second factor.
-pub async fn by_role(reader: &mut impl Reader, today: Day) -> Result<Vec<(String, i64, i64)>, DbError> {
+/// Everybody who is active, and whether she has a second factor: an app (1), a passkey, or none (0).
+pub async fn of_everybody(reader: &mut impl Reader) -> Result<Vec<(UserId, i64)>, DbError> {
     let sql = Sql::new(
-        "SELECT g.role, count(DISTINCT p.id), count(DISTINCT f.person_id) FROM role_grant g JOIN person p ON p.id = g.person_id \
-         LEFT JOIN second_factor f ON f.person_id = p.id \
-         WHERE p.status = 'active' AND g.ended_at IS NULL AND (g.ends_on IS NULL OR g.ends_on >= $1) GROUP BY g.role",
+        "SELECT p.id, CAST(CASE WHEN EXISTS (SELECT 1 FROM second_factor f WHERE f.person_id = p.id) \
+           OR EXISTS (SELECT 1 FROM passkey k WHERE k.person_id = p.id) THEN 1 ELSE 0 END AS BIGINT) \
+         FROM person p WHERE p.status = 'active' ORDER BY p.id",
     );
-    reader.all(sql.bind(today)).await
+    reader.all(sql).await
 }

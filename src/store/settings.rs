@@ -23,6 +23,8 @@ pub const SETUP_DRAFT: &str = "setup.draft";
 pub const SETUP_TASKS: &str = "setup.tasks";
 /// The roles that a second factor is required for, their codes with a blank between them.
 pub const SECOND_FACTOR: &str = "sign_in.second_factor";
+/// When somebody has to show once more who she is, as JSON.
+pub const STEP_UP: &str = "sign_in.step_up";
 /// What the last walk along the audit chain found, and when, as JSON.
 pub const AUDIT_VERDICT: &str = "audit.verdict";
 /// Set while an older database stands where a newer one stood and nobody has accepted that: what is lost, as JSON. Nothing else is written then.

@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use super::db::Engine;
 use crate::domain::id::{
-    ApprovalId, BudgetId, DelegationId, EventId, ExportId, GrantId, ImportId, LetterId, MappingId, PolicyId, PostingId, RecipientId,
-    RegionId, RoleId, SourceId, TransactionId, UserId,
+    ApprovalId, BudgetId, DelegationId, EventId, ExportId, GrantId, ImportId, LetterId, MappingId, PasskeyId, PolicyId, PostingId,
+    RecipientId, RegionId, RoleId, SessionId, SourceId, TransactionId, UserId,
 };
 use crate::domain::time::{Day, Instant};
 
@@ -43,7 +43,7 @@ args! {
     Id: Uuid => |v| v, BudgetId => |v| v.0, EventId => |v| v.0, ExportId => |v| v.0, GrantId => |v| v.0, ImportId => |v| v.0,
         LetterId => |v| v.0, MappingId => |v| v.0, PostingId => |v| v.0, RecipientId => |v| v.0, RegionId => |v| v.0,
         RoleId => |v| v.0, SourceId => |v| v.0, TransactionId => |v| v.0, UserId => |v| v.0, ApprovalId => |v| v.0, PolicyId => |v| v.0,
-        DelegationId => |v| v.0;
+        DelegationId => |v| v.0, SessionId => |v| v.0, PasskeyId => |v| v.0;
     Bytes: Vec<u8> => |v| v, [u8; 32] => |v| v.to_vec(), [u8; 16] => |v| v.to_vec();
 }
 

@@ -191,5 +191,6 @@ pub fn status_of(refusal: &Refusal) -> StatusCode {
         Kind::Forbidden => StatusCode::FORBIDDEN,
         Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Kind::TooMany => StatusCode::TOO_MANY_REQUESTS,
+        Kind::Again => StatusCode::UNAUTHORIZED,
     }
 }

@@ -11,7 +11,7 @@ use super::guard::{client, peer};
 use super::page::{Plain, plain_answer};
 use super::{Portal, csrf};
 use crate::actions::{mail, people as act};
-use crate::domain::access::{Actor, Who};
+use crate::domain::access::{Actor, Proved, Who};
 use crate::domain::refusal::Refusal;
 use crate::domain::throttle;
 use crate::store::failure::Failure;
@@ -66,7 +66,7 @@ pub async fn ask(req: HttpRequest, portal: web::Data<Portal>, Posted(form): Post
     if !errors.is_empty() {
         return show(&req, &portal, StatusCode::UNPROCESSABLE_ENTITY, false, form.email, errors);
     }
-    let actor = Actor { who: Who::System("portal"), request_id: csrf::request_id(&req), peer: peer(&req) };
+    let actor = Actor { who: Who::System("portal"), request_id: csrf::request_id(&req), peer: peer(&req), proved: Proved::Elsewhere };
     let network = client(&req).map(throttle::network).unwrap_or_default();
     match mail::forgotten(&portal.store, actor, &network, &form.email).await {
         Ok(()) => Ok(HttpResponse::SeeOther().insert_header((header::LOCATION, "/forgotten-password/asked")).finish()),

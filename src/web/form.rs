@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use actix_web::dev::Payload;
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use futures_util::future::LocalBoxFuture;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 
+use super::again::Typed;
 use super::error::WebError;
 use super::{body, csrf};
 use crate::domain::refusal::Refusal;
@@ -67,6 +68,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Posted<T> {
             }
             let (token, fields) = take_token(text);
             csrf::check(&req, &token).await?;
+            req.extensions_mut().insert(Typed(fields.clone()));
             serde_html_form::from_str(&fields).map(Self).map_err(|error| {
                 tracing::debug!(%error, "a form was refused");
                 WebError::Malformed("A field of the form is missing, doubled or unknown. Go back and send it again.")
@@ -76,7 +78,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Posted<T> {
 }
 
 /// Separates the token from the fields, which keep their order and their spelling.
-fn take_token(body: &str) -> (String, String) {
+pub(super) fn take_token(body: &str) -> (String, String) {
     let mut token = String::new();
     let fields: Vec<&str> = body
         .split('&')

@@ -17,7 +17,7 @@ use askama::Template;
 use super::Portal;
 use super::error::{Problem, WebError};
 use super::page::Plain;
-use super::{body, form};
+use super::{body, form, session};
 use crate::domain::id;
 use crate::domain::refusal::Refusal;
 use crate::store::failure::{DbError, Failure};
@@ -113,7 +113,8 @@ pub async fn around(mut req: ServiceRequest, next: Next<impl MessageBody + 'stat
     let called = if nul {
         Ok(req.into_response(form::NUL.error_response()).map_into_boxed_body())
     } else {
-        next.call(req).await.map(ServiceResponse::map_into_boxed_body)
+        let unseen = session::unseen(req.path(), req.headers().contains_key("sec-purpose"));
+        session::UNSEEN.scope(unseen, next.call(req)).await.map(ServiceResponse::map_into_boxed_body)
     };
     let answered = match called {
         Ok(response) => {

@@ -16,10 +16,10 @@ use actix_web::{FromRequest, HttpRequest, web};
 use futures_util::future::LocalBoxFuture;
 
 use super::error::WebError;
-use super::{Portal, csrf, session};
+use super::{Portal, again, csrf, session};
 use crate::actions::second_factor;
-use crate::domain::access::{Access, Actor, Permission, Scope, Sight, Who};
-use crate::domain::id::{RegionId, UserId};
+use crate::domain::access::{Access, Actor, Permission, Proved, Scope, Sight, Who};
+use crate::domain::id::{RegionId, SessionId, UserId};
 use crate::domain::refusal::Refusal;
 use crate::domain::time::{Day, Instant};
 use crate::store::audit_log::Head;
@@ -41,6 +41,8 @@ pub struct Signed {
     pub csrf: String,
     /// Path and query of the request.
     pub address: String,
+    /// Her session.
+    pub session: SessionId,
     /// The newest event of the audit trail when she was looked up.
     pub as_of: Head,
     /// Every region, where [`Portal::with_scopes_off`] says that all scopes hold in all of them.
@@ -234,18 +236,19 @@ async fn signed(req: &HttpRequest, before_set_up: bool) -> Result<(Signed, Read)
     let portal = req.app_data::<web::Data<Portal>>().ok_or(WebError::Ours("no portal in the application".to_owned()))?;
     let asked = req.get_session();
     let address = req.uri().path_and_query().map(|part| part.as_str().to_owned()).unwrap_or_default();
-    let next = || if req.method() == Method::GET { address.clone() } else { String::new() };
+    let next = || if req.method() == Method::GET { address.clone() } else { again::page_before(req) };
     let nobody = || WebError::SignIn { next: next() };
     let id = asked.get::<UserId>(session::PERSON).ok().flatten().ok_or_else(nobody)?;
     let nonce = asked.get::<String>(csrf::NONCE).ok().flatten().ok_or_else(nobody)?;
+    let began = asked.get::<session::Began>(session::BEGAN).ok().flatten().ok_or_else(nobody)?;
     let mut read = portal.store.read().await?;
     let standing = people::standing(&mut read, id).await?.filter(|standing| standing.person.status == "active").ok_or_else(nobody)?;
     let (access, held_up) = access_of(&mut read, id, &standing.head, portal.store.now()).await?;
     if held_up && !before_set_up {
         return Err(WebError::SecondFactor { next: next() });
     }
-    let actor = Actor { who: Who::Person(id), request_id: csrf::request_id(req), peer: peer(req) };
-    let (person, as_of) = (standing.person, standing.head);
+    let actor = Actor { who: Who::Person(id), request_id: csrf::request_id(req), peer: peer(req), proved: Proved::At(began.proved) };
+    let (person, as_of, session) = (standing.person, standing.head, began.id);
     #[cfg(debug_assertions)]
     let everywhere = if portal.scopes_off { Some(regions::ids(&mut read).await?) } else { None };
     let csrf = csrf::token(&portal.key, &nonce);
@@ -255,6 +258,7 @@ async fn signed(req: &HttpRequest, before_set_up: bool) -> Result<(Signed, Read)
         actor,
         csrf,
         address,
+        session,
         as_of,
         #[cfg(debug_assertions)]
         everywhere,

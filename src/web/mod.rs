@@ -1,5 +1,6 @@
 //! The portal: the whole route table on one screen, and what handlers share.
 
+mod again;
 mod approvals;
 mod approvals_detail;
 mod approvals_facts;
@@ -40,6 +41,7 @@ mod imports_values;
 mod overview;
 mod pack;
 pub mod page;
+mod passkeys;
 mod password;
 mod peers;
 mod people;
@@ -48,6 +50,7 @@ mod people_add;
 mod people_grants;
 mod portal;
 mod postings;
+mod prove;
 mod qr;
 mod recipients;
 mod regions;
@@ -60,6 +63,7 @@ mod search;
 mod second_factor;
 pub mod server;
 mod session;
+mod sessions;
 mod settings;
 mod settings_approvals;
 mod settings_organisation;
@@ -115,6 +119,7 @@ pub fn routes(config: &mut ServiceConfig, portal: &Portal) {
     config.app_data(web::PathConfig::default().error_handler(|_, _| WebError::from(Refusal::NotFound).into()));
     config.service(
         scope("")
+            .wrap(from_fn(again::around))
             .wrap(sessions)
             .wrap(from_fn(frame::around))
             .wrap(Compress::default())
@@ -154,7 +159,14 @@ fn open(table: &mut Table<'_>) {
         .service(resource("/sign-in").route(get().to(sign_in::page)).route(post().to(sign_in::submit)))
         .service(resource("/sign-in/code").route(get().to(sign_in_code::page)).route(post().to(sign_in_code::prove)))
         .service(resource("/sign-in/second-factor").route(get().to(sign_in_code::set_up_page)).route(post().to(sign_in_code::set_up)))
+        .route("/sign-in/passkey", post().to(passkeys::sign_in))
+        .route("/sign-in/passkey/challenge", post().to(passkeys::ask_to_use))
         .route("/demo/sign-in", post().to(sign_in::demo))
+        .service(resource("/prove").route(get().to(prove::page)).route(post().to(prove::prove)))
+        .route("/prove/passkey", post().to(passkeys::prove))
+        .route("/go-on", get().to(again::go_on))
+        .route("/session", get().to(sessions::left))
+        .route("/stay-signed-in", get().to(sessions::stay))
         .route("/sign-out", post().to(sign_in::out))
         .route("/signed-out", get().to(sign_in::signed_out))
         .service(resource("/password/{token}").route(get().to(password::page)).route(post().to(password::choose)))
@@ -181,6 +193,7 @@ fn organisation(table: &mut Table<'_>) {
         // People.
         .service(resource("/people").route(get().to(people::list)).route(post().to(people_add::add)))
         .route("/people/new", get().to(people_add::new))
+        .service(resource("/people/sign-out").route(get().to(sessions::ask_everybody)).route(post().to(sessions::end_everybody)))
         .route("/people/{id}", get().to(people::detail))
         .route("/people/{id}/access", get().to(people_access::page))
         .route("/people/{id}/grants", post().to(people_grants::grant))
@@ -189,6 +202,7 @@ fn organisation(table: &mut Table<'_>) {
         .route("/people/{id}/password-link", post().to(people_add::link))
         .route("/people/{id}/reinstatement", post().to(people::reinstate))
         .route("/people/{id}/second-factor/removal", post().to(people_add::remove_second_factor))
+        .route("/people/{id}/sessions/end", post().to(sessions::end_hers))
         .route("/people/{id}/suspension", post().to(people::suspend))
         .service(resource("/roles").route(get().to(roles::list)).route(post().to(roles_edit::make)))
         .route("/roles/new", get().to(roles_edit::new))
@@ -228,6 +242,9 @@ fn settings_pages(table: &mut Table<'_>) {
         .service(
             resource("/settings/organisation").route(get().to(settings_organisation::page)).route(post().to(settings_organisation::save)),
         )
+        .service(resource("/settings/passkeys").route(get().to(passkeys::page)).route(post().to(passkeys::add)))
+        .route("/settings/passkeys/challenge", post().to(passkeys::ask_to_make))
+        .route("/settings/passkeys/{id}/removal", post().to(passkeys::remove))
         .route("/settings/password", post().to(settings::change_password))
         .route("/settings/preferences", post().to(settings::prefer))
         .service(
@@ -241,6 +258,8 @@ fn settings_pages(table: &mut Table<'_>) {
         .route("/settings/second-factor/codes", post().to(second_factor::new_codes))
         .route("/settings/second-factor/removal", post().to(second_factor::turn_off))
         .service(resource("/settings/sign-in").route(get().to(settings_sign_in::page)).route(post().to(settings_sign_in::save)))
+        .route("/settings/sign-in/step-up", post().to(settings_sign_in::save_step_up))
+        .service(resource("/settings/sessions").route(get().to(sessions::page)).route(post().to(sessions::end)))
         .route("/settings/sources", post().to(settings_organisation::add_source))
         .route("/settings/sources/{id}", post().to(settings_organisation::rename_source));
 }

@@ -11,6 +11,7 @@ use super::csrf;
 use super::error::WebError;
 use super::guard::Signed;
 use super::pack::{self, Packed};
+use super::session;
 use crate::domain::access::Permission;
 
 /// One entry of the main navigation.
@@ -64,6 +65,8 @@ pub struct Shell {
     pub organisation: String,
     /// Path and query.
     pub path: String,
+    /// After how many seconds without use she is warned that the session ends.
+    pub idle: i64,
     /// Whether the browser takes gzip.
     gzip: bool,
     /// Whether the flash came from a cookie that is to be cleared.
@@ -117,6 +120,7 @@ impl Shell {
             request_id: csrf::request_id(req),
             organisation: portal.organisation(),
             path: who.address.clone(),
+            idle: session::warn_after(portal.lives),
             gzip: pack::takes_gzip(req),
         }
     }

@@ -13,7 +13,7 @@ use super::page::{Plain, plain_answer};
 use super::{Portal, csrf};
 use crate::actions::passwords::{known_to, least_for};
 use crate::actions::people as act;
-use crate::domain::access::{Actor, Who};
+use crate::domain::access::{Actor, Proved, Who};
 use crate::domain::password::{ALONE, Known, acceptable};
 use crate::store::failure::Failure;
 use crate::store::people;
@@ -89,7 +89,7 @@ pub async fn choose(
     if !twice(&form.password, &form.again, least, &known, &mut errors) {
         return show(&req, &portal, token.into_inner(), StatusCode::UNPROCESSABLE_ENTITY, errors).await;
     }
-    let actor = Actor { who: Who::System("portal"), request_id: csrf::request_id(&req), peer: peer(&req) };
+    let actor = Actor { who: Who::System("portal"), request_id: csrf::request_id(&req), peer: peer(&req), proved: Proved::Elsewhere };
     match act::choose_password(&portal.store, &portal.passwords, actor, &token, &form.password).await {
         Ok(_) => {
             let to = (actix_web::http::header::LOCATION, "/password-chosen");

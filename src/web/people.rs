@@ -5,13 +5,13 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
 
-use super::Portal;
 use super::choices::{self, Choice};
 use super::error::{WebError, status_of};
 use super::form::{Errors, Posted};
 use super::guard::{Allowed, ManagePeople, Needs, ReadPeople};
 use super::page::{Shell, see_other};
-use crate::actions::people as act;
+use super::{Portal, sessions};
+use crate::actions::{people as act, second_factor};
 use crate::domain::access::Permission;
 use crate::domain::id::{RegionId, UserId};
 use crate::domain::refusal::Refusal;
@@ -19,7 +19,6 @@ use crate::domain::role::AnyRole;
 use crate::domain::time::Day;
 use crate::store::failure::Failure;
 use crate::store::people::{self, Grant, Person};
-use crate::store::second_factor;
 
 struct Row {
     person: Person,
@@ -127,6 +126,7 @@ struct DetailPage {
     key: String,
     mails: bool,
     has_factor: bool,
+    lines: Vec<sessions::Line>,
 }
 
 pub(super) async fn in_scope<N: Needs>(portal: &Portal, who: &Allowed<N>, path: &str) -> Result<Person, WebError> {
@@ -149,6 +149,7 @@ pub(super) async fn show<N: Needs>(
     let grants = people::grants(&mut read, &sees, Some(person.id)).await?;
     let ended = people::ended_grants(&mut read, &sees, person.id).await?;
     let (tone, status) = status_words(&person.status);
+    let lines = sessions::lines_for(portal, &mut read, who, person.id).await?;
     let page = DetailPage {
         shell: Shell::new(req, portal, who, person.name.clone()).with_errors(!refused.1.is_empty()),
         tone,
@@ -168,7 +169,8 @@ pub(super) async fn show<N: Needs>(
         sees_audit: who.access.has(Permission::AuditRead),
         key: portal.store.random.token(16),
         mails: portal.mails,
-        has_factor: second_factor::find(&mut read, person.id).await?.is_some(),
+        has_factor: second_factor::has_any(&mut read, person.id).await?,
+        lines,
         person,
     };
     page.shell.answer(refused.0, &page)

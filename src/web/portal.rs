@@ -16,6 +16,10 @@ use crate::actions::seal::Seal;
 use crate::config::Network;
 use crate::store::db::Read;
 use crate::store::failure::{DbError, Failure};
+    }
+
+use crate::domain::passkey::Site;
+use crate::store::failure::Failure;
 use crate::store::{Store, settings as kept};
 
 /// What handlers share. Cheap to clone.
@@ -154,6 +158,12 @@ impl Portal {
     pub fn with_scopes_off(mut self) -> Self {
         self.scopes_off = true;
         self
+    }
+
+    /// Where passkeys are made for: the configured address; without one, this machine under its own name, and nothing else.
+    pub(super) fn site(&self, req: &actix_web::HttpRequest) -> Option<Site> {
+        let address = self.address(req);
+        Site::of(&address).filter(|site| self.public_url.is_some() || site.id == "localhost")
     }
 
     /// The organisation's name.

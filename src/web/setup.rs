@@ -14,7 +14,7 @@ use super::page::{Plain, plain_answer};
 use super::{Portal, csrf, password, sign_in};
 use crate::actions::setup::{self as act, Administrator, Draft, Fault, people_list, region_list};
 use crate::actions::{people as people_rules, regions as region_rules, settings as settings_rules};
-use crate::domain::access::{Actor, Who};
+use crate::domain::access::{Actor, Proved, Who};
 use crate::domain::currency::Currency;
 use crate::domain::password::ALONE;
 use crate::domain::refusal::Refusal;
@@ -271,13 +271,13 @@ pub async fn finish(
     if !errors.is_empty() {
         return show(&req, &portal, &token, 3, &draft, blank, errors);
     }
-    let actor = Actor { who: Who::System("setup"), request_id: csrf::request_id(&req), peer: peer(&req) };
+    let actor = Actor { who: Who::System("setup"), request_id: csrf::request_id(&req), peer: peer(&req), proved: Proved::Elsewhere };
     let first = Administrator { name: form.person_name, email: form.email, password: form.password };
     match act::finish(&portal.store, &portal.passwords, actor.clone(), &token, first, others).await {
         Ok(id) => {
             portal.renamed(draft.organisation);
             crate::actions::sign_in::opened(&portal.store, actor, id, "setup").await?;
-            sign_in::begin(&portal, &session, id)?;
+            sign_in::begin(&req, &portal, &session, id)?;
             Ok(HttpResponse::SeeOther().insert_header((header::LOCATION, "/")).finish())
         }
         Err(Failure::Refused(Refusal::NotFound)) => no_link(&req, &portal).await,

@@ -1,6 +1,6 @@
 //! Signing in and out.
 
-use actix_session::Session;
+use actix_session::{Session, SessionExt};
 use actix_web::cookie::{Cookie, SameSite};
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -10,11 +10,13 @@ use serde::{Deserialize, Serialize};
 use super::error::{WebError, status_of};
 use super::form::{Errors, Posted};
 use super::guard::{Allowed, Leaving, client, peer};
-use super::page::{Plain, plain_answer};
-use super::{Portal, csrf, session};
+use super::page::{Flash, Plain, plain_answer};
+use super::{Portal, again, csrf, session};
 use crate::actions::sign_in::{self, Entered, Half, Opened};
-use crate::domain::access::{Actor, Role, Scope, Who};
-use crate::domain::id::UserId;
+use crate::clock::uuid_v7;
+use crate::domain::access::{Actor, Proved, Role, Scope, Who};
+use crate::domain::device;
+use crate::domain::id::{SessionId, UserId};
 use crate::domain::refusal::Refusal;
 use crate::domain::throttle;
 use crate::domain::time::Instant;
@@ -38,6 +40,7 @@ struct SignInPage {
     errors: Errors,
     people: Vec<DemoPerson>,
     mails: bool,
+    passkeys: bool,
 }
 
 #[derive(Template)]
@@ -96,7 +99,7 @@ pub async fn page(
     show(&req, &portal, StatusCode::OK, String::new(), query.into_inner().next, Errors::none()).await
 }
 
-async fn show(
+pub(super) async fn show(
     req: &HttpRequest,
     portal: &Portal,
     status: StatusCode,
@@ -105,9 +108,25 @@ async fn show(
     errors: Errors,
 ) -> Result<HttpResponse, WebError> {
     let title = if errors.is_empty() { "Sign in" } else { "Error: Sign in" };
-    let (plain, cookie) = Plain::new(req, portal, title);
+    let (mut plain, cookie) = Plain::new(req, portal, title);
+    if again::waits(portal, &req.get_session()) {
+        let text = "Your session had ended. What you sent is kept: sign in, and it comes back to be looked at before anything is done.";
+        plain.flash = Some(Flash { tone: "info", text: text.to_owned() });
+    }
     let people = if portal.demo { demo_people(portal).await? } else { Vec::new() };
-    plain_answer(status, cookie, &SignInPage { plain, email, next: own_path(&next).to_owned(), errors, people, mails: portal.mails })
+    plain_answer(
+        status,
+        cookie,
+        &SignInPage {
+            plain,
+            email,
+            next: own_path(&next).to_owned(),
+            errors,
+            people,
+            mails: portal.mails,
+            passkeys: portal.site(req).is_some(),
+        },
+    )
 }
 
 async fn demo_people(portal: &Portal) -> Result<Vec<DemoPerson>, WebError> {
@@ -130,7 +149,7 @@ async fn demo_people(portal: &Portal) -> Result<Vec<DemoPerson>, WebError> {
 }
 
 pub(super) fn anonymous(req: &HttpRequest) -> Actor {
-    Actor { who: Who::System("portal"), request_id: csrf::request_id(req), peer: peer(req) }
+    Actor { who: Who::System("portal"), request_id: csrf::request_id(req), peer: peer(req), proved: Proved::Elsewhere }
 }
 
 /// The cookie by which a device is known that somebody has signed in from: it opens nothing, it only counts tries in vain apart from those of
@@ -159,7 +178,7 @@ pub async fn submit(
 ) -> Result<HttpResponse, WebError> {
     let (actor, place) = (anonymous(&req), place(&req));
     match sign_in::with_password(&portal.store, &portal.passwords, actor, &place, &form.email, &form.password).await {
-        Ok(entered) => enter(&portal, &session, entered, &form.next),
+        Ok(entered) => enter(&req, &portal, &session, entered, &form.next),
         Err(Failure::Refused(refusal)) => {
             let answer = show(&req, &portal, status_of(&refusal), form.email, form.next, Errors::of(&refusal)).await?;
             Ok(refused(&portal, answer, &refusal))
@@ -179,28 +198,32 @@ pub(super) fn refused(portal: &Portal, mut answer: HttpResponse, refusal: &Refus
 }
 
 /// Leads on from a right password: into the portal, to the code, or to setting up a second factor.
-fn enter(portal: &Portal, session: &Session, entered: Entered, next: &str) -> Result<HttpResponse, WebError> {
+fn enter(req: &HttpRequest, portal: &Portal, session: &Session, entered: Entered, next: &str) -> Result<HttpResponse, WebError> {
     let (half, to) = match entered {
         Entered::In(opened) => {
             let mut answer = redirect(own_path(next));
-            signed_in(portal, session, opened, &mut answer)?;
+            signed_in((req, portal), session, opened, &mut answer)?;
             return Ok(answer);
         }
         Entered::Code(half) => (half, "/sign-in/code"),
         Entered::SetUp(half) => (half, "/sign-in/second-factor"),
     };
-    session.clear();
-    session.renew();
+    again::renewed(session, None);
     let kept = HalfWay { half, at: portal.store.now(), next: own_path(next).to_owned() };
     session.insert(HALF, kept).map_err(|error| WebError::Ours(format!("the session could not be kept: {error}")))?;
     Ok(redirect(to))
 }
 
 /// Begins the session of somebody who has shown all that is asked for.
-pub(super) fn signed_in(portal: &Portal, session: &Session, opened: Opened, answer: &mut HttpResponse) -> Result<(), WebError> {
+pub(super) fn signed_in(
+    (req, portal): (&HttpRequest, &Portal),
+    session: &Session,
+    opened: Opened,
+    answer: &mut HttpResponse,
+) -> Result<(), WebError> {
     portal.store.metrics.sign_in("done");
-    begin(portal, session, opened.person)?;
-    let cookies = [device_cookie(opened.device), marker(true)];
+    begin(req, portal, session, opened.person)?;
+    let cookies = [device_cookie(opened.device), marker(true), again::was(portal, Some(opened.person))];
     cookies.iter().try_for_each(|cookie| answer.add_cookie(cookie)).map_err(|error| WebError::Ours(error.to_string()))
 }
 
@@ -238,14 +261,17 @@ pub async fn demo(
     let mut read = portal.store.read().await?;
     let person = people::find(&mut read, form.person).await?.filter(|person| person.status == "active").ok_or(Refusal::NotFound)?;
     drop(read);
-    enter(&portal, &session, sign_in::without_password(&portal.store, anonymous(&req), &person).await?, &form.next)
+    enter(&req, &portal, &session, sign_in::without_password(&portal.store, anonymous(&req), &person).await?, &form.next)
 }
 
 /// A session of a signed-in person: under a new token, so that nobody can have planted it.
-pub(super) fn begin(portal: &Portal, session: &Session, person: UserId) -> Result<(), WebError> {
-    session.clear();
-    session.renew();
-    let kept = session.insert(session::PERSON, person).and_then(|()| session.insert(csrf::NONCE, portal.store.random.token(16)));
+pub(super) fn begin(req: &HttpRequest, portal: &Portal, session: &Session, person: UserId) -> Result<(), WebError> {
+    again::renewed(session, Some(person));
+    let agent = req.headers().get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+    let (now, id) = (portal.store.now(), SessionId(uuid_v7(portal.store.now().0, &portal.store.random)));
+    let began = session::Began { id, at: now, device: device::words(agent), address: peer(req), proved: now };
+    let kept = session.insert(session::PERSON, person).and_then(|()| session.insert(session::BEGAN, began));
+    let kept = kept.and_then(|()| session.insert(csrf::NONCE, portal.store.random.token(16)));
     kept.map_err(|error| WebError::Ours(format!("the session could not be kept: {error}")))
 }
 
@@ -259,7 +285,8 @@ pub async fn out(
     sign_in::closed(&portal.store, who.actor.clone(), who.person.id).await?;
     session.purge();
     let mut answer = redirect("/signed-out");
-    answer.add_cookie(&marker(false)).map_err(|error| WebError::Ours(error.to_string()))?;
+    let gone = [marker(false), again::was(&portal, None)];
+    gone.iter().try_for_each(|cookie| answer.add_cookie(cookie)).map_err(|error| WebError::Ours(error.to_string()))?;
     Ok(answer)
 }
 

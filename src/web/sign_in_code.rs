@@ -14,31 +14,42 @@ use super::second_factor::{Parts, draft_of};
 use super::sign_in::{anonymous, half, own_path, place, redirect, refused, signed_in};
 use super::{Portal, csrf, session};
 use crate::actions::{second_factor as act, sign_in};
-use crate::domain::access::{Actor, Who};
+use crate::domain::access::{Actor, Proved, Who};
 use crate::domain::id::UserId;
 use crate::store::failure::Failure;
 use crate::store::people::{self, Person};
-use crate::store::second_factor as kept;
+use crate::store::{passkeys, second_factor as kept};
 
 #[derive(Template)]
 #[template(path = "sign_in/code.html")]
 struct CodePage {
     plain: Plain,
     errors: Errors,
+    has_code: bool,
+    has_passkey: bool,
 }
 
-fn show(req: &HttpRequest, portal: &Portal, status: StatusCode, errors: Errors) -> Result<HttpResponse, WebError> {
+/// The page that asks for the second factor of somebody whose password was right.
+pub(super) async fn show(
+    req: &HttpRequest,
+    portal: &Portal,
+    person: UserId,
+    status: StatusCode,
+    errors: Errors,
+) -> Result<HttpResponse, WebError> {
+    let mut read = portal.store.read().await?;
+    let has_code = kept::find(&mut read, person).await?.is_some();
+    let has_passkey = passkeys::has_any(&mut read, person).await?;
+    drop(read);
     let title = if errors.is_empty() { "Enter your code" } else { "Error: Enter your code" };
     let (plain, cookie) = Plain::new(req, portal, title);
-    plain_answer(status, cookie, &CodePage { plain, errors })
+    plain_answer(status, cookie, &CodePage { plain, errors, has_code, has_passkey })
 }
 
 /// The form for the code.
 pub async fn page(req: HttpRequest, portal: web::Data<Portal>, session: Session) -> Result<HttpResponse, WebError> {
-    if half(&portal, &session).is_none() {
-        return Ok(redirect("/sign-in"));
-    }
-    show(&req, &portal, StatusCode::OK, Errors::none())
+    let Some(half) = half(&portal, &session) else { return Ok(redirect("/sign-in")) };
+    show(&req, &portal, half.half.person, StatusCode::OK, Errors::none()).await
 }
 
 /// What it sends.
@@ -59,11 +70,11 @@ pub async fn prove(
     match act::prove(&portal.store, &portal.seal, anonymous(&req), &place(&req), half.half, &form.code).await {
         Ok(opened) => {
             let mut answer = redirect(own_path(&half.next));
-            signed_in(&portal, &session, opened, &mut answer)?;
+            signed_in((&req, &portal), &session, opened, &mut answer)?;
             Ok(answer)
         }
         Err(Failure::Refused(refusal)) => {
-            let answer = show(&req, &portal, status_of(&refusal), Errors::of(&refusal))?;
+            let answer = show(&req, &portal, half.half.person, status_of(&refusal), Errors::of(&refusal)).await?;
             Ok(refused(&portal, answer, &refusal))
         }
         Err(failure) => Err(failure.into()),
@@ -111,7 +122,7 @@ async fn waiting(portal: &Portal, session: &Session, next: &str) -> Result<Optio
     let mut read = portal.store.read().await?;
     let same = |person: &Person| half.as_ref().is_none_or(|half| half.half.version == person.version);
     let person = people::find(&mut read, id).await?.filter(|person| person.status == "active" && same(person));
-    let has_one = kept::find(&mut read, id).await?.is_some();
+    let has_one = act::has_any(&mut read, id).await?;
     let required = act::is_required(&mut read, id, portal.store.now()).await?;
     Ok(person.filter(|_| !has_one && (required || !signed_in)).map(|person| Waiting { person, signed_in, required, next }))
 }
@@ -174,13 +185,14 @@ pub async fn set_up(
     Posted(form): Posted<SetUpForm>,
 ) -> Result<HttpResponse, WebError> {
     let Some(waiting) = waiting(&portal, &session, &form.next).await? else { return Ok(redirect("/sign-in")) };
-    let actor = Actor { who: Who::Person(waiting.person.id), request_id: csrf::request_id(&req), peer: peer(&req) };
+    let actor =
+        Actor { who: Who::Person(waiting.person.id), request_id: csrf::request_id(&req), peer: peer(&req), proved: Proved::Elsewhere };
     match done(&portal, &actor, &waiting, &form).await {
         Ok(codes) => {
             let opened = sign_in::after_set_up(&portal.store, anonymous(&req), waiting.person.id).await?;
             let (plain, _) = Plain::new(&req, &portal, "Your recovery codes");
             let mut answer = plain_answer(StatusCode::OK, None, &CodesPage { plain, codes, next: waiting.next })?;
-            signed_in(&portal, &session, opened, &mut answer)?;
+            signed_in((&req, &portal), &session, opened, &mut answer)?;
             Ok(answer)
         }
         Err(Failure::Refused(refusal)) => {

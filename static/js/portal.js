@@ -4,6 +4,8 @@
 //   [data-copy="text"]         a button that copies the text; shown only where copying works
 //   form[data-guard]           asks before changed, unsent input is left
 //   form[data-many]            may be sent more than once (filters, searches); every other POST form is sent once
+//   body[data-idle="seconds"]  after how long without use the end of the session is announced
+//   form[data-passkey=make|use]  asks the browser for a passkey, with what data-ask answers; data-else is where to go where it refuses
 //   .nav a, [data-key]         targets of the "g" chords, by address
 (() => {
   "use strict";
@@ -137,6 +139,64 @@
     if (!leaving && [...doc.querySelectorAll("form[data-guard]")].some(changed)) event.preventDefault();
   });
 
+  // Two minutes before the session ends for want of use, whoever is here is asked. The portal knows how long it lasts, whatever other tabs do;
+  // to be asked for that is no use.
+  const idle = Number(doc.body.dataset.idle);
+  if (idle) {
+    let dialog = null;
+    const put = () => {
+      if (dialog) dialog.remove();
+      dialog = null;
+    };
+    const tell = (title, text, words, act) => {
+      put();
+      dialog = doc.createElement("dialog");
+      dialog.className = "help-keys";
+      dialog.setAttribute("role", "alertdialog");
+      dialog.setAttribute("aria-labelledby", "idle-title");
+      dialog.setAttribute("aria-describedby", "idle-text");
+      const head = doc.createElement("h2");
+      head.id = "idle-title";
+      head.textContent = title;
+      const body = doc.createElement("p");
+      body.id = "idle-text";
+      body.textContent = text;
+      const button = doc.createElement("button");
+      button.className = "btn";
+      button.textContent = words;
+      button.addEventListener("click", act);
+      dialog.append(head, body, button);
+      doc.body.append(dialog);
+      dialog.showModal();
+    };
+    const ended = () => {
+      if (summary || [...doc.querySelectorAll("form")].some((form) => form.method === "post" && changed(form))) {
+        const text = "What you typed is still here. Send it as usual: you sign in first, and then it comes back to be looked at.";
+        tell("You were signed out", text, "Go on", put);
+      } else {
+        location.replace(`/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
+      }
+    };
+    const ask = (address) => fetch(address, { redirect: "manual" }).catch(() => ({ status: 503 }));
+    const wait = (seconds) => setTimeout(look, Math.max(seconds, 2) * 1000);
+    const stay = async () => {
+      const { status } = await ask("/stay-signed-in");
+      if (status === 204) {
+        put();
+        wait(10);
+      }
+    };
+    const look = async () => {
+      const answer = await ask("/session");
+      if (answer.type === "opaqueredirect") return ended();
+      const left = answer.status === 200 ? Number(await answer.text()) : 150;
+      if (left > 120) put();
+      else if (!dialog) tell("You will be signed out in two minutes", "Nothing was sent to the portal for a while.", "Stay signed in", stay);
+      return wait(left > 120 ? left - 120 : left + 1);
+    };
+    wait(idle);
+  }
+
   // Sent once: the second press of the button is swallowed. The server's idempotency key is what makes a double send safe.
   doc.addEventListener("submit", (event) => {
     const form = event.target;
@@ -157,6 +217,33 @@
       });
     }
   });
+
+  // Passkeys: their forms come hidden, and are shown where the browser has them. What it hands over is sent in the form.
+  if (window.PublicKeyCredential && PublicKeyCredential.parseRequestOptionsFromJSON) {
+    for (const form of doc.querySelectorAll("form[data-passkey]")) {
+      form.hidden = false;
+      form.addEventListener("submit", async (event) => {
+        event.preventDefault();
+        const { passkey, ask } = form.dataset;
+        const field = (name) => form.elements.namedItem(name);
+        const body = new URLSearchParams({ csrf: field("csrf").value });
+        const answer = await fetch(ask, { method: "POST", body, redirect: "manual" }).catch(() => null);
+        if (!answer || !answer.ok) {
+          location.assign(form.dataset.else || location.href);
+          return;
+        }
+        const asked = await answer.json();
+        const all = navigator.credentials;
+        const got = passkey === "make"
+          ? all.create({ publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(asked) })
+          : all.get({ publicKey: PublicKeyCredential.parseRequestOptionsFromJSON(asked) });
+        got.then((key) => {
+          field("passkey").value = JSON.stringify(key.toJSON());
+          form.submit();
+        }).catch(() => { form.querySelector("[role=status]").textContent = "No passkey was used. Try again."; });
+      });
+    }
+  }
 
   // Menus close on Escape and when the focus or a press goes elsewhere.
   const shut = (keep) => {

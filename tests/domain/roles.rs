@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use counterfoil::domain::access::{Access, Actor, Granted, Permission, Role, Who};
+use counterfoil::domain::access::{Access, Actor, Granted, Permission, Proved, Role, Who};
 use counterfoil::domain::id::{GrantId, RegionId, RoleId, UserId};
 use counterfoil::domain::role::{AnyRole, Definition, Permissions, counts_as, giving, making, taking_over, widening};
 use uuid::Uuid;
@@ -59,7 +59,7 @@ fn person(number: u128) -> UserId {
 }
 
 fn acting(number: u128) -> Actor {
-    Actor { who: Who::Person(person(number)), request_id: String::new(), peer: String::new() }
+    Actor { who: Who::Person(person(number)), request_id: String::new(), peer: String::new(), proved: Proved::Elsewhere }
 }
 
 /// A grant on region 1, which is the root, or on another, which covers itself alone.

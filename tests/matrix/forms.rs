@@ -43,6 +43,22 @@ pub fn demo_person(_: &Filling) -> Fields {
     vec![("person", World::missing("usr"))]
 }
 
+pub fn step_up(with: &Filling) -> Fields {
+    vec![("key", with.key.clone()), ("minutes", with.or_nothing("7"))]
+}
+
+pub fn passkey(_: &Filling) -> Fields {
+    vec![("passkey", "{}".to_owned())]
+}
+
+pub fn new_passkey(_: &Filling) -> Fields {
+    vec![("name", "Phone".to_owned()), ("passkey", "{}".to_owned())]
+}
+
+pub fn session(_: &Filling) -> Fields {
+    vec![("session", World::missing("ses"))]
+}
+
 pub fn password(_: &Filling) -> Fields {
     vec![("password", "short".to_owned()), ("again", "short".to_owned())]
 }

@@ -300,6 +300,7 @@ impl World {
             }
             Ids::Policy => everywhere(&[&self.policy], &[&[&Self::missing("pol")]]),
             Ids::Loan => vec![Target::none("missing", &[&Self::missing("dlg")]), Target::none("malformed", &["dlg_x"])],
+            Ids::Passkey => vec![Target::none("missing", &[&Self::missing("psk")]), Target::none("malformed", &["psk_x"])],
             Ids::Role => everywhere(&[&self.role], &[&[&Self::missing("rol")], &["rol_x"]]),
         }
     }

@@ -75,6 +75,8 @@ pub enum Ids {
     Loan,
     /// A role that the organisation made.
     Role,
+    /// A passkey; nobody has any.
+    Passkey,
 }
 
 /// A line.
@@ -126,6 +128,8 @@ pub const ROWS: &[Row] = &[
     post("/sign-in/code", Open, Ids::None, 303, forms::code).others(303),
     get("/sign-in/second-factor", Open, Ids::None).gives(303).others(303),
     post("/sign-in/second-factor", Open, Ids::None, 303, forms::new_factor).others(303),
+    post("/sign-in/passkey", Open, Ids::None, 404, forms::passkey).others(404),
+    post("/sign-in/passkey/challenge", Open, Ids::None, 404, forms::none).others(404),
     get("/forgotten-password", Open, Ids::None).others(200),
     post("/forgotten-password", Open, Ids::None, 404, forms::address).others(404),
     get("/forgotten-password/asked", Open, Ids::None),
@@ -142,6 +146,13 @@ pub const ROWS: &[Row] = &[
     post("/setup/{token}/regions", Open, Ids::SetupToken, 404, forms::setup),
     get("/setup/{token}/people", Open, Ids::SetupToken),
     post("/setup/{token}/people", Open, Ids::SetupToken, 404, forms::setup),
+    // In the middle of a session.
+    get("/prove", SignedIn, Ids::None),
+    post("/prove", SignedIn, Ids::None, 303, forms::none),
+    post("/prove/passkey", SignedIn, Ids::None, 404, forms::passkey),
+    get("/go-on", SignedIn, Ids::None).gives(303),
+    get("/session", SignedIn, Ids::None),
+    get("/stay-signed-in", SignedIn, Ids::None).gives(204),
     // Overview and audit.
     get("/", SignedIn, Ids::None),
     post("/setup-tasks/dismissal", Everywhere(SettingsManage), Ids::None, 303, forms::none),
@@ -173,6 +184,9 @@ pub const ROWS: &[Row] = &[
     post("/people/{id}/grants", Holds(PeopleManage), Ids::Person, 422, forms::grant),
     post("/people/{id}/grants/{grant}/end", Holds(PeopleManage), Ids::Grant, 303, forms::key),
     post("/people/{id}/password-link", Everywhere(PeopleManage), Ids::WholePerson, 200, forms::key),
+    post("/people/{id}/sessions/end", Everywhere(PeopleManage), Ids::WholePerson, 303, forms::none),
+    get("/people/sign-out", Everywhere(PeopleManage), Ids::None),
+    post("/people/sign-out", Everywhere(PeopleManage), Ids::None, 303, forms::none),
     post("/people/{id}/suspension", Holds(PeopleManage), Ids::WholePerson, 303, forms::key),
     post("/people/{id}/reinstatement", Holds(PeopleManage), Ids::WholePerson, 303, forms::key),
     // Regions.
@@ -198,10 +212,17 @@ pub const ROWS: &[Row] = &[
     post("/settings/approvals/stand-ins/{id}/end", SignedIn, Ids::Loan, 303, forms::key),
     get("/settings/retention", Everywhere(SettingsManage), Ids::None),
     post("/settings/retention", Everywhere(SettingsManage), Ids::None, 422, forms::retention),
+    get("/settings/passkeys", SignedIn, Ids::None),
+    post("/settings/passkeys", SignedIn, Ids::None, 404, forms::new_passkey),
+    post("/settings/passkeys/challenge", SignedIn, Ids::None, 404, forms::none),
+    post("/settings/passkeys/{id}/removal", SignedIn, Ids::Passkey, 303, forms::none),
     get("/settings/second-factor", SignedIn, Ids::None),
     post("/settings/second-factor", SignedIn, Ids::None, 422, forms::own_factor),
     post("/settings/second-factor/codes", SignedIn, Ids::None, 404, forms::current),
     post("/settings/second-factor/removal", SignedIn, Ids::None, 409, forms::current),
+    post("/settings/sign-in/step-up", Everywhere(SettingsManage), Ids::None, 422, forms::step_up),
+    get("/settings/sessions", SignedIn, Ids::None),
+    post("/settings/sessions", SignedIn, Ids::None, 404, forms::session),
     get("/settings/sign-in", Everywhere(SettingsManage), Ids::None),
     post("/settings/sign-in", Everywhere(SettingsManage), Ids::None, 303, forms::key),
     post("/settings/currencies", Everywhere(SettingsManage), Ids::None, 422, forms::currency),

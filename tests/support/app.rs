@@ -10,7 +10,7 @@ use std::sync::Mutex;
 
 use counterfoil::actions::imports::Limits;
 use counterfoil::clock::{Clock, Random};
-use counterfoil::domain::access::{Actor, Role, Who};
+use counterfoil::domain::access::{Actor, Proved, Role, Who};
 use counterfoil::domain::audit;
 use counterfoil::domain::budget::{Account, BudgetStatus, End, Movement, Nature, PostingKind};
 use counterfoil::domain::currency::Currency;
@@ -93,7 +93,12 @@ impl Company {
 
     /// A person, as the one who acts.
     pub fn actor(&self, name: &str) -> Actor {
-        Actor { who: Who::Person(self.people[name]), request_id: "test".to_owned(), peer: "127.0.0.1".to_owned() }
+        Actor {
+            who: Who::Person(self.people[name]),
+            request_id: "test".to_owned(),
+            peer: "127.0.0.1".to_owned(),
+            proved: Proved::Elsewhere,
+        }
     }
 
     /// All that is kept: rows of each table and the head of the trail. Sessions are left out, since people come and go.
@@ -204,6 +209,11 @@ impl TestApp {
         Self::of(db, limits, |portal| portal).await
     }
 
+    /// The same at an address of its own, for links and passkeys.
+    pub async fn at(db: TestDb, address: &str) -> Self {
+        Self::of(db, Limits { max_bytes: 64 << 20, ..Limits::default() }, |portal| portal.at(Some(address))).await
+    }
+
     /// The same where links to choose a password are mailed.
     pub async fn mailing(db: TestDb) -> Self {
         Self::of(db, Limits { max_bytes: 64 << 20, ..Limits::default() }, |portal| portal.mailing(true)).await
@@ -258,16 +268,21 @@ pub struct BareApp {
 impl BareApp {
     /// Starts it on a free port.
     pub async fn over(store: Store) -> Self {
-        Self::of(store, false).await
+        Self::of(store, false, None).await
     }
 
     /// The same where links to choose a password are mailed.
     pub async fn mailing(store: Store) -> Self {
-        Self::of(store, true).await
+        Self::of(store, true, None).await
     }
 
-    async fn of(store: Store, mails: bool) -> Self {
-        let portal = Portal::new(store, Lives { idle: 15 * 60, absolute: 12 * 3600 }, 64 << 20).await.unwrap().mailing(mails);
+    /// The same at an address of its own.
+    pub async fn at(store: Store, address: &str) -> Self {
+        Self::of(store, false, Some(address)).await
+    }
+
+    async fn of(store: Store, mails: bool, address: Option<&str>) -> Self {
+        let portal = Portal::new(store, Lives { idle: 15 * 60, absolute: 12 * 3600 }, 64 << 20).await.unwrap().mailing(mails).at(address);
         let bound =
             Bound::to(Running { listen: "127.0.0.1:0".parse().unwrap(), workers: 1, max_connections: 64, max_connections_per_peer: 64 })
                 .unwrap();

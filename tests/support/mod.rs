@@ -4,6 +4,7 @@ pub mod app;
 pub mod certificates;
 pub mod cluster;
 pub mod database;
+pub mod passkey;
 pub mod rewards;
 pub mod smtp;
 pub mod totp;

@@ -107,7 +107,8 @@ on_both_engines! {
         app.company.clock.advance(STEP);
         let third = app.anonymous();
         enter(&third, GOOD, "/").await;
-        assert_eq!(try_code(&third, &late).await.status, 303, "the one before is taken: typing takes time");
+        app.company.clock.advance(9_999_999);
+        assert_eq!(try_code(&third, &late).await.status, 303, "ten seconds for a slow clock");
         app.company.clock.advance(11 * 60 * 1_000_000);
         let fourth = app.anonymous();
         enter(&fourth, GOOD, "/").await;

@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::clock::{Clock, Random};
-use crate::domain::access::{Actor, Who};
+use crate::domain::access::{Actor, Proved, Who};
 use crate::domain::audit::Event;
 use crate::domain::budget::{Account, Budget, BudgetStatus, End, Figures, Movement, Nature, PostingKind};
 use crate::domain::currency::Currency;
@@ -149,7 +149,7 @@ async fn is_foreign(url: &str) -> Result<bool, Failure> {
 
 fn actor(world: &World, name: &str) -> Actor {
     let who = world.people.get(name).map_or(Who::System("demo"), |id| Who::Person(*id));
-    Actor { who, request_id: String::new(), peer: String::new() }
+    Actor { who, request_id: String::new(), peer: String::new(), proved: Proved::Elsewhere }
 }
 
 impl World {

@@ -11,7 +11,7 @@ use super::saved::within;
 use super::setup::Setup;
 use super::upload::{fits, plain_name, source_name};
 use super::{Limits, Stop, check, end};
-use crate::domain::access::{Actor, Permission, Who};
+use crate::domain::access::{Actor, Permission, Proved, Who};
 use crate::domain::id::{ImportId, SourceId, UserId};
 use crate::domain::import::Mapping;
 use crate::domain::refusal::Refusal;
@@ -99,7 +99,7 @@ impl Direct {
             sha256,
             state: "mapping",
         };
-        let actor = Actor { who: Who::Person(self.run.person), request_id: String::new(), peer: String::new() };
+        let actor = Actor { who: Who::Person(self.run.person), request_id: String::new(), peer: String::new(), proved: Proved::Elsewhere };
         let row = commit::straight(store, actor, new, self.run.setup()?, mode).await?;
         self.run = Run::begun(store, row, self.run.input, self.run.limits, self.run.person);
         match commit::perform(store, &mut self.run, progress).await {

@@ -10,7 +10,7 @@ use super::report::Report;
 use super::setup::Setup;
 use super::{Limits, Stop};
 use crate::clock::Stopwatch;
-use crate::domain::access::{Actor, Who};
+use crate::domain::access::{Actor, Proved, Who};
 use crate::domain::id::{ImportId, UserId};
 use crate::domain::refusal::Refusal;
 use crate::domain::time::Instant;
@@ -128,7 +128,7 @@ impl Run {
 
     /// The person in whose name it is done, as the one who acts.
     pub fn actor(&self) -> Actor {
-        Actor { who: Who::Person(self.person), request_id: String::new(), peer: String::new() }
+        Actor { who: Who::Person(self.person), request_id: String::new(), peer: String::new(), proved: Proved::Elsewhere }
     }
 
     /// The mapping.

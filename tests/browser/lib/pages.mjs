@@ -67,6 +67,9 @@ export const PAGES = [
   { name: 'roles', path: '/roles', status: SOME },
   { name: 'role', path: '/roles/auditor', status: SOME },
   { name: 'settings', path: '/settings', status: SOME },
+  { name: 'prove', path: '/prove' },
+  { name: 'passkeys', path: '/settings/passkeys' },
+  { name: 'sessions', path: '/settings/sessions' },
   { name: '404', path: '/budgets/bud_00000000000000000000000000', status: 404 },
 ];
 

@@ -3,6 +3,11 @@
 use counterfoil::actions::passwords::Passwords;
 use counterfoil::actions::people::{self, NewPerson};
 use counterfoil::actions::second_factor;
+use counterfoil::domain::access::Actor;
+use counterfoil::domain::id::PasskeyId;
+use counterfoil::domain::passkey::Made;
+use counterfoil::store::passkeys as kept;
+use counterfoil::store::writer::Intent;
 
 use super::visitor::{Visited, Visitor};
 use super::{HOSTILE, signed_in};
@@ -41,7 +46,10 @@ pub async fn walk(company: &Company, visited: &mut Visited) {
     }
     require(&ada, &["auditor", "regional_partner"]).await;
     visitor.look("/settings/second-factor").await;
+    visitor.look("/prove").await;
     let mut visitor = Visitor::new(&ada, HOSTILE, visited);
+    visitor.look("/prove").await;
+    visitor.look("/people/sign-out").await;
     visitor.look(&format!("/people/{}", company.people["Aud Auditor"])).await;
     visitor.look("/settings/sign-in").await;
 
@@ -57,6 +65,8 @@ pub async fn walk(company: &Company, visited: &mut Visited) {
         visitor.look("/settings").await;
     }
     short_password(company, &app, visited).await;
+    come_back(company, &app, visited).await;
+    passkeys(company, visited).await;
     let client = app.anonymous();
     client.sign_in(&company.people["Nils North"].to_string()).await;
     let mut visitor = Visitor::new(&client, HOSTILE, visited);
@@ -90,4 +100,47 @@ async fn short_password(company: &Company, app: &BareApp, visited: &mut Visited)
     let mailing = BareApp::mailing(company.store.clone()).await;
     let ada = signed_in(&mailing, company, "Ada Admin").await;
     Visitor::new(&ada, HOSTILE, visited).look(&format!("/people/{id}")).await;
+}
+
+/// Somebody whose session ended while she filled a form in.
+async fn come_back(company: &Company, app: &BareApp, visited: &mut Visited) {
+    let sara = signed_in(app, company, "Sara South").await;
+    let csrf = sara.get("/settings").await.csrf();
+    people::end_sessions(&company.store, company.actor("Ada Admin"), company.people["Sara South"]).await.unwrap();
+    let mut visitor = Visitor::new(&sara, HOSTILE, visited);
+    let form = named(&[("csrf", &csrf), ("theme", HOSTILE), ("density", ""), ("shortcuts", "1")]);
+    assert_eq!(visitor.post("/settings/preferences", &form).await.location(), "/sign-in?next=/go-on");
+    visitor.look("/sign-in?next=/go-on").await;
+    sara.sign_in(&company.people["Sara South"].to_string()).await;
+    for address in ["/prove", "/go-on"] {
+        visitor.look(address).await;
+    }
+}
+
+/// Somebody with two passkeys, one of them never used.
+async fn passkeys(company: &Company, visited: &mut Visited) {
+    let app = BareApp::at(company.store.clone(), "https://rewards.example").await;
+    let (sara, person) = (signed_in(&app, company, "Sara South").await, company.people["Sara South"]);
+    let keeping = company.store.write(Intent::once(Actor::system("test"), "test.passkeys"), move |tx| {
+        Box::pin(async move {
+            for (number, name) in [(1, "Phone"), (2, HOSTILE)] {
+                let id = PasskeyId(tx.new_id());
+                let made = Made { id: vec![number; 8], algorithm: -7, key: vec![4; 65], counter: 0 };
+                kept::insert(tx, id, person, name.to_owned(), made).await?;
+                if number == 1 {
+                    kept::used(tx, id, 1).await?;
+                }
+            }
+            Ok(())
+        })
+    });
+    keeping.await.unwrap();
+    for address in ["/settings/passkeys", "/prove"] {
+        Visitor::new(&sara, HOSTILE, visited).look(address).await;
+    }
+    let client = app.anonymous();
+    Visitor::new(&client, HOSTILE, visited).look("/sign-in").await;
+    assert_eq!(client.sign_in(&person.to_string()).await.location(), "/sign-in/code");
+    Visitor::new(&client, HOSTILE, visited).look("/sign-in/code").await;
+    second_factor::remove(&company.store, company.actor("Ada Admin"), person).await.unwrap();
 }

@@ -108,7 +108,7 @@ async fn first_day(visited: &mut Visited) {
         }
         assert_eq!(status, 303, "{step}");
     }
-    visitor.walk(&["/"]).await;
+    visitor.walk(&["/", "/prove"]).await;
     Visitor::new(&app.anonymous(), HOSTILE, visited).look("/sign-in").await;
 }
 

@@ -1,0 +1,232 @@
+//! Passkeys: one's own, signing in with one, and showing with one who one is. Only a script can ask the browser for them: without it there is no
+//! button, and password and code stay.
+
+use actix_session::Session;
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use askama::Template;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+
+use super::error::{WebError, status_of};
+use super::form::{Errors, Posted};
+use super::guard::{Allowed, SignedIn};
+use super::page::{Shell, see_other};
+use super::sign_in::{self, anonymous, half, own_path, place, redirect, signed_in};
+use super::{Portal, choices, prove, sign_in_code};
+use crate::actions::passkeys as act;
+use crate::domain::id::PasskeyId;
+use crate::domain::passkey::Site;
+use crate::domain::refusal::Refusal;
+use crate::domain::time::Instant;
+use crate::store::failure::Failure;
+use crate::store::passkeys as kept;
+
+/// What the session remembers of what a browser was asked.
+const ASKED: &str = "passkey";
+/// How long it may take to answer, in seconds.
+const WITHIN: i64 = 300;
+/// The bytes of a challenge.
+const CHALLENGE: usize = 32;
+
+#[derive(Deserialize, Serialize)]
+struct Asked {
+    challenge: String,
+    at: Instant,
+}
+
+/// A challenge, remembered in the session.
+fn challenge(portal: &Portal, session: &Session) -> Result<Vec<u8>, WebError> {
+    let challenge: [u8; CHALLENGE] = portal.store.random.bytes();
+    let asked = Asked { challenge: URL_SAFE_NO_PAD.encode(challenge), at: portal.store.now() };
+    session.insert(ASKED, asked).map_err(|error| WebError::Ours(format!("the session could not be kept: {error}")))?;
+    Ok(challenge.to_vec())
+}
+
+/// The challenge that was remembered, once; empty where there is none, which no answer fits.
+fn asked(portal: &Portal, session: &Session) -> Vec<u8> {
+    let asked = session.get::<Asked>(ASKED).ok().flatten().filter(|asked| portal.store.now() < asked.at.plus_seconds(WITHIN));
+    session.remove(ASKED);
+    asked.and_then(|asked| URL_SAFE_NO_PAD.decode(asked.challenge).ok()).unwrap_or_default()
+}
+
+struct Line {
+    id: PasskeyId,
+    name: String,
+    added: String,
+    used: String,
+}
+
+#[derive(Template)]
+#[template(path = "settings/passkeys.html")]
+struct PasskeysPage {
+    shell: Shell,
+    errors: Errors,
+    lines: Vec<Line>,
+    possible: bool,
+    called: String,
+}
+
+async fn show(
+    req: &HttpRequest,
+    portal: &Portal,
+    who: &Allowed<SignedIn>,
+    called: String,
+    (status, errors): (StatusCode, Errors),
+) -> Result<HttpResponse, WebError> {
+    let mut read = portal.read(who).await?;
+    let zone = choices::zone(&mut read).await?;
+    let line = |one: kept::Passkey| Line {
+        id: one.id,
+        name: one.name,
+        added: one.added_at.day(zone).words(),
+        used: one.used_at.map(|at| at.local(zone)).unwrap_or_default(),
+    };
+    let page = PasskeysPage {
+        lines: kept::of_person(&mut read, who.person.id).await?.into_iter().map(line).collect(),
+        shell: Shell::new(req, portal, who, "Passkeys").with_errors(!errors.is_empty()),
+        possible: portal.site(req).is_some(),
+        errors: errors.without_field("passkey"),
+        called,
+    };
+    page.shell.answer(status, &page)
+}
+
+/// One's own.
+pub async fn page(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<SignedIn>) -> Result<HttpResponse, WebError> {
+    show(&req, &portal, &who, String::new(), (StatusCode::OK, Errors::none())).await
+}
+
+fn site(portal: &Portal, req: &HttpRequest) -> Result<Site, WebError> {
+    Ok(portal.site(req).ok_or(Refusal::NotFound)?)
+}
+
+/// What the browser is asked to make one.
+pub async fn ask_to_make(
+    req: HttpRequest,
+    portal: web::Data<Portal>,
+    session: Session,
+    who: Allowed<SignedIn>,
+    Posted(()): Posted<()>,
+) -> Result<HttpResponse, WebError> {
+    let site = site(&portal, &req)?;
+    let challenge = challenge(&portal, &session)?;
+    Ok(HttpResponse::Ok().json(act::asked_to_make(&portal.store, &site, &who.actor, &who.person, &challenge).await?))
+}
+
+/// What the form that adds one sends.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AddForm {
+    name: String,
+    passkey: String,
+}
+
+/// Adds one. Every other session ends; this one goes on under a new token.
+pub async fn add(
+    req: HttpRequest,
+    portal: web::Data<Portal>,
+    session: Session,
+    who: Allowed<SignedIn>,
+    Posted(form): Posted<AddForm>,
+) -> Result<HttpResponse, WebError> {
+    let (site, challenge) = (site(&portal, &req)?, asked(&portal, &session));
+    match act::add(&portal.store, &site, who.actor.clone(), &challenge, &form.name, &form.passkey).await {
+        Ok(()) => {
+            session.renew();
+            let words = "The passkey was added. You were signed out everywhere else.".to_owned();
+            Ok(see_other(&portal, "/settings/passkeys", Some(("ok", words))))
+        }
+        Err(Failure::Refused(refusal)) => show(&req, &portal, &who, form.name, (status_of(&refusal), Errors::of(&refusal))).await,
+        Err(failure) => Err(failure.into()),
+    }
+}
+
+/// Removes one.
+pub async fn remove(
+    req: HttpRequest,
+    portal: web::Data<Portal>,
+    session: Session,
+    who: Allowed<SignedIn>,
+    path: web::Path<String>,
+    Posted(()): Posted<()>,
+) -> Result<HttpResponse, WebError> {
+    let id = PasskeyId::parse(&path).ok_or(Refusal::NotFound)?;
+    match act::remove(&portal.store, who.actor.clone(), id).await {
+        Ok(()) => {
+            session.renew();
+            let words = "The passkey was removed. You were signed out everywhere else.".to_owned();
+            Ok(see_other(&portal, "/settings/passkeys", Some(("ok", words))))
+        }
+        Err(Failure::Refused(Refusal::NotFound)) => Err(Refusal::NotFound.into()),
+        Err(Failure::Refused(refusal)) => show(&req, &portal, &who, String::new(), (status_of(&refusal), Errors::of(&refusal))).await,
+        Err(failure) => Err(failure.into()),
+    }
+}
+
+/// What the browser is asked to use one.
+pub async fn ask_to_use(
+    req: HttpRequest,
+    portal: web::Data<Portal>,
+    session: Session,
+    Posted(()): Posted<()>,
+) -> Result<HttpResponse, WebError> {
+    let site = site(&portal, &req)?;
+    Ok(HttpResponse::Ok().json(act::asked_to_use(&site, &challenge(&portal, &session)?)))
+}
+
+/// What a form sends that uses one.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UseForm {
+    passkey: String,
+    #[serde(default)]
+    next: String,
+}
+
+/// Signs in with one: alone, or after the password.
+pub async fn sign_in(
+    req: HttpRequest,
+    portal: web::Data<Portal>,
+    session: Session,
+    Posted(form): Posted<UseForm>,
+) -> Result<HttpResponse, WebError> {
+    let (site, challenge, half) = (site(&portal, &req)?, asked(&portal, &session), half(&portal, &session));
+    let (before, next) = half.map_or((None, form.next), |half| (Some(half.half), half.next));
+    match act::sign_in(&portal.store, (&site, &challenge), anonymous(&req), &place(&req), before, &form.passkey).await {
+        Ok(opened) => {
+            let mut answer = redirect(own_path(&next));
+            signed_in((&req, &portal), &session, opened, &mut answer)?;
+            Ok(answer)
+        }
+        Err(Failure::Refused(refusal)) => {
+            let errors = Errors::of(&refusal).without_field("passkey");
+            let answer = match before {
+                Some(half) => sign_in_code::show(&req, &portal, half.person, status_of(&refusal), errors).await?,
+                None => sign_in::show(&req, &portal, status_of(&refusal), String::new(), next, errors).await?,
+            };
+            Ok(sign_in::refused(&portal, answer, &refusal))
+        }
+        Err(failure) => Err(failure.into()),
+    }
+}
+
+/// Shows with one who one is.
+pub async fn prove(
+    req: HttpRequest,
+    portal: web::Data<Portal>,
+    session: Session,
+    who: Allowed<SignedIn>,
+    Posted(form): Posted<UseForm>,
+) -> Result<HttpResponse, WebError> {
+    let (site, challenge) = (site(&portal, &req)?, asked(&portal, &session));
+    match act::prove(&portal.store, &site, who.actor.clone(), &challenge, &form.passkey).await {
+        Ok(()) => prove::proved(&portal, &session, &who, &form.next),
+        Err(Failure::Refused(refusal)) => {
+            let errors = Errors::of(&refusal).without_field("passkey");
+            prove::show((&req, &portal, &session), &who, form.next, (status_of(&refusal), errors)).await
+        }
+        Err(failure) => Err(failure.into()),
+    }
+}
