@@ -4,6 +4,7 @@
 //! number (`$1`), so that a NULL has a type on PostgreSQL as well.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use sqlx::postgres::PgRow;
 use sqlx::query::{Query, QueryAs};
@@ -15,6 +16,8 @@ use super::db_bulk;
 use super::db_pools::{Pools, again};
 use super::failure::DbError;
 pub use super::sql::{Arg, Sql};
+use crate::domain::access::Sight;
+use crate::domain::id::RegionId;
 
 /// Which engine a store is on: for words on a page, and for the few statements that truly differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -190,12 +193,12 @@ impl Tx {
 
 /// A read-only snapshot: what every query of a page sees is of one moment, and nothing can be changed through it, by type and by the
 /// database's refusal.
-pub struct Read(pub(super) Tx);
+pub struct Read(pub(super) Tx, pub(super) Sight);
 
 impl Read {
-    /// Over a transaction that was begun read-only.
-    pub(super) fn of(tx: Tx) -> Self {
-        Self(tx)
+    /// Over a transaction that was begun read-only, and sees this.
+    pub(super) fn of(tx: Tx, sight: Sight) -> Self {
+        Self(tx, sight)
     }
 
     /// Every row.
@@ -230,6 +233,10 @@ pub trait Reader: Send {
     fn one<T: Row>(&mut self, sql: Sql) -> impl Future<Output = Result<Option<T>, DbError>> + Send;
     /// Which engine it runs on.
     fn engine(&self) -> Engine;
+    /// The regions in sight; `None` where all are.
+    fn regions(&self) -> Option<&BTreeSet<RegionId>> {
+        None
+    }
 }
 
 impl Reader for Read {
@@ -241,6 +248,12 @@ impl Reader for Read {
     }
     fn engine(&self) -> Engine {
         self.0.engine()
+    }
+    fn regions(&self) -> Option<&BTreeSet<RegionId>> {
+        match &self.1 {
+            Sight::Everything => None,
+            Sight::Within { regions, .. } => Some(regions),
+        }
     }
 }
 

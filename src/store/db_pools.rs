@@ -175,7 +175,7 @@ impl Pools {
                 tokio::spawn(async move { begin(&pool, statement).await })
             }
         };
-        Ok(Read::of(begun.await.map_err(|_| DbError::Gone)??))
+        Ok(Read::of(begun.await.map_err(|_| DbError::Gone)??, sight.clone()))
     }
 
     /// A transaction that writes, in all regions. Only the writer task asks for one, and checks who may write where.

@@ -1,7 +1,7 @@
 //! The wall inside PostgreSQL: whose regions a transaction sees, and as which role it works (migration 0080).
 //!
-//! Both are said in the message that begins the transaction and end with it (`SET LOCAL`), so that a pooled connection carries neither. A transaction
-//! that says nothing sees nothing. The role owns nothing: it changes no table's shape, and neither changes nor deletes what is append-only.
+//! Both are said in the message that begins the transaction and end with it (`SET LOCAL`): a pooled connection carries neither. A transaction that
+//! says nothing sees nothing. The role owns nothing: it changes no table's shape, and neither changes nor deletes what is append-only.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -51,7 +51,8 @@ BEGIN
             WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'v') GROUP BY c.oid
         LOOP
             FOREACH wanted IN ARRAY ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE'] LOOP
-                IF wanted = 'SELECT' OR NOT (found.kind = 'v' OR found.fixed OR (wanted = 'UPDATE' AND found.keeps) OR (wanted = 'DELETE' AND found.stays)) THEN
+                IF wanted = 'SELECT' OR NOT (found.kind = 'v' OR found.fixed OR (wanted = 'UPDATE' AND found.keeps)
+                    OR (wanted = 'DELETE' AND found.stays)) THEN
                     IF NOT has_table_privilege('counterfoil_app', found.id, wanted) THEN
                         EXECUTE format('GRANT %s ON %s TO counterfoil_app', wanted, found.name);
                     END IF;
@@ -113,6 +114,7 @@ fn look(text: &mut String, sight: &Sight) {
 impl Read {
     /// From here on only what is in sight, in the same snapshot: for whoever was looked up in it first.
     pub async fn narrow(&mut self, sight: &Sight) -> Result<(), DbError> {
+        self.1 = sight.clone();
         match (&mut self.0, sight) {
             (Tx::Sqlite(_), _) | (_, Sight::Everything) => Ok(()),
             (tx, Sight::Within { .. }) => {

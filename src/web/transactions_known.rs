@@ -3,7 +3,7 @@
 //! It changes only by an event of the audit trail, so what was read for one event number is right until the next: it is kept for the scopes
 //! that ask.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use uuid::Uuid;
@@ -94,12 +94,14 @@ impl Kept {
     }
 }
 
-/// Which log, which event, which scope.
+/// Which log, which event, which scope, seen from where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Mark {
     log: Vec<u8>,
     seq: i64,
     scope: Scope,
+    /// The regions that were in sight: the database keeps the others back whatever the scope says.
+    regions: Option<BTreeSet<RegionId>>,
 }
 
 /// Questions whose pieces are kept for one scope: about 50 kB each.
@@ -121,14 +123,14 @@ impl Known {
 
     /// The same where the newest event is known already.
     pub async fn as_of(reader: &mut impl Reader, scope: &Scope, head: Head) -> Result<Arc<Self>, DbError> {
-        let mark = Mark { log: head.log_id, seq: head.seq, scope: scope.clone() };
+        let mark = Mark { log: head.log_id, seq: head.seq, scope: scope.clone(), regions: reader.regions().cloned() };
         let kept = KNOWN.lock().unwrap_or_else(PoisonError::into_inner).iter().find(|known| known.mark == mark).cloned();
         if let Some(known) = kept {
             return Ok(known);
         }
         let known = Arc::new(Self::fresh(reader, mark).await?);
         let mut all = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-        all.retain(|old| old.mark.log != known.mark.log || old.mark.scope != known.mark.scope);
+        all.retain(|old| (&old.mark.log, &old.mark.scope, &old.mark.regions) != (&known.mark.log, &known.mark.scope, &known.mark.regions));
         if all.len() >= MOST {
             all.remove(0);
         }

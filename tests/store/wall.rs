@@ -50,11 +50,15 @@ const SETTLED: &str = "INSERT INTO posting (id, at, effective_date, kind, counte
 const ROLLUP: &str = "INSERT INTO rollup (region_id, budget_key, month, currency_code, order_status, delivery_status, redemption_status, import_no, \
                       transactions, amount) VALUES ($1, $2, 1, 'EUR', 'x', 'x', 'x', 0, 1, 1)";
 
+fn fresh() -> Uuid {
+    Uuid::from_bytes(Random::system().bytes::<16>())
+}
+
 /// Region, budget, a reservation in it, a transaction, its recipient.
 type Ids = [Uuid; 5];
 
 async fn ids(company: &Company, region: &'static str, budget: &str, transaction: Uuid) -> Ids {
-    let (region, budget, posting) = (company.regions[region].0, company.budgets[budget].0, Uuid::new_v4());
+    let (region, budget, posting) = (company.regions[region].0, company.budgets[budget].0, fresh());
     let held = Sql::new(
         "INSERT INTO posting (id, at, effective_date, kind, counted, currency, amount, source_account, source_budget_id, source_region_id, \
          destination_account, destination_budget_id, destination_region_id, actor_kind) \
@@ -92,7 +96,7 @@ fn request(company: &Company, id: Uuid) -> Vec<Sql> {
         "INSERT INTO approval (id, matter, requester_id, policy_id, needed, currency, amount, order_text, effects, content_hash, made_budget_id, asked_at, \
          expires_at, status) VALUES ($1, 'transfer', $2, $3, 1, 'EUR', 1, '', '', $4, $1, 0, 1, 'pending')",
     );
-    let (by, policy_id) = (company.people["Nora North"].0, Uuid::new_v4());
+    let (by, policy_id) = (company.people["Nora North"].0, fresh());
     vec![policy.bind(policy_id).bind(company.regions["Global"]), asked.bind(id).bind(by).bind(policy_id).bind([0u8; 32])]
 }
 
@@ -109,7 +113,7 @@ on_both_engines! {
                 let own = match *what {
                     "a budget and the one it follows" => other,
                     "a transaction and its budget" | "a transaction and its recipient" => ids[3],
-                    _ => Uuid::new_v4(),
+                    _ => fresh(),
                 };
                 // Only what the text names is bound, in the order of its numbers.
                 let mut renumbered = (*text).to_owned();
@@ -224,7 +228,7 @@ async fn the_role_writes_within_its_regions_and_takes_nothing_of_the_trail_away(
         format!(
             "INSERT INTO budget (id, region_id, name, currency, period_start, period_end, status, created_at) \
              VALUES ('{}', '{}', 'x', 'EUR', 0, 1, 'active', 0)",
-            Uuid::new_v4(),
+            fresh(),
             region.0
         )
     };
@@ -303,7 +307,7 @@ async fn who_owns_the_database_and_may_make_no_roles_is_held_to_the_wall_too() {
         assert_eq!(now.0, role);
         let made = store.write(Intent::once(Actor::system("test"), "test.region"), |tx| {
             Box::pin(async move {
-                let (region, at) = (Uuid::new_v4(), tx.now);
+                let (region, at) = (tx.new_id(), tx.now);
                 counterfoil::store::settings::add_currency(tx, counterfoil::domain::currency::Currency::parse("EUR").unwrap()).await?;
                 let root = counterfoil::store::regions::root(tx).await?.map(|root| root.id);
                 let sql = Sql::new(
