@@ -315,7 +315,7 @@ async fn who_owns_the_database_and_may_make_no_roles_is_held_to_the_wall_too() {
                      VALUES ($1, $2, $3, 'EUR', 'UTC', 1, 'active', $4)",
                 );
                 tx.exec_one(sql.bind(region).bind(root).bind(region.to_string()).bind(at)).await?;
-                Ok(region)
+                Ok(())
             })
         });
         made.await.unwrap();
