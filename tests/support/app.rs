@@ -5,8 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use counterfoil::actions::imports::Limits;
 use counterfoil::clock::{Clock, Random};
@@ -209,11 +208,6 @@ impl TestApp {
         Self::of(db, limits, |portal| portal).await
     }
 
-    /// The same at an address of its own, for links and passkeys.
-    pub async fn at(db: TestDb, address: &str) -> Self {
-        Self::of(db, Limits { max_bytes: 64 << 20, ..Limits::default() }, |portal| portal.at(Some(address))).await
-    }
-
     /// The same where links to choose a password are mailed.
     pub async fn mailing(db: TestDb) -> Self {
         Self::of(db, Limits { max_bytes: 64 << 20, ..Limits::default() }, |portal| portal.mailing(true)).await
@@ -225,7 +219,8 @@ impl TestApp {
         Self::of(db, Limits { max_bytes: 64 << 20, ..Limits::default() }, Portal::with_scopes_off).await
     }
 
-    async fn of(db: TestDb, limits: Limits, dressed: impl FnOnce(Portal) -> Portal) -> Self {
+    /// The same with more said of the portal.
+    pub async fn of(db: TestDb, limits: Limits, dressed: impl FnOnce(Portal) -> Portal) -> Self {
         let company = Company::found(db).await;
         let lives = Lives { idle: 15 * 60, absolute: 12 * 3600 };
         let portal = dressed(Portal::new(company.store.clone(), lives, limits.max_bytes).await.unwrap().with_limits(limits));
@@ -276,12 +271,8 @@ impl BareApp {
         Self::of(store, true, None).await
     }
 
-    /// The same at an address of its own.
-    pub async fn at(store: Store, address: &str) -> Self {
-        Self::of(store, false, Some(address)).await
-    }
-
-    async fn of(store: Store, mails: bool, address: Option<&str>) -> Self {
+    /// The same, mailing or not, at an address of its own.
+    pub async fn of(store: Store, mails: bool, address: Option<&str>) -> Self {
         let portal = Portal::new(store, Lives { idle: 15 * 60, absolute: 12 * 3600 }, 64 << 20).await.unwrap().mailing(mails).at(address);
         let bound =
             Bound::to(Running { listen: "127.0.0.1:0".parse().unwrap(), workers: 1, max_connections: 64, max_connections_per_peer: 64 })
