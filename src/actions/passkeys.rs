@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 use super::mail;
 use super::people::token_hash;
 use super::second_factor::is_required;
-use super::sign_in::{self, Half, Opened, Place};
+use super::sign_in::{self, Half, Opened, Place, Tries};
 use super::step_up::{self, Act};
+use super::throttle::{self, Counted};
 use crate::domain::access::Actor;
 use crate::domain::audit::Event;
 use crate::domain::id::{PasskeyId, UserId};
@@ -17,6 +18,7 @@ use crate::domain::letter::Letter;
 use crate::domain::passkey::{self, ALGORITHMS, Site};
 use crate::domain::refusal::Refusal;
 use crate::domain::text::line;
+use crate::domain::throttle::NETWORK;
 use crate::store::failure::Failure;
 use crate::store::people::Person;
 use crate::store::writer::Intent;
@@ -50,6 +52,16 @@ pub async fn asked_to_make(store: &Store, site: &Site, actor: &Actor, person: &P
         "attestation": "none",
         "timeout": WAITS,
     }))
+}
+
+/// What signing in with one counts for. Nobody guesses a signature, but each question is remembered until it is answered.
+fn tries(place: &Place) -> Tries {
+    vec![(NETWORK, Counted::new("passkey", "", &place.network, false))]
+}
+
+/// Counts a question of somebody who is not signed in; signing in takes it back.
+pub async fn count_question(store: &Store, actor: &Actor, place: &Place) -> Result<(), Failure> {
+    sign_in::count(store, actor, &tries(place)).await.map(drop)
 }
 
 /// What a browser is asked to use one.
@@ -149,8 +161,9 @@ pub async fn sign_in(
         _ => store.random.token(24),
     };
     drop(read);
-    let token = token_hash(&device);
+    let (token, tries) = (token_hash(&device), tries(place));
     let right = store.write(Intent::once(actor, "sign_in.passkey"), move |tx| {
+        let tries = tries.clone();
         Box::pin(async move {
             let account = people::find(tx, person).await?.filter(|account| account.status == "active");
             let fits = |account: &Person| half.is_none_or(|half| half.person == person && half.version == account.version);
@@ -158,6 +171,7 @@ pub async fn sign_in(
                 tx.record(Event::new("person.sign_in_refused", "person", person, None).detail(json!({ "how": "passkey" })));
                 return Ok(false);
             }
+            throttle::was_right(tx, &tries).await?;
             devices::remember_device(tx, token, person).await?;
             sign_in::note(tx, person, if half.is_some() { "password and passkey" } else { "passkey" }).await.map(|()| true)
         })

@@ -137,10 +137,11 @@ pub async fn delete_all(tx: &mut WriteTx<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Removes what has ended.
+/// Removes what has ended; what nobody has signed in to for an hour as well.
 pub async fn delete_expired(tx: &mut WriteTx<'_>) -> Result<u64, Failure> {
     let now = tx.now;
-    Ok(tx.exec(Sql::new("DELETE FROM session WHERE expires_at <= $1").bind(now)).await?)
+    let sql = Sql::new("DELETE FROM session WHERE expires_at <= $1 OR (person_id IS NULL AND last_seen_at <= $2)");
+    Ok(tx.exec(sql.bind(now).bind(now.plus_seconds(-3600))).await?)
 }
 
 /// How many people are signed in.

@@ -16,7 +16,7 @@ use super::page::{Shell, see_other};
 use super::sign_in::{self, anonymous, half, own_path, place, redirect, signed_in};
 use super::{Portal, choices, prove, sign_in_code};
 use crate::actions::passkeys as act;
-use crate::domain::id::PasskeyId;
+use crate::domain::id::{PasskeyId, UserId};
 use crate::domain::passkey::Site;
 use crate::domain::refusal::Refusal;
 use crate::domain::time::Instant;
@@ -173,6 +173,9 @@ pub async fn ask_to_use(
     Posted(()): Posted<()>,
 ) -> Result<HttpResponse, WebError> {
     let site = site(&portal, &req)?;
+    if session.get::<UserId>(super::session::PERSON).ok().flatten().is_none() {
+        act::count_question(&portal.store, &anonymous(&req), &place(&req)).await?;
+    }
     Ok(HttpResponse::Ok().json(act::asked_to_use(&site, &challenge(&portal, &session)?)))
 }
 

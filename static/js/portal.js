@@ -5,6 +5,7 @@
 //   form[data-guard]           asks before changed, unsent input is left
 //   form[data-many]            may be sent more than once (filters, searches); every other POST form is sent once
 //   body[data-idle="seconds"]  after how long without use the end of the session is announced
+//   [data-without]             says why something is not there; taken away where it is
 //   form[data-passkey=make|use]  asks the browser for a passkey, with what data-ask answers; data-else is where to go where it refuses
 //   .nav a, [data-key]         targets of the "g" chords, by address
 (() => {
@@ -222,6 +223,8 @@
   if (window.PublicKeyCredential && PublicKeyCredential.parseRequestOptionsFromJSON) {
     for (const form of doc.querySelectorAll("form[data-passkey]")) {
       form.hidden = false;
+      const without = form.parentElement.querySelector("[data-without]");
+      if (without) without.hidden = true;
       form.addEventListener("submit", async (event) => {
         event.preventDefault();
         const { passkey, ask } = form.dataset;

@@ -64,7 +64,7 @@ onEachEngine('a passkey', (engine) => {
   it('is not offered where no script could ask for it', async () => {
     await withPage(await named(engine), { js: false, person: OWEN }, async (page) => {
       await page.goto('/settings/passkeys');
-      await page.getByText('Passkeys need JavaScript').waitFor();
+      await page.getByText('Passkeys need a browser that has them, with JavaScript on').waitFor();
       assert.equal(await page.getByRole('button', { name: 'Add a passkey' }).count(), 0);
       await page.getByRole('button', { name: 'Sign out' }).click();
       await page.goto('/sign-in');

@@ -5,8 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use counterfoil::actions::imports::Limits;
 use counterfoil::clock::{Clock, Random};
@@ -24,6 +23,7 @@ use counterfoil::store::{Options, Store, audit_log, check, imports, people, sett
 use counterfoil::web::server::{Bound, Running};
 use counterfoil::web::{Lives, Portal};
 
+pub use super::bare::BareApp;
 use super::database::TestDb;
 
 /// 2026-11-22T12:00:00Z.
@@ -209,11 +209,6 @@ impl TestApp {
         Self::of(db, limits, |portal| portal).await
     }
 
-    /// The same at an address of its own, for links and passkeys.
-    pub async fn at(db: TestDb, address: &str) -> Self {
-        Self::of(db, Limits { max_bytes: 64 << 20, ..Limits::default() }, |portal| portal.at(Some(address))).await
-    }
-
     /// The same where links to choose a password are mailed.
     pub async fn mailing(db: TestDb) -> Self {
         Self::of(db, Limits { max_bytes: 64 << 20, ..Limits::default() }, |portal| portal.mailing(true)).await
@@ -225,7 +220,8 @@ impl TestApp {
         Self::of(db, Limits { max_bytes: 64 << 20, ..Limits::default() }, Portal::with_scopes_off).await
     }
 
-    async fn of(db: TestDb, limits: Limits, dressed: impl FnOnce(Portal) -> Portal) -> Self {
+    /// The same with more said of the portal.
+    pub async fn of(db: TestDb, limits: Limits, dressed: impl FnOnce(Portal) -> Portal) -> Self {
         let company = Company::found(db).await;
         let lives = Lives { idle: 15 * 60, absolute: 12 * 3600 };
         let portal = dressed(Portal::new(company.store.clone(), lives, limits.max_bytes).await.unwrap().with_limits(limits));
@@ -256,45 +252,6 @@ impl TestApp {
         drop(self.stop.take());
         self.served.await.unwrap().unwrap();
         self.company.store.close().await;
-    }
-}
-
-/// A portal over a store that holds whatever it holds, for as long as this lives.
-pub struct BareApp {
-    base: String,
-    _stop: tokio::sync::oneshot::Sender<()>,
-}
-
-impl BareApp {
-    /// Starts it on a free port.
-    pub async fn over(store: Store) -> Self {
-        Self::of(store, false, None).await
-    }
-
-    /// The same where links to choose a password are mailed.
-    pub async fn mailing(store: Store) -> Self {
-        Self::of(store, true, None).await
-    }
-
-    /// The same at an address of its own.
-    pub async fn at(store: Store, address: &str) -> Self {
-        Self::of(store, false, Some(address)).await
-    }
-
-    async fn of(store: Store, mails: bool, address: Option<&str>) -> Self {
-        let portal = Portal::new(store, Lives { idle: 15 * 60, absolute: 12 * 3600 }, 64 << 20).await.unwrap().mailing(mails).at(address);
-        let bound =
-            Bound::to(Running { listen: "127.0.0.1:0".parse().unwrap(), workers: 1, max_connections: 64, max_connections_per_peer: 64 })
-                .unwrap();
-        let base = format!("http://{}", bound.address().unwrap());
-        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        tokio::spawn(async move { bound.serve(portal, async move { drop(stopped.await) }).await });
-        Self { base, _stop: stop }
-    }
-
-    /// Somebody who has not signed in.
-    pub fn anonymous(&self) -> Client {
-        Client::at(&self.base)
     }
 }
 

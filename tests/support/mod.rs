@@ -1,6 +1,7 @@
 //! What tests share.
 
 pub mod app;
+pub mod bare;
 pub mod certificates;
 pub mod cluster;
 pub mod database;

@@ -4,12 +4,17 @@ use super::admin::send;
 use crate::support::app::{Answer, Client, TestApp};
 use crate::support::database::{TestDb, on_both_engines};
 use crate::support::passkey::{Parts, Passkey};
+use counterfoil::actions::imports::Limits;
 use counterfoil::store::db::Sql;
 use serde_json::Value;
 
 const ORIGIN: &str = "https://rewards.example";
 const MINUTE: i64 = 60_000_000;
 const PAGE: &str = "/settings/passkeys";
+
+async fn at_home(db: TestDb) -> TestApp {
+    TestApp::of(db, Limits { max_bytes: 1 << 20, ..Limits::default() }, |portal| portal.at(Some(ORIGIN))).await
+}
 
 async fn ask(client: &Client, page: &str, at: &str) -> Value {
     let csrf = client.get(page).await.csrf();
@@ -49,7 +54,7 @@ async fn events(app: &TestApp, action: &'static str) -> i64 {
 
 on_both_engines! {
     async fn a_passkey_signs_in_alone_and_nothing_else_does(db: TestDb) {
-        let app = TestApp::at(db, ORIGIN).await;
+        let app = at_home(db).await;
         let (nora, other) = (app.signed_in("Nora North").await, app.signed_in("Nora North").await);
         let bent: [(&str, fn(&mut Parts)); 5] = [
             ("another site", |parts| parts.origin = "https://rewards.example.evil".to_owned()),
@@ -109,7 +114,7 @@ on_both_engines! {
     }
 
     async fn a_passkey_is_a_second_factor_that_can_be_required_shown_again_and_lost(db: TestDb) {
-        let app = TestApp::at(db, ORIGIN).await;
+        let app = at_home(db).await;
         let (ada, nora, sara) = (app.signed_in("Ada Admin").await, app.signed_in("Nora North").await, app.signed_in("Sara South").await);
         let (mut phone, mut hers) = (added(&nora, "Phone").await, added(&sara, "Phone").await);
         let client = app.anonymous();

@@ -291,7 +291,14 @@ on_both_engines! {
         assert!(refused.status == 422 && refused.body.contains("under Settings"), "{}", refused.body);
         // Who manages people and nothing else gets nowhere with an account that may do more.
         let desk = made(&ada, Role::Administrator, "People desk", &["people.read", "people.manage"]).await;
+        let counted = async || {
+            let body = ada.get("/settings/sign-in").await.body;
+            let people = body.split(" have one").filter_map(|before| before.rsplit(" of ").next()?.parse::<i64>().ok());
+            people.sum::<i64>()
+        };
+        let before = counted().await;
         given(&app, "Sven South", &desk, "Global").await;
+        assert_eq!(counted().await, before + 1, "a role of the organisation's own counts as the one it comes near");
         let clerk = app.signed_in("Sven South").await;
         let refused = send(&clerk, &own, &format!("{own}/second-factor/removal"), &fields, &[]).await;
         assert!(refused.status == 422 && refused.body.contains("may do more than yours"), "{}", refused.body);

@@ -119,7 +119,7 @@ async fn come_back(company: &Company, app: &BareApp, visited: &mut Visited) {
 
 /// Somebody with two passkeys, one of them never used.
 async fn passkeys(company: &Company, visited: &mut Visited) {
-    let app = BareApp::at(company.store.clone(), "https://rewards.example").await;
+    let app = BareApp::of(company.store.clone(), false, Some("https://rewards.example")).await;
     let (sara, person) = (signed_in(&app, company, "Sara South").await, company.people["Sara South"]);
     let keeping = company.store.write(Intent::once(Actor::system("test"), "test.passkeys"), move |tx| {
         Box::pin(async move {
