@@ -14,12 +14,9 @@ use crate::actions::imports::Limits;
 use crate::actions::passwords::Passwords;
 use crate::actions::seal::Seal;
 use crate::config::Network;
+use crate::domain::passkey::Site;
 use crate::store::db::Read;
 use crate::store::failure::{DbError, Failure};
-    }
-
-use crate::domain::passkey::Site;
-use crate::store::failure::Failure;
 use crate::store::{Store, settings as kept};
 
 /// What handlers share. Cheap to clone.
