@@ -242,7 +242,7 @@ async fn edit_page(
     errors: Errors,
     conflict: bool,
 ) -> Result<EditPage, WebError> {
-    let mut read = portal.read(&who).await?;
+    let mut read = portal.read(who).await?;
     let scope = who.scope(Permission::BudgetsManage);
     let mut changed = Vec::new();
     if let Some(row) = row.filter(|_| conflict) {
