@@ -223,6 +223,7 @@ struct ReportPage {
     by_period: bool,
     filters: bool,
     prints: bool,
+    made: String,
     from: String,
     to: String,
 }
@@ -241,6 +242,15 @@ fn cell(value: &Value, zone: chrono_tz::Tz) -> CellView {
         }
     };
     CellView { text, href: String::new(), class }
+}
+
+/// How many lines there are, and how many of them the page shows.
+fn lines(all: usize) -> String {
+    match all {
+        1 => "1 line".to_owned(),
+        ..=SHOWN => format!("{all} lines"),
+        _ => format!("The first {SHOWN} of {} lines; a file holds all", thousands(all as i64)),
+    }
 }
 
 /// One report.
@@ -272,11 +282,12 @@ pub async fn report(
         code: report.code(),
         heads: found.answer.heads.iter().enumerate().map(|(at, (words, _))| (*words, if numbers(at) { "num" } else { "" })).collect(),
         rows: found.answer.lines.iter().take(SHOWN).map(row).collect(),
-        words: if all > SHOWN { format!("The first {SHOWN} of {} lines; a file holds all", thousands(all as i64)) } else { String::new() },
+        words: lines(all),
         export: if exports { format!("/exports/new?list=evidence&{}", query.text(report)) } else { String::new() },
         by_period: found.about.dated == Dated::Period && found.question.review.is_none(),
         filters: report != Report::Integrity && report != Report::Roles,
         prints: report == Report::Integrity,
+        made: found.made.local(found.zone),
         from: if query.from.is_empty() { found.question.from.iso() } else { query.from.clone() },
         to: if query.to.is_empty() { found.question.to.iso() } else { query.to.clone() },
         query,

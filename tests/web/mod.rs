@@ -4,6 +4,8 @@ mod admin;
 mod approvals;
 pub mod budgets;
 mod budgets_list;
+mod evidence;
+mod evidence_people;
 mod every_answer;
 mod files;
 pub mod imports;

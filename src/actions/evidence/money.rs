@@ -116,7 +116,7 @@ pub(super) async fn policies(heard: &mut Heard, asked: &Asked<'_>) -> Result<Ans
         let places = row.currency.as_deref().map_or(0, digits);
         let amount = |minor: Option<i64>| minor.map_or(Value::Nothing, |minor| Value::Amount(minor, places));
         let cells = vec![
-            Value::text(Matter::parse(&row.matter).map_or(row.matter.as_str(), Matter::label)),
+            Value::text(Matter::parse(&row.matter).map_or(row.matter.clone(), |matter| matter.label().to_owned())),
             names.region(Some(row.region_id)),
             Value::text(row.currency.clone().unwrap_or_default()),
             amount(row.from_amount),

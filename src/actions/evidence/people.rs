@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::events::said;
 use super::{Answer, Asked, Heads, Line, Names, Value};
-use crate::domain::access::{Granted, Permission};
+use crate::domain::access::{Access, Granted, Permission};
 use crate::domain::duties;
-use crate::domain::id::{RegionId, UserId};
+use crate::domain::id::UserId;
 use crate::domain::role::{AnyRole, Definition};
 use crate::domain::time::{Day, Instant};
 use crate::store::evidence::{self, GrantSpan};
@@ -224,21 +224,15 @@ pub(super) async fn duties(heard: &mut Heard, asked: &Asked<'_>) -> Result<Answe
     let mut counts: BTreeMap<&'static str, usize> = BTreeMap::new();
     for person in &all {
         let Some(access) = held.get(&person.id) else { continue };
-        for found in duties::collisions(access) {
-            // What lies elsewhere is neither counted nor named.
-            let seen: Vec<RegionId> = found.regions.iter().copied().filter(|region| asked.scope.covers(*region)).collect();
-            if seen.is_empty() {
-                continue;
-            }
+        // A role that was given elsewhere is neither counted nor named, whatever it covers.
+        let access = Access::of(access.grants().iter().filter(|grant| asked.scope.covers(grant.region)).cloned().collect());
+        for found in duties::collisions(&access) {
             *counts.entry(found.rule.label).or_default() += 1;
             let by = |grants: &[&Granted]| {
-                let one = |grant: &&Granted| match names.regions.get(&grant.region) {
-                    Some(region) => format!("{}, {region}", grant.label),
-                    None => format!("{}, a region above yours or beside", grant.label),
-                };
+                let one = |grant: &&Granted| format!("{}, {}", grant.label, names.regions.get(&grant.region).map_or("", String::as_str));
                 Value::text(grants.iter().map(one).collect::<Vec<_>>().join("; "))
             };
-            let mut places: Vec<&str> = seen.iter().filter_map(|region| names.regions.get(region)).map(String::as_str).collect();
+            let mut places: Vec<&str> = found.regions.iter().filter_map(|region| names.regions.get(region)).map(String::as_str).collect();
             places.sort_unstable();
             let cells = vec![
                 Value::text(person.name.clone()),
