@@ -238,8 +238,3 @@ pub async fn span(reader: &mut impl Reader) -> Result<Option<(i64, i64, i64, i64
         .one(Sql::new("SELECT COALESCE(min(seq), 0), COALESCE(max(seq), 0), COALESCE(min(at), 0), COALESCE(max(at), 0) FROM audit_event"))
         .await
 }
-
-/// Money of one currency: (currency, postings, what the budgets say is available, what the postings say), for the whole organisation.
-pub async fn sums(reader: &mut impl Reader) -> Result<Vec<(String, i64)>, DbError> {
-    reader.all(Sql::new("SELECT currency, count(*) FROM posting GROUP BY currency ORDER BY currency")).await
-}

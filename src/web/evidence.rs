@@ -244,6 +244,12 @@ fn cell(value: &Value, zone: chrono_tz::Tz) -> CellView {
     CellView { text, href: String::new(), class }
 }
 
+/// The heads, those of numbers on their side.
+fn heads(answer: &Answer) -> Vec<(&'static str, &'static str)> {
+    let is_number = |at: usize| answer.lines.iter().any(|line| matches!(line.cells.get(at), Some(Value::Number(_) | Value::Amount(..))));
+    answer.heads.iter().enumerate().map(|(at, (words, _))| (*words, if is_number(at) { "num" } else { "" })).collect()
+}
+
 /// How many lines there are, and how many of them the page shows.
 fn lines(all: usize) -> String {
     match all {
@@ -274,13 +280,11 @@ pub async fn report(
         cells
     };
     let all = found.answer.lines.len();
-    let numbers =
-        |at: usize| found.answer.lines.iter().any(|line| matches!(line.cells.get(at), Some(Value::Number(_) | Value::Amount(..))));
     let exports = who.access.has(Permission::ExportsCreate) && found.errors.is_empty();
     let page = ReportPage {
         shell: Shell::new(&req, &portal, &who, report.label()).with_errors(!found.errors.is_empty()),
         code: report.code(),
-        heads: found.answer.heads.iter().enumerate().map(|(at, (words, _))| (*words, if numbers(at) { "num" } else { "" })).collect(),
+        heads: heads(&found.answer),
         rows: found.answer.lines.iter().take(SHOWN).map(row).collect(),
         words: lines(all),
         export: if exports { format!("/exports/new?list=evidence&{}", query.text(report)) } else { String::new() },

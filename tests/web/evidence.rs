@@ -240,4 +240,3 @@ on_both_engines! {
         app.finish().await;
     }
 }
-

@@ -75,7 +75,7 @@ fn request(rows: &[DecisionRow], names: &Names, regions: &HashMap<ApprovalId, Ve
     let place_names: Vec<&str> = places.iter().filter_map(|region| names.regions.get(region)).map(String::as_str).collect();
     let cells = vec![
         Value::text(format!("APR-{}", row.id.short())),
-        Value::text(Matter::parse(&row.matter).map_or(row.matter.as_str(), Matter::one)),
+        Value::text(Matter::parse(&row.matter).map_or(row.matter.clone(), |matter| matter.one().to_owned())),
         Value::Amount(row.amount, digits(&row.currency)),
         Value::text(row.currency.clone()),
         Value::text(place_names.join(", ")),
@@ -85,7 +85,7 @@ fn request(rows: &[DecisionRow], names: &Names, regions: &HashMap<ApprovalId, Ve
         deciders(1),
         deciders(0),
         Value::maybe_at(rows.iter().filter_map(|row| row.at).max()),
-        Value::text(Status::parse(&row.status).map_or(row.status.as_str(), Status::label)),
+        Value::text(Status::parse(&row.status).map_or(row.status.clone(), |status| status.label().to_owned())),
         Value::maybe_at(row.ended_at),
         Value::Number(same as i64),
         Value::text(row.id.to_string()),
