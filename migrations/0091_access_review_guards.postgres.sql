@@ -21,3 +21,31 @@ $$;
 CREATE TRIGGER access_review_reviewer_frozen BEFORE INSERT ON access_review_reviewer FOR EACH ROW EXECUTE FUNCTION access_review_frozen();
 CREATE TRIGGER access_review_item_frozen BEFORE INSERT ON access_review_item FOR EACH ROW EXECUTE FUNCTION access_review_frozen();
 CREATE TRIGGER access_review_decision_frozen BEFORE INSERT ON access_review_decision FOR EACH ROW EXECUTE FUNCTION access_review_frozen();
+
+CREATE FUNCTION access_review_is_grant() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT EXISTS (SELECT 1 FROM role_grant g WHERE g.id = NEW.grant_id AND g.person_id = NEW.person_id AND g.region_id = NEW.region_id) THEN
+        RAISE EXCEPTION 'what is reviewed is a grant of its own region';
+    END IF;
+    RETURN NEW;
+END;
+$$;
+CREATE TRIGGER access_review_item_is_its_grant BEFORE INSERT ON access_review_item FOR EACH ROW EXECUTE FUNCTION access_review_is_grant();
+
+-- Behind the wall: a line by its region, a campaign by its lines.
+CREATE POLICY wall ON access_review_item
+    USING ((SELECT wall_is_open()) OR region_id = ANY ((SELECT wall_regions())::uuid[]))
+    WITH CHECK ((SELECT wall_is_open()) OR region_id = ANY ((SELECT wall_regions())::uuid[]));
+CREATE POLICY wall ON access_review
+    USING ((SELECT wall_is_open()) OR EXISTS (SELECT 1 FROM access_review_item i WHERE i.review_id = access_review.id))
+    WITH CHECK ((SELECT wall_is_open()));
+CREATE POLICY wall ON access_review_decision
+    USING ((SELECT wall_is_open()) OR EXISTS (SELECT 1 FROM access_review_item i
+        WHERE i.review_id = access_review_decision.review_id AND i.grant_id = access_review_decision.grant_id))
+    WITH CHECK ((SELECT wall_is_open()));
+ALTER TABLE access_review_item ENABLE ROW LEVEL SECURITY;
+ALTER TABLE access_review_item FORCE ROW LEVEL SECURITY;
+ALTER TABLE access_review ENABLE ROW LEVEL SECURITY;
+ALTER TABLE access_review FORCE ROW LEVEL SECURITY;
+ALTER TABLE access_review_decision ENABLE ROW LEVEL SECURITY;
+ALTER TABLE access_review_decision FORCE ROW LEVEL SECURITY;

@@ -19,3 +19,6 @@ BEGIN SELECT RAISE(ABORT, 'this access review has ended'); END;
 CREATE TRIGGER access_review_decision_frozen BEFORE INSERT ON access_review_decision
 WHEN EXISTS (SELECT 1 FROM access_review r WHERE r.id = NEW.review_id AND r.ended_at IS NOT NULL)
 BEGIN SELECT RAISE(ABORT, 'this access review has ended'); END;
+CREATE TRIGGER access_review_item_is_its_grant BEFORE INSERT ON access_review_item
+WHEN NOT EXISTS (SELECT 1 FROM role_grant g WHERE g.id = NEW.grant_id AND g.person_id = NEW.person_id AND g.region_id = NEW.region_id)
+BEGIN SELECT RAISE(ABORT, 'what is reviewed is a grant of its own region'); END;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::people::end_within;
+use super::step_up::{self, Act};
 use crate::domain::access::{Access, Actor, Permission, Scope};
 use crate::domain::audit::Event;
 use crate::domain::id::{GrantId, RegionId, ReviewId, UserId};
@@ -114,6 +115,7 @@ pub async fn open(store: &Store, actor: Actor, key: &str, campaign: Campaign) ->
                     return Err(Refusal::Invalid("region", "Nobody holds such a role there: there is nothing to review".to_owned()).into());
                 }
                 everyone_is_seen(tx, &campaign, &grants).await?;
+                step_up::require(tx, Act::Rights).await?;
                 let id = ReviewId(tx.new_id());
                 let roles = campaign.roles.iter().map(|role| role.code()).collect::<Vec<_>>().join(",");
                 let new = NewReview { id, name: &called, region: campaign.region, roles: &roles, due_on: campaign.due_on };
@@ -179,6 +181,9 @@ pub async fn decide(
                 let item = items.into_iter().find(|item| item.grant_id == grant).ok_or(Refusal::NotFound)?;
                 if let Some(refusal) = why_not(&known, &reviewers, &item, (person, &access), now) {
                     return Err(refusal.into());
+                }
+                if !keeps {
+                    step_up::require(tx, Act::Rights).await?;
                 }
                 reviews::decide(tx, &item, person, keeps, &reason).await?;
                 let action = if keeps { "access_review.kept" } else { "access_review.revoked" };

@@ -101,8 +101,11 @@ pub async fn grants_of(reader: &mut impl Reader, scope: &Scope, people: &[UserId
 
 /// Who has a second factor, and since when.
 pub async fn factors(reader: &mut impl Reader, people: &[UserId]) -> Result<Vec<(UserId, Instant)>, DbError> {
-    let mut sql = Sql::new("SELECT person_id, since FROM second_factor WHERE person_id IN (");
-    sql.push_list(people.iter().copied()).push(")");
+    let mut sql = Sql::new(
+        "SELECT person_id, min(since) FROM (SELECT person_id, since FROM second_factor \
+         UNION ALL SELECT person_id, added_at AS since FROM passkey) AS factor WHERE person_id IN (",
+    );
+    sql.push_list(people.iter().copied()).push(") GROUP BY person_id");
     reader.all(sql).await
 }
 

@@ -18,6 +18,7 @@ use crate::domain::id::{RegionId, ReviewId, UserId};
 use crate::domain::money;
 use crate::domain::refusal::Refusal;
 use crate::domain::time::{Day, Instant};
+use crate::store::db::Read;
 use crate::store::heard::Heard;
 use crate::store::{people, regions};
 
@@ -110,8 +111,7 @@ pub(super) fn reach(report: Report, access: &Access) -> Result<Scope, Refusal> {
 }
 
 /// Asks a report over these regions.
-pub(super) async fn found(portal: &Portal, scope: Scope, report: Report, query: &EvidenceQuery) -> Result<Found, WebError> {
-    let mut read = portal.store.read().await?;
+pub(super) async fn found(portal: &Portal, mut read: Read, scope: Scope, report: Report, query: &EvidenceQuery) -> Result<Found, WebError> {
     let (now, zone) = (portal.store.now(), choices::zone(&mut read).await?);
     let (question, errors) = query.question(report, now.day(zone));
     let about = report.about();
@@ -270,7 +270,7 @@ pub async fn report(
     let report = Report::parse(&path).ok_or(Refusal::NotFound)?;
     let scope = reach(report, &who.access)?;
     let query = query.into_inner();
-    let found = found(&portal, scope, report, &query).await?;
+    let found = found(&portal, portal.read(&who).await?, scope, report, &query).await?;
     let sees_people = who.access.has(Permission::PeopleRead);
     let row = |line: &evidence::Line| {
         let mut cells: Vec<CellView> = line.cells.iter().map(|value| cell(value, found.zone)).collect();

@@ -36,7 +36,7 @@ async fn asked(portal: &Portal, who: &Allowed<CreateExports>, query: &str) -> Re
     if both.is_empty() || (report.about().whole && !both.is_whole()) {
         return Err(Refusal::NotFound.into());
     }
-    let found = found(portal, both, report, &query).await?;
+    let found = found(portal, portal.read(who).await?, both, report, &query).await?;
     if found.errors.is_empty() { Ok((report, found)) } else { Err(WebError::Malformed("The address holds a day that is none.")) }
 }
 

@@ -83,7 +83,7 @@ pub(super) fn crumbs(who: &super::guard::Signed, below: bool) -> Vec<(&'static s
 /// The campaigns in which somebody of her regions is reviewed.
 pub async fn list(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<ReadPeople>) -> Result<HttpResponse, WebError> {
     let (scope, now) = (who.reach(), portal.store.now());
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(&who).await?;
     let zone = choices::zone(&mut read).await?;
     let names = regions::names(&mut read, &scope).await?;
     let items = reviews::items(&mut read, &scope, None).await?;
@@ -173,7 +173,7 @@ async fn show(
     (status, typed): (StatusCode, Typed),
 ) -> Result<HttpResponse, WebError> {
     let (scope, now) = (who.reach(), portal.store.now());
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(who).await?;
     let review = in_scope(&mut read, who, id).await?;
     let zone = choices::zone(&mut read).await?;
     let reviewers = reviews::reviewers(&mut read, review.id).await?;
@@ -299,9 +299,9 @@ pub async fn decide(
     Posted(form): Posted<DecisionForm>,
 ) -> Result<HttpResponse, WebError> {
     let (review, grant) = path.into_inner();
-    let review = in_scope(&mut portal.store.read().await?, &who, &review).await?.id;
+    let review = in_scope(&mut portal.read(&who).await?, &who, &review).await?.id;
     let grant = GrantId::parse(&grant).ok_or(Refusal::NotFound)?;
-    if !reviews::items(&mut portal.store.read().await?, &who.reach(), Some(review)).await?.iter().any(|item| item.grant_id == grant) {
+    if !reviews::items(&mut portal.read(&who).await?, &who.reach(), Some(review)).await?.iter().any(|item| item.grant_id == grant) {
         return Err(Refusal::NotFound.into());
     }
     let done = match form.decision.as_str() {
@@ -314,7 +314,7 @@ pub async fn decide(
     let place = format!("/evidence/reviews/{review}");
     match done {
         Ok(item) => {
-            let name = people::names(&mut portal.store.read().await?, &[item.person_id]).await?.remove(&item.person_id);
+            let name = people::names(&mut portal.read(&who).await?, &[item.person_id]).await?.remove(&item.person_id);
             let verb = if item.keeps == Some(1) { "Kept" } else { "Revoked" };
             let words = format!("{verb}: {}, {}.", name.unwrap_or_default(), item.role_name);
             Ok(see_other(&portal, &place, Some(("ok", words))))
@@ -347,7 +347,7 @@ pub async fn close(
     path: web::Path<String>,
     Posted(form): Posted<CloseForm>,
 ) -> Result<HttpResponse, WebError> {
-    let review = in_scope(&mut portal.store.read().await?, &who, &path).await?.id;
+    let review = in_scope(&mut portal.read(&who).await?, &who, &path).await?.id;
     match act::close(&portal.store, who.actor.clone(), &form.key, review, &form.because).await {
         Ok(()) => {
             let words = "The campaign is closed and stays as it is.".to_owned();

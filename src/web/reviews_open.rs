@@ -75,7 +75,7 @@ async fn show(
     status: StatusCode,
     (form, errors): (OpenForm, Errors),
 ) -> Result<HttpResponse, WebError> {
-    let mut read = portal.store.read().await?;
+    let mut read = portal.read(who).await?;
     let scope = who.scope(Permission::PeopleRead);
     let able = act::can_review(&mut read, &scope, portal.store.now()).await?;
     let chosen = |all: &[String], value: &str| all.iter().any(|one| one == value);

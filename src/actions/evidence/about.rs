@@ -62,7 +62,8 @@ const LEAVERS: About = about(
     "CC6.2, CC6.3; A.5.16, A.5.18",
     PeopleRead,
     Period,
-);
+)
+.whole();
 
 const DUTIES: About = about(
     "People who hold two abilities that should lie in different hands, and by which roles",
