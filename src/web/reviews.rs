@@ -46,11 +46,14 @@ impl Progress {
 
 /// Whether it goes on, as a badge.
 fn state(review: &Review, progress: &Progress, now: Instant) -> (&'static str, &'static str) {
-    match review.is_open() {
-        false => ("", "Closed"),
-        true if progress.done == progress.all => ("ok", "All decided"),
-        true if review.due_on < now.day(chrono_tz::UTC) => ("bad", "Overdue"),
-        true => ("info", "Open"),
+    if !review.is_open() {
+        ("", "Closed")
+    } else if progress.done == progress.all {
+        ("ok", "All decided")
+    } else if review.due_on < now.day(chrono_tz::UTC) {
+        ("bad", "Overdue")
+    } else {
+        ("info", "Open")
     }
 }
 

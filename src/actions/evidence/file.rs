@@ -74,7 +74,7 @@ fn sheet(heads: Heads, answer: &Answer) -> Vec<Vec<Cell>> {
 ///
 /// # Errors
 /// A kind of file that is not known, or a workbook that could not be packed.
-pub fn bytes(format: &str, answer: &Answer, about: &Told) -> Result<Vec<u8>, Failure> {
+pub fn bytes(format: &str, answer: &Answer, about: &[(&'static str, String)]) -> Result<Vec<u8>, Failure> {
     if let Some(preset) = crate::actions::exports::preset(format) {
         return Ok(csv(preset, answer, about));
     }
