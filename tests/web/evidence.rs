@@ -117,7 +117,7 @@ on_both_engines! {
         assert!(ran > 60, "{ran}");
         // The one statement of a report of events gives its lines.
         let page = ada.get("/evidence/joiners-and-movers").await;
-        let [statement] = statements(&page).try_into().unwrap();
+        let [statement]: [String; 1] = statements(&page).try_into().unwrap();
         assert_eq!(run(&url, statement).await.to_string(), figure(&page, "Events"));
         assert_eq!(figure(&page, "Events"), "1");
         app.finish().await;
@@ -194,7 +194,7 @@ on_both_engines! {
         assert!(statements(&page).iter().any(|asked| asked.contains("d.person_id = a.requester_id")), "the count is a query");
         let sven = ada.get(&format!("/evidence/approvals?person={}", app.company.people["Sven South"])).await;
         assert_eq!(figure(&sven, "Requests"), "0");
-        assert_eq!(figure(&ada.get("/evidence/approval-policies").await, "In force now"), "1");
+        assert_eq!(figure(&ada.get("/evidence/policies").await, "In force now"), "1");
         app.finish().await;
     }
 
