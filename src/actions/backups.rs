@@ -6,7 +6,7 @@ use crate::domain::access::{Actor, Permission};
 use crate::domain::audit::Event;
 use crate::store::failure::Failure;
 use crate::store::writer::Intent;
-use crate::store::{Store, sessions};
+use crate::store::{Store, audit_log, sessions};
 
 /// A backup's file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +35,37 @@ pub async fn made(store: &Store, actor: Actor, file: File) -> Result<(), Failure
                 tx.require_everywhere(Permission::SettingsManage)?;
                 tx.record(event);
                 Ok(())
+            })
+        })
+        .await
+}
+
+/// What came of bringing a backup back in another place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Drill {
+    /// The backup; its newest event is 0 where it could not be read.
+    pub file: File,
+    /// How long it took.
+    pub millis: i64,
+    /// `ok`, or what did not fit.
+    pub result: String,
+}
+
+/// Leaves an event that says what came of a drill; how many events there are that the backup does not have.
+pub async fn drilled(store: &Store, actor: Actor, drill: Drill) -> Result<i64, Failure> {
+    store
+        .write(Intent::once(actor, "backup.drill"), move |tx| {
+            let drill = drill.clone();
+            Box::pin(async move {
+                tx.require_everywhere(Permission::SettingsManage)?;
+                let newest = audit_log::stated_head(tx).await?.map_or(0, |head| head.seq);
+                let behind = newest - drill.file.event;
+                let mut event = drill.file.event("backup.drilled");
+                event.detail["milliseconds"] = drill.millis.into();
+                event.detail["result"] = drill.result.into();
+                event.detail["events_behind"] = behind.into();
+                tx.record(event);
+                Ok(behind)
             })
         })
         .await

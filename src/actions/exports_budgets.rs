@@ -35,6 +35,8 @@ codes! {
         BurnDown = "burn_down", "Burn-down";
         /// Requests for approval, as they are seen.
         Approvals = "approvals", "Approvals";
+        /// A report for auditors.
+        Evidence = "evidence", "Evidence";
     }
 }
 
@@ -193,12 +195,17 @@ pub(super) fn told(taking: Taking, file: File, regions: usize) -> Told {
 
 /// A file that is small enough to be made at once.
 pub(super) fn whole(store: &Store, told: Told, out: CsvRow, rows: Rows) -> impl Stream<Item = Result<Bytes, DbError>> + use<> {
+    made(store, told, Bytes::copy_from_slice(out.bytes()), rows)
+}
+
+/// The same of bytes that are no CSV, or are made already.
+pub(super) fn made(store: &Store, told: Told, bytes: Bytes, rows: Rows) -> impl Stream<Item = Result<Bytes, DbError>> + use<> {
     let progress = Arc::new(Progress::default());
     progress.piece(rows);
     progress.end();
     let (pieces, received) = mpsc::channel(1);
     // The channel is empty and nobody has closed it.
-    let _ = pieces.try_send(Ok(Bytes::copy_from_slice(out.bytes())));
+    let _ = pieces.try_send(Ok(bytes));
     handed_over(store, told, received, progress)
 }
 

@@ -9,13 +9,13 @@ use super::passwords::{Passwords, known_to, least_for};
 use super::step_up::{self, Act};
 use crate::domain::access::{Access, Actor, Permission, Scope};
 use crate::domain::audit::Event;
-use crate::domain::id::{GrantId, RegionId, UserId};
+use crate::domain::id::{GrantId, RegionId, ReviewId, UserId};
 use crate::domain::letter::Letter;
 use crate::domain::password::acceptable;
 use crate::domain::refusal::Refusal;
 use crate::domain::role::{self, AnyRole, Definition};
 use crate::domain::text::{is_hidden, line};
-use crate::domain::time::Day;
+use crate::domain::time::{Day, Instant};
 use crate::store::db::Reader;
 use crate::store::failure::Failure;
 use crate::store::writer::{Intent, WriteTx};
@@ -129,6 +129,7 @@ pub async fn can_grant(
     person: Option<UserId>,
     role: AnyRole,
     region: RegionId,
+    now: Instant,
 ) -> Result<Definition, Failure> {
     let here = Scope::of([region], false);
     let place = regions::find(reader, &here, region).await?.ok_or(Refusal::NotFound)?;
@@ -137,7 +138,7 @@ pub async fn can_grant(
     }
     let definition = roles::definition(reader, role).await?.ok_or_else(|| Refusal::Invalid("role", "Choose a role".to_owned()))?;
     if let Some(person) = person {
-        let held = people::grants(reader, &here, Some(person)).await?;
+        let held = people::grants(reader, &here, Some(person), now).await?;
         if held.iter().any(|grant| grant.which() == Some(role)) {
             return Err(Refusal::Taken("role", format!("She is {} in {} already", definition.label, place.name)).into());
         }
@@ -153,9 +154,10 @@ async fn grant_within(
     region: RegionId,
     ends_on: Option<Day>,
 ) -> Result<GrantId, Failure> {
-    let (actor, access) = (tx.actor().clone(), tx.access());
-    let definition = can_grant(tx, (&actor, &access), Some(person), role, region).await?;
+    let (actor, access, now) = (tx.actor().clone(), tx.access(), tx.now);
+    let definition = can_grant(tx, (&actor, &access), Some(person), role, region, now).await?;
     step_up::require(tx, Act::Rights).await?;
+    people::end_lapsed(tx, person).await?;
     let id = GrantId(tx.new_id());
     people::insert_grant(tx, id, person, role, region, ends_on).await?;
     let after = json!({ "role": role.code(), "region": region.to_string(), "ends_on": ends_on.map(Day::iso) });
@@ -180,20 +182,29 @@ pub async fn end_grant(store: &Store, actor: Actor, key: &str, id: GrantId) -> R
     store
         .write(Intent::keyed(actor, END_GRANT, key, &id), move |tx| {
             Box::pin(async move {
-                let scope = tx.access().scope(Permission::PeopleManage);
-                let grants = people::grants(tx, &scope, None).await?;
+                let (scope, now) = (tx.access().scope(Permission::PeopleManage), tx.now);
+                let grants = people::grants(tx, &scope, None, now).await?;
                 let grant = grants.into_iter().find(|grant| grant.id == id).ok_or(Refusal::NotFound)?;
                 step_up::require(tx, Act::Rights).await?;
-                people::end_grant(tx, id).await?;
-                keep_an_administrator(tx).await?;
-                let before = json!({ "role": grant.role_code(), "region": grant.region_id.to_string() });
-                let event = Event::new("grant.ended", "person", grant.person_id, Some(grant.region_id));
-                let detail = grant.which().map(|role| grant_detail(id, role, grant.role_label()));
-                tx.record(event.change(before, serde_json::Value::Null).detail(detail.unwrap_or_default()));
+                end_within(tx, &grant, None).await?;
                 Ok(grant.person_id)
             })
         })
         .await
+}
+
+/// Ends a grant for whoever was found to be allowed to; with the access review that decided so, where one did.
+pub(super) async fn end_within(tx: &mut WriteTx<'_>, grant: &people::Grant, review: Option<ReviewId>) -> Result<(), Failure> {
+    people::end_grant(tx, grant.id).await?;
+    keep_an_administrator(tx).await?;
+    let before = json!({ "role": grant.role_code(), "region": grant.region_id.to_string() });
+    let event = Event::new("grant.ended", "person", grant.person_id, Some(grant.region_id));
+    let mut detail = grant.which().map(|role| grant_detail(grant.id, role, grant.role_label())).unwrap_or_default();
+    if let Some(review) = review {
+        detail["review"] = review.to_string().into();
+    }
+    tx.record(event.change(before, serde_json::Value::Null).detail(detail));
+    Ok(())
 }
 
 async fn keep_an_administrator(tx: &mut WriteTx<'_>) -> Result<(), Failure> {
@@ -215,12 +226,15 @@ pub async fn suspend(store: &Store, actor: Actor, key: &str, id: UserId, suspend
                     return Err(Refusal::AlreadyDone(format!("The account is {status} already")).into());
                 }
                 people::set_status(tx, id, status).await?;
-                if suspended {
-                    sessions::delete_of(tx, id).await?;
-                    keep_an_administrator(tx).await?;
-                }
                 let action = if suspended { "person.suspended" } else { "person.reinstated" };
-                tx.record(Event::new(action, "person", id, None).change(json!({ "status": person.status }), json!({ "status": status })));
+                let event = Event::new(action, "person", id, None).change(json!({ "status": person.status }), json!({ "status": status }));
+                if suspended {
+                    let ended = sessions::delete_of(tx, id).await?;
+                    keep_an_administrator(tx).await?;
+                    tx.record(event.detail(json!({ "sessions_ended": ended })));
+                } else {
+                    tx.record(event);
+                }
                 Ok(())
             })
         })

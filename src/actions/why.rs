@@ -66,8 +66,8 @@ pub async fn why(
             .map(|role| role.label.clone())
             .collect(),
     };
-    let mut grants = people::grants(reader, scope, Some(person.id)).await?;
-    grants.extend(people::ended_grants(reader, scope, person.id).await?);
+    let mut grants = people::grants(reader, scope, Some(person.id), now).await?;
+    grants.extend(people::ended_grants(reader, scope, person.id, now).await?);
     for grant in grants {
         let in_force = grant.ended_at.is_none() && grant.ends_on.is_none_or(|day| day >= today);
         match (in_force, allows(&grant), covers(grant.region_id)) {

@@ -20,6 +20,7 @@ pub mod backup;
 pub mod config;
 pub mod demo;
 pub mod doctor;
+pub mod drill;
 pub mod exit;
 pub mod export;
 pub mod import;

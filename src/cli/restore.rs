@@ -9,7 +9,7 @@ use clap::{Args as ClapArgs, Subcommand};
 use super::backup::{checked, digest};
 use super::exit::{CliError, Exit};
 use super::progress::Progress;
-use super::{Settings, say, serve};
+use super::{Settings, drill, say, serve};
 use crate::actions::{backups, restores};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -47,6 +47,8 @@ pub struct Args {
 pub enum What {
     /// Accept that an older database stands in the place of a newer one, so that the portal can be changed again
     Accept(Accept),
+    /// Bring the newest backup back in a place of its own, check it and time it
+    Drill(drill::Args),
 }
 
 /// Arguments of `restore accept`.
@@ -83,6 +85,7 @@ fn accept(args: &Accept) -> Result<(), CliError> {
 pub fn run(args: &Args) -> Result<(), CliError> {
     let file = match (&args.what, &args.file) {
         (Some(What::Accept(args)), _) => return accept(args),
+        (Some(What::Drill(args)), _) => return drill::run(args),
         (None, Some(file)) => file,
         (None, None) => return Err(CliError::new(Exit::Usage, "no backup is named")),
     };
@@ -185,7 +188,7 @@ async fn trail(read: &mut Read) -> Result<Option<Trail>, DbError> {
 }
 
 /// The two kinds of backup do not stand for each other.
-fn fits(file: &Path, server: bool) -> Result<(), CliError> {
+pub(super) fn fits(file: &Path, server: bool) -> Result<(), CliError> {
     let mut first = [0; 16];
     let mut opened = File::open(file).map_err(Failure::from)?;
     let read = opened.read(&mut first).map_err(Failure::from)?;
@@ -297,7 +300,7 @@ fn occupied(what: &str) -> CliError {
 }
 
 /// Whether nobody has used the database yet: it has no tables, or none of them tells of anything.
-async fn is_empty(url: &str) -> Result<bool, CliError> {
+pub(super) async fn is_empty(url: &str) -> Result<bool, CliError> {
     let pools = Pools::inspect(url).await?;
     let facts = match pools.read().await {
         Ok(mut read) => check::facts(&mut read).await,

@@ -298,7 +298,7 @@ async fn rows(store: &Store) -> Result<Vec<[String; 4]>, DbError> {
         Some(root) => everywhere(&mut read, root.id).await?,
         None => Scope::of([], true),
     };
-    let grants = kept::grants(&mut read, &all, None).await?;
+    let grants = kept::grants(&mut read, &all, None, store.now()).await?;
     let people = kept::list(&mut read, &all).await?;
     let roles = |person: &kept::Person| {
         let mine = grants.iter().filter(|grant| grant.person_id == person.id);

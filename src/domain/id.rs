@@ -135,4 +135,6 @@ ids! {
     PasskeyId = "psk";
     /// A session of somebody who is signed in.
     SessionId = "ses";
+    /// A campaign in which grants are looked through, one by one.
+    ReviewId = "rev";
 }

@@ -8,6 +8,7 @@ pub mod budget_attention;
 pub mod burn_down;
 pub mod currency;
 pub mod device;
+pub mod duties;
 pub mod exchange;
 pub mod id;
 pub mod import;

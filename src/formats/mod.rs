@@ -1,4 +1,4 @@
-//! Files that people hand in, read as tables; and the one writer of CSV.
+//! Files that people hand in, read as tables; and the writers of CSV and of workbooks.
 //!
 //! [`open`] looks at the content, not at the name alone, and gives the header and a streaming reader. Memory stays flat whatever the file
 //! holds: every cap stands in [`Limits`], every refusal is a [`FileFault`] with words for a person.
@@ -13,6 +13,7 @@ mod row;
 mod sniff;
 mod split;
 pub mod write_csv;
+pub mod write_xlsx;
 mod xlsx;
 
 use std::fs::File;

@@ -6,7 +6,9 @@ use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use super::failure::Failure;
+use sqlx::{Connection, PgConnection};
+
+use super::failure::{DbError, Failure};
 
 /// How a server is reached. The password travels in the environment, where no other user can see it.
 #[derive(Clone, Debug)]
@@ -83,6 +85,14 @@ pub fn restore(server: &Server, file: &Path) -> Result<(), Failure> {
     command.args(["--clean", "--if-exists", "--no-owner", "--no-privileges", "--no-password", "--single-transaction", "--exit-on-error"]);
     command.arg("--dbname").arg(&server.url).arg(file);
     finish(start(&mut command)?, "pg_restore")
+}
+
+/// Empties a database that a drill has filled.
+pub async fn emptied(url: &str) -> Result<(), Failure> {
+    let mut connection = PgConnection::connect(url).await.map_err(DbError::from)?;
+    sqlx::raw_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public;").execute(&mut connection).await.map_err(DbError::from)?;
+    connection.close().await.map_err(DbError::from)?;
+    Ok(())
 }
 
 fn program(name: impl AsRef<OsStr>, server: &Server) -> Command {

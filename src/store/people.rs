@@ -180,6 +180,12 @@ pub struct Grant {
 }
 
 impl Grant {
+    /// When it ceased to hold, where it does no longer: it was ended, or its last day is over.
+    pub fn over_at(&self, now: Instant) -> Option<Instant> {
+        let lapsed = self.ends_on.map(|day| Day(day.0 + 1).start(chrono_tz::UTC)).filter(|end| *end <= now);
+        self.ended_at.or(lapsed)
+    }
+
     /// The role, in words.
     pub fn role_label(&self) -> &str {
         match (&self.custom_name, Role::parse(&self.role)) {
@@ -202,7 +208,7 @@ impl Grant {
 
 const GRANTS: &str = "SELECT g.id, g.person_id, g.role, g.custom_role_id, c.name AS custom_name, g.region_id, r.name AS region_name, g.ends_on, \
     g.granted_at, g.granted_by, g.ended_at FROM role_grant g JOIN region r ON r.id = g.region_id \
-    LEFT JOIN custom_role c ON c.id = g.custom_role_id WHERE g.ended_at IS ";
+    LEFT JOIN custom_role c ON c.id = g.custom_role_id WHERE ";
 
 /// The grants that a query on [`GRANTS`] finds, each with what its region is called in this scope.
 async fn placed(reader: &mut impl Reader, scope: &Scope, sql: Sql) -> Result<Vec<Grant>, DbError> {
@@ -216,10 +222,11 @@ async fn placed(reader: &mut impl Reader, scope: &Scope, sql: Sql) -> Result<Vec
     Ok(grants)
 }
 
-/// The grants in force of one person, or of everybody, that lie in scope.
-pub async fn grants(reader: &mut impl Reader, scope: &Scope, person: Option<UserId>) -> Result<Vec<Grant>, DbError> {
+/// The grants in force of one person, or of everybody, that lie in scope. One that ends on a day holds through that day, UTC.
+pub async fn grants(reader: &mut impl Reader, scope: &Scope, person: Option<UserId>, now: Instant) -> Result<Vec<Grant>, DbError> {
     let mut sql = Sql::default();
-    sql.push(GRANTS).push("NULL AND g.region_id IN (").push_list(scope.regions()).push(")");
+    sql.push(GRANTS).push("g.ended_at IS NULL AND (g.ends_on IS NULL OR g.ends_on >= ").push_bind(now.day(chrono_tz::UTC));
+    sql.push(") AND g.region_id IN (").push_list(scope.regions()).push(")");
     if let Some(person) = person {
         sql.push(" AND g.person_id = ").push_bind(person);
     }
@@ -247,6 +254,16 @@ pub async fn insert_grant(
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
     );
     tx.exec_one(sql.bind(id).bind(person).bind(code).bind(custom).bind(region).bind(ends_on).bind(now).bind(by)).await
+}
+
+/// Notes the end of grants of a person whose last day is over, so that the same can be given again.
+pub async fn end_lapsed(tx: &mut WriteTx<'_>, person: UserId) -> Result<(), Failure> {
+    let today = tx.now.day(chrono_tz::UTC);
+    // The moment at which it ceased to hold: the first of the day after its last.
+    let sql =
+        Sql::new("UPDATE role_grant SET ended_at = (ends_on + 1) * 86400000000 WHERE person_id = $1 AND ended_at IS NULL AND ends_on < $2");
+    tx.exec(sql.bind(person).bind(today)).await?;
+    Ok(())
 }
 
 /// Ends a grant.
@@ -311,10 +328,11 @@ pub async fn find_within(reader: &mut impl Reader, scope: &Scope, id: UserId) ->
     reader.one(sql).await
 }
 
-/// The grants of a person in scope that were ended, the latest first.
-pub async fn ended_grants(reader: &mut impl Reader, scope: &Scope, person: UserId) -> Result<Vec<Grant>, DbError> {
+/// The grants of a person in scope that were ended, or whose last day is over: the latest first.
+pub async fn ended_grants(reader: &mut impl Reader, scope: &Scope, person: UserId, now: Instant) -> Result<Vec<Grant>, DbError> {
     let mut sql = Sql::default();
-    sql.push(GRANTS).push("NOT NULL AND g.region_id IN (").push_list(scope.regions()).push(") AND g.person_id = ").push_bind(person);
-    sql.push(" ORDER BY g.ended_at DESC, g.id");
+    sql.push(GRANTS).push("(g.ended_at IS NOT NULL OR g.ends_on < ").push_bind(now.day(chrono_tz::UTC));
+    sql.push(") AND g.region_id IN (").push_list(scope.regions()).push(") AND g.person_id = ").push_bind(person);
+    sql.push(" ORDER BY COALESCE(g.ended_at, (g.ends_on + 1) * 86400000000) DESC, g.id");
     placed(reader, scope, sql).await
 }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::db::Engine;
 use crate::domain::id::{
     ApprovalId, BudgetId, DelegationId, EventId, ExportId, GrantId, ImportId, LetterId, MappingId, PasskeyId, PolicyId, PostingId,
-    RecipientId, RegionId, RoleId, SessionId, SourceId, TransactionId, UserId,
+    RecipientId, RegionId, ReviewId, RoleId, SessionId, SourceId, TransactionId, UserId,
 };
 use crate::domain::time::{Day, Instant};
 
@@ -22,6 +22,21 @@ pub enum Arg {
     Id(Option<Uuid>),
     /// `BLOB` or `BYTEA`.
     Bytes(Option<Vec<u8>>),
+}
+
+impl Arg {
+    /// As a literal of this engine.
+    fn spelled(&self, engine: Engine) -> String {
+        let bytes = |hex: String| if engine == Engine::Sqlite { ["x'", &hex, "'"].concat() } else { ["'\\x", &hex, "'"].concat() };
+        match self {
+            Self::Int(Some(number)) => number.to_string(),
+            Self::Text(Some(text)) => ["'", &text.replace('\'', "''"), "'"].concat(),
+            Self::Id(Some(id)) if engine == Engine::Sqlite => bytes(id.simple().to_string()),
+            Self::Id(Some(id)) => ["'", &id.to_string(), "'"].concat(),
+            Self::Bytes(Some(value)) => bytes(crate::domain::text::hex(value)),
+            Self::Int(None) | Self::Text(None) | Self::Id(None) | Self::Bytes(None) => "NULL".to_owned(),
+        }
+    }
 }
 
 macro_rules! args {
@@ -43,7 +58,7 @@ args! {
     Id: Uuid => |v| v, BudgetId => |v| v.0, EventId => |v| v.0, ExportId => |v| v.0, GrantId => |v| v.0, ImportId => |v| v.0,
         LetterId => |v| v.0, MappingId => |v| v.0, PostingId => |v| v.0, RecipientId => |v| v.0, RegionId => |v| v.0,
         RoleId => |v| v.0, SourceId => |v| v.0, TransactionId => |v| v.0, UserId => |v| v.0, ApprovalId => |v| v.0, PolicyId => |v| v.0,
-        DelegationId => |v| v.0, SessionId => |v| v.0, PasskeyId => |v| v.0;
+        DelegationId => |v| v.0, SessionId => |v| v.0, PasskeyId => |v| v.0, ReviewId => |v| v.0;
     Bytes: Vec<u8> => |v| v, [u8; 32] => |v| v.to_vec(), [u8; 16] => |v| v.to_vec();
 }
 
@@ -133,6 +148,23 @@ impl Sql {
     /// The text, as it is sent.
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// The statement with its values in their places, as this engine's own command line takes it: what is shown to whoever asks what was asked.
+    pub fn spelled(&self, engine: Engine) -> String {
+        let mut out = String::with_capacity(self.text.len());
+        let mut parts = self.text.split('$');
+        out.push_str(parts.next().unwrap_or_default());
+        for part in parts {
+            let digits = part.bytes().take_while(u8::is_ascii_digit).count();
+            let (number, rest) = part.split_at(digits);
+            match number.parse::<usize>().ok().and_then(|number| self.args.get(number.checked_sub(1)?)) {
+                Some(arg) => out.push_str(&arg.spelled(engine)),
+                None => out.push_str(&["$", number].concat()),
+            }
+            out.push_str(rest);
+        }
+        out
     }
 
     /// The values.

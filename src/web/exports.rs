@@ -61,8 +61,11 @@ struct NewPage {
     key: String,
     columns: &'static str,
     format: &'static str,
-    format_options: Vec<(&'static str, &'static str, &'static str)>,
+    format_options: Vec<Format>,
 }
+
+/// A kind of file: (code, label, hint).
+pub type Format = (&'static str, &'static str, &'static str);
 
 /// What is about to be taken away.
 pub struct Shown {
@@ -82,6 +85,8 @@ pub struct Shown {
     pub back: String,
     /// Sets of columns to choose from: (code, label, hint); none where there is one.
     pub columns: Vec<(&'static str, &'static str, String)>,
+    /// Kinds of file to choose from.
+    pub formats: Vec<Format>,
 }
 
 fn transactions() -> String {
@@ -141,7 +146,11 @@ pub async fn list(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<Crea
 
 /// A kind of file in words.
 pub fn format_words(format: &str) -> &'static str {
-    if format == "excel" { "CSV for Excel" } else { "CSV for programs" }
+    match format {
+        "excel" => "CSV for Excel",
+        "xlsx" => "Excel workbook",
+        _ => "CSV for programs",
+    }
 }
 
 /// `GET /exports/new?…`: the question of a list in the address; which columns, which kind of file. `list=` in front names another list than that
@@ -156,8 +165,8 @@ pub async fn new(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<Creat
     show(&req, &portal, &who, parsed.query, parsed.notices, key, ("view", "excel"), Errors::none()).await
 }
 
-/// (code, label, hint) of each kind of file.
-const FORMATS: &[(&str, &str, &str)] = &[
+/// Each kind of file that a list comes in.
+pub const FORMATS: &[Format] = &[
     ("excel", "CSV for Excel", "With a byte-order mark; text that a spreadsheet would run as a formula is guarded with an apostrophe."),
     ("machine", "CSV for programs", "Column codes as headings, text exactly as it is stored."),
 ];
@@ -197,6 +206,7 @@ async fn show(
         back: query.href("/transactions", ""),
         query: query.text(),
         columns: column_options(view.join(", ")),
+        formats: FORMATS.to_vec(),
     };
     shown(req, portal, who, about, key, notices, (columns, format), errors)
 }
@@ -217,11 +227,11 @@ pub fn shown(
         shell: Shell::new(req, portal, who, about.title.clone()).with_errors(!errors.is_empty()),
         crumbs: vec![("/exports".to_owned(), "Exports".to_owned())],
         notices,
+        format_options: about.formats.clone(),
         about,
         key,
         columns,
         format,
-        format_options: FORMATS.to_vec(),
         errors,
     };
     page.shell.answer(status, &page)
@@ -312,8 +322,13 @@ pub async fn file(
 
 /// A file of this name, while it is made.
 pub fn attachment(name: String, body: impl Stream<Item = Result<Bytes, DbError>> + 'static) -> HttpResponse {
+    attachment_of("text/csv; charset=utf-8", name, body)
+}
+
+/// The same of another kind.
+pub fn attachment_of(kind: &'static str, name: String, body: impl Stream<Item = Result<Bytes, DbError>> + 'static) -> HttpResponse {
     HttpResponse::Ok()
-        .content_type("text/csv; charset=utf-8")
+        .content_type(kind)
         .insert_header(ContentDisposition { disposition: DispositionType::Attachment, parameters: vec![DispositionParam::Filename(name)] })
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .streaming(body)

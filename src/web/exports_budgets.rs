@@ -10,7 +10,8 @@ use super::approvals::{self, View};
 use super::budgets_detail::wanted;
 use super::budgets_list::{Found, State};
 use super::error::WebError;
-use super::exports::{Shown, Wanted, attachment, shown};
+use super::evidence_file;
+use super::exports::{FORMATS, Shown, Wanted, attachment, shown};
 use super::form::Errors;
 use super::guard::{Allowed, CreateExports};
 use super::page::see_other;
@@ -118,6 +119,9 @@ pub async fn new(
     errors: Errors,
 ) -> Result<HttpResponse, WebError> {
     let file = File::parse(file).ok_or(Refusal::NotFound)?;
+    if file == File::Evidence {
+        return evidence_file::new(req, portal, who, query, key, errors).await;
+    }
     let asked = asked(portal, who, file, query).await?;
     let about = Shown {
         what: file.code(),
@@ -128,6 +132,7 @@ pub async fn new(
         query: query.to_owned(),
         back: asked.back,
         columns: Vec::new(),
+        formats: FORMATS.to_vec(),
     };
     shown(req, portal, who, about, key, Vec::new(), ("view", "excel"), errors)
 }
@@ -135,6 +140,9 @@ pub async fn new(
 /// `POST /exports` of one of these.
 pub async fn create(req: &HttpRequest, portal: &Portal, who: &Allowed<CreateExports>, sent: Wanted) -> Result<HttpResponse, WebError> {
     let file = File::parse(&sent.what).ok_or(Refusal::NotFound)?;
+    if file == File::Evidence {
+        return evidence_file::create(req, portal, who, sent).await;
+    }
     if acting::preset(&sent.format).is_none() {
         let mut errors = Errors::none();
         errors.add("format", "Choose a kind of file");
@@ -150,6 +158,9 @@ pub async fn create(req: &HttpRequest, portal: &Portal, who: &Allowed<CreateExpo
 /// The file itself, with what she may see at this moment.
 pub async fn file(portal: &Portal, who: &Allowed<CreateExports>, row: ExportRow) -> Result<HttpResponse, WebError> {
     let file = File::parse(&row.what).ok_or(Refusal::NotFound)?;
+    if file == File::Evidence {
+        return evidence_file::file(portal, who, row).await;
+    }
     let preset = acting::preset(&row.format).ok_or(Refusal::NotFound)?;
     let (seen, scope, now) = (portal.within(who), reach(who), portal.store.now());
     let taking = files::Taking { actor: who.actor.clone(), id: row.id, words: row.words, format: row.format };

@@ -22,6 +22,8 @@ pub mod chart;
 mod choices;
 mod csrf;
 pub mod error;
+mod evidence;
+mod evidence_file;
 mod exports;
 mod exports_budgets;
 mod exports_detail;
@@ -55,6 +57,8 @@ mod qr;
 mod recipients;
 mod regions;
 mod regions_edit;
+mod reviews;
+mod reviews_open;
 mod role_check;
 mod roles;
 mod roles_edit;
@@ -190,6 +194,14 @@ fn organisation(table: &mut Table<'_>) {
         .route("/audit/proof", get().to(audit_proof::page))
         .route("/audit/verifications", post().to(audit_proof::verify))
         .route("/audit/{id}", get().to(audit_event::event))
+        // Evidence.
+        .route("/evidence", get().to(evidence::list))
+        .service(resource("/evidence/reviews").route(get().to(reviews::list)).route(post().to(reviews_open::open)))
+        .route("/evidence/reviews/new", get().to(reviews_open::new))
+        .route("/evidence/reviews/{id}", get().to(reviews::page))
+        .route("/evidence/reviews/{id}/end", post().to(reviews::close))
+        .route("/evidence/reviews/{id}/grants/{grant}", post().to(reviews::decide))
+        .route("/evidence/{report}", get().to(evidence::report))
         // People.
         .service(resource("/people").route(get().to(people::list)).route(post().to(people_add::add)))
         .route("/people/new", get().to(people_add::new))

@@ -82,6 +82,7 @@ const NAV: &[(&str, &str, &str, Option<Permission>)] = &[
     ("/imports", "Imports", "imports", Some(Permission::ImportsRun)),
     ("/exports", "Exports", "exports", Some(Permission::ExportsCreate)),
     ("/audit", "Audit", "audit", Some(Permission::AuditRead)),
+    ("/evidence", "Evidence", "check", Some(Permission::AuditRead)),
     ("/people", "People", "people", Some(Permission::PeopleRead)),
     ("/settings", "Settings", "settings", None),
 ];

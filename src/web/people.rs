@@ -53,7 +53,7 @@ impl Row {
 pub async fn list(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<ReadPeople>) -> Result<HttpResponse, WebError> {
     let mut read = portal.read(&who).await?;
     let scope = who.reach();
-    let grants = people::grants(&mut read, &scope, None).await?;
+    let grants = people::grants(&mut read, &scope, None, portal.store.now()).await?;
     let zone = choices::zone(&mut read).await?;
     let rows = people::list(&mut read, &scope).await?.into_iter().map(|person| Row {
         grants: grants.iter().filter(|grant| grant.person_id == person.id).cloned().collect(),
@@ -145,9 +145,9 @@ pub(super) async fn show<N: Needs>(
 ) -> Result<HttpResponse, WebError> {
     let mut read = portal.read(who).await?;
     let (sees, manages) = (who.scope(Permission::PeopleRead), who.scope(Permission::PeopleManage));
-    let zone = choices::zone(&mut read).await?;
-    let grants = people::grants(&mut read, &sees, Some(person.id)).await?;
-    let ended = people::ended_grants(&mut read, &sees, person.id).await?;
+    let (zone, now) = (choices::zone(&mut read).await?, portal.store.now());
+    let grants = people::grants(&mut read, &sees, Some(person.id), now).await?;
+    let ended = people::ended_grants(&mut read, &sees, person.id, now).await?;
     let (tone, status) = status_words(&person.status);
     let lines = sessions::lines_for(portal, &mut read, who, person.id).await?;
     let page = DetailPage {
@@ -155,7 +155,7 @@ pub(super) async fn show<N: Needs>(
         tone,
         status,
         grants: grants.into_iter().map(|grant| (grant.clone(), manages.covers(grant.region_id))).collect(),
-        ended: ended.into_iter().map(|grant| (grant.clone(), grant.ended_at.map(|at| at.local(zone)).unwrap_or_default())).collect(),
+        ended: ended.into_iter().map(|grant| (grant.clone(), grant.over_at(now).map(|at| at.local(zone)).unwrap_or_default())).collect(),
         created: person.created_at.day(zone).words(),
         seen: person.last_sign_in_at.map(|at| at.local(zone)).unwrap_or_default(),
         form,

@@ -65,7 +65,7 @@ async fn examined(
     if !who.may(Permission::PeopleManage, region) {
         return elsewhere();
     }
-    match act::can_grant(read, (&who.actor, &who.access), Some(person.id), role, region).await {
+    match act::can_grant(read, (&who.actor, &who.access), Some(person.id), role, region, portal.store.now()).await {
         Ok(definition) => Ok(Ok((definition, region, ends_on))),
         Err(Failure::Refused(Refusal::NotFound)) => elsewhere(),
         Err(Failure::Refused(refusal)) => Ok(Err((status_of(&refusal), Errors::of(&refusal)))),
@@ -204,7 +204,7 @@ pub async fn ask_end(
     let person = in_scope(&portal, &who, &person).await?;
     let id = GrantId::parse(&grant).ok_or(Refusal::NotFound)?;
     let mut read = portal.read(&who).await?;
-    let grants = people::grants(&mut read, &who.reach(), Some(person.id)).await?;
+    let grants = people::grants(&mut read, &who.reach(), Some(person.id), portal.store.now()).await?;
     let grant = grants.into_iter().find(|grant| grant.id == id).ok_or(Refusal::NotFound)?;
     end_page(&req, &portal, &who, &mut read, (&person, &grant)).await
 }

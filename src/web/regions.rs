@@ -16,7 +16,7 @@ use crate::domain::access::{Permission, Scope};
 use crate::domain::currency::Currency;
 use crate::domain::money;
 use crate::domain::refusal::Refusal;
-use crate::domain::time::Day;
+use crate::domain::time::{Day, Instant};
 use crate::store::ledger::BudgetRow;
 use crate::store::people;
 use crate::store::regions::{self, Region};
@@ -174,7 +174,7 @@ pub async fn detail(
     let children = all.iter().filter(|child| child.parent_id == Some(id)).cloned().collect();
     let budgets = regions::budgets_of(&mut read, &who.scope(Permission::BudgetsRead), id).await?;
     let people_scope = who.scope(Permission::PeopleRead).narrowed(&[&above[..], &[id]].concat());
-    let holders = holders(&mut read, &people_scope).await?;
+    let holders = holders(&mut read, &people_scope, portal.store.now()).await?;
     let zone = choices::zone(&mut read).await?;
     let page = DetailPage {
         shell: Shell::new(&req, &portal, &who, region.name.clone()),
@@ -198,8 +198,8 @@ pub async fn detail(
 }
 
 /// Who holds a role that covers the region: given on it, or on one above it that she may see people in.
-async fn holders(read: &mut crate::store::db::Read, scope: &Scope) -> Result<Vec<Holder>, WebError> {
-    let grants = people::grants(read, scope, None).await?;
+async fn holders(read: &mut crate::store::db::Read, scope: &Scope, now: Instant) -> Result<Vec<Holder>, WebError> {
+    let grants = people::grants(read, scope, None, now).await?;
     let ids: Vec<_> = grants.iter().map(|grant| grant.person_id).collect();
     let names = people::names(read, &ids).await?;
     let mut holders: Vec<Holder> = grants

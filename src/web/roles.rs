@@ -14,7 +14,7 @@ use crate::domain::access::{Permission, Role, Scope};
 use crate::domain::id::RoleId;
 use crate::domain::refusal::Refusal;
 use crate::domain::role::{AnyRole, Definition};
-use crate::domain::time::Day;
+use crate::domain::time::{Day, Instant};
 use crate::store::db::Read;
 use crate::store::roles::CustomRole;
 use crate::store::{people, roles};
@@ -94,9 +94,9 @@ struct DetailPage {
 }
 
 /// Who holds a role on a region in scope, by name.
-async fn holders(read: &mut Read, scope: &Scope, role: AnyRole, today: Day) -> Result<Vec<Holder>, WebError> {
-    let mut grants = people::grants(read, scope, None).await?;
-    grants.retain(|grant| grant.which() == Some(role) && grant.ends_on.is_none_or(|day| day >= today));
+async fn holders(read: &mut Read, scope: &Scope, role: AnyRole, now: Instant) -> Result<Vec<Holder>, WebError> {
+    let mut grants = people::grants(read, scope, None, now).await?;
+    grants.retain(|grant| grant.which() == Some(role));
     let names = people::names(read, &grants.iter().map(|grant| grant.person_id).collect::<Vec<_>>()).await?;
     let mut holders: Vec<Holder> = grants
         .into_iter()
@@ -137,7 +137,7 @@ pub async fn detail(
     let role = AnyRole::parse(&path).ok_or(Refusal::NotFound)?;
     let mut read = portal.read(&who).await?;
     let definition = roles::definition(&mut read, role).await?.ok_or(Refusal::NotFound)?;
-    let holders = holders(&mut read, &who.reach(), role, portal.store.now().day(chrono_tz::UTC)).await?;
+    let holders = holders(&mut read, &who.reach(), role, portal.store.now()).await?;
     let facts = match role {
         AnyRole::Custom(id) => facts(&mut read, id).await?,
         AnyRole::BuiltIn(_) => Vec::new(),

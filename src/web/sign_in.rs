@@ -133,7 +133,7 @@ async fn demo_people(portal: &Portal) -> Result<Vec<DemoPerson>, WebError> {
     let mut read = portal.store.read().await?;
     let root = regions::root(&mut read).await?.ok_or(Refusal::NotFound)?;
     let everywhere = Scope::of(regions::subtree(&mut read, root.id).await?, true);
-    let grants = people::grants(&mut read, &everywhere, None).await?;
+    let grants = people::grants(&mut read, &everywhere, None, portal.store.now()).await?;
     let mut shown = Vec::new();
     // Whoever may do most comes first.
     let rank = |code: &str| Role::ALL.iter().rev().position(|role| role.code() == code).unwrap_or(usize::MAX);

@@ -151,3 +151,60 @@ fn a_file_that_cannot_be_written_is_told() {
     assert_eq!(ended.code, 1, "{ended:?}");
     assert!(ended.err.starts_with("error: "), "{ended:?}");
 }
+
+async fn drills(url: &str) -> Vec<String> {
+    let pools = Pools::inspect(url).await.unwrap();
+    let mut read = pools.read().await.unwrap();
+    let sql = Sql::new("SELECT body FROM audit_event WHERE action = 'backup.drilled' ORDER BY seq");
+    let rows = read.all::<(Vec<u8>,)>(sql).await.unwrap();
+    drop(read);
+    pools.close().await;
+    rows.into_iter().map(|row| String::from_utf8(row.0).unwrap()).collect()
+}
+
+on_both_engines! {
+    async fn a_drill_brings_the_newest_backup_back_and_touches_nothing(db: TestDb) {
+        let (url, folder) = (db.url.clone(), tempfile::tempdir().unwrap());
+        let company = Company::found(db).await;
+        let backups = folder.path().join("backups");
+        std::fs::create_dir(&backups).unwrap();
+        let into = fresh_like(&url).await;
+        let mut drill = vec!["restore", "drill", "backups", "--database", &url];
+        if url.starts_with("postgres") {
+            let nowhere = at(folder.path(), &["restore", "drill", "backups", "--database", &url]).await;
+            assert!(nowhere.code == 4 && nowhere.err.contains("there is no backup"), "{nowhere:?}");
+            drill.extend(["--into", &into.url]);
+        }
+        for name in ["old", "new"] {
+            assert_eq!(at(folder.path(), &["backup", &format!("backups/{name}"), "--database", &url]).await.code, 0);
+            password_link(&company.store, Actor::system("test"), company.people["Nora North"]).await.unwrap();
+        }
+        std::fs::write(backups.join("letter.txt"), "Dear Ana").unwrap();
+        let before = company.facts().await.tables;
+        for _ in 0..2 {
+            let done = at(folder.path(), &drill).await;
+            assert!(done.code == 0 && done.out.contains("backups/new came back") && done.out.contains("seconds;"), "{done:?}");
+        }
+        let after = company.facts().await.tables;
+        let moved = |tables: Vec<(String, i64)>| tables.into_iter().filter(|(name, _)| name != "audit_event").collect::<Vec<_>>();
+        assert_eq!(moved(after), moved(before), "nothing but its events");
+        let said = drills(&url).await;
+        assert_eq!(said.len(), 2);
+        assert!(said[0].contains("\"result\":\"ok\"") && said[0].contains("\"milliseconds\""), "{said:?}");
+        if url.starts_with("postgres") {
+            let pools = Pools::inspect(&into.url).await.unwrap();
+            let mut read = pools.read().await.unwrap();
+            assert_eq!(check::facts(&mut read).await.unwrap().tables, [], "names and addresses do not stay behind");
+            drop(read);
+            pools.close().await;
+        } else {
+            let sql = "UPDATE budget SET spent = spent + 1, adjusted = adjusted + 1 WHERE name = 'North one'";
+            rusqlite::Connection::open(backups.join("new")).unwrap().execute_batch(sql).unwrap();
+            let bad = at(folder.path(), &drill).await;
+            assert!(bad.code == 5 && bad.err.contains("not the sum of its postings"), "{bad:?}");
+            assert!(drills(&url).await[2].contains("not the sum of its postings"), "a drill that fails is on record");
+        }
+        company.check_audit().await;
+        company.store.close().await;
+    }
+}

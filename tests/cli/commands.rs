@@ -13,6 +13,7 @@ const COMMANDS: &[&[&str]] = &[
     &["user", "reset"],
     &["backup"],
     &["restore"],
+    &["restore", "drill"],
     &["export"],
     &["import"],
     &["audit", "verify"],

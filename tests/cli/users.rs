@@ -120,7 +120,7 @@ on_both_engines! {
         assert_eq!(one.code, 0, "{one:?}");
         let mut read = company.store.read().await.unwrap();
         let all = counterfoil::domain::access::Scope::of([south], true);
-        let grants = counterfoil::store::people::grants(&mut read, &all, None).await.unwrap();
+        let grants = counterfoil::store::people::grants(&mut read, &all, None, company.store.now()).await.unwrap();
         assert_eq!(grants.len(), 1, "below the one in the South");
         drop(read);
         let listed = done(folder.path(), &["user", "list", "--database", &url]);

@@ -38,7 +38,7 @@ fn sight(row: &Row, who: &Principal, target: &Target) -> (bool, bool) {
     let owns = target.owner == who.name;
     match row.ids {
         Ids::None | Ids::Asset | Ids::PasswordToken | Ids::Source | Ids::Currency | Ids::Reason => (true, true),
-        Ids::Policy | Ids::Loan | Ids::Role | Ids::Passkey => (true, true),
+        Ids::Policy | Ids::Loan | Ids::Role | Ids::Passkey | Ids::Report => (true, true),
         Ids::Approval => (may(Permission::BudgetsRead, place), acts),
         Ids::OwnApproval => (may(Permission::BudgetsRead, place), owns),
         Ids::OthersApproval => (may(Permission::BudgetsRead, place), may(Permission::ApprovalsDecide, place) && !owns),
@@ -54,6 +54,8 @@ fn sight(row: &Row, who: &Principal, target: &Target) -> (bool, bool) {
         Ids::Export => (owns || may(Permission::AuditRead, place), true),
         Ids::OwnExport => (owns, true),
         Ids::Person | Ids::Grant => (may(Permission::PeopleRead, place), true),
+        Ids::Review | Ids::ReviewItem => (may(Permission::PeopleRead, place), true),
+        Ids::WholeReview => (may(Permission::PeopleRead, place), may(Permission::PeopleManage, Place::Global)),
         Ids::WholePerson => (may(Permission::PeopleRead, place), may(Permission::PeopleManage, Place::Global)),
     }
 }

@@ -1,6 +1,7 @@
 //! What is asked for: of each kind one object in the North and one in the South, some that are over or have moved, one that never was, and
 //! something that is no id at all.
 
+use counterfoil::actions::reviews::{self, Campaign};
 use counterfoil::domain::budget::BudgetStatus;
 use counterfoil::domain::currency::Currency;
 use counterfoil::domain::id::{BudgetId, TransactionId, UserId, decode, encode};
@@ -51,6 +52,7 @@ pub struct World {
     approvals: Two,
     policy: String,
     role: String,
+    reviews: Two,
     token: String,
 }
 
@@ -169,6 +171,18 @@ async fn asked_for(app: &TestApp) -> (Two, String, String) {
     (asked.try_into().unwrap(), policies.remove(1), role)
 }
 
+/// An access review in each place.
+async fn reviews_of(app: &TestApp) -> Two {
+    let mut made = Vec::new();
+    for name in ["North", "South"] {
+        let due_on = Day(app.company.store.now().day(chrono_tz::UTC).0 + 7);
+        let (region, reviewers) = (app.company.regions[name], vec![app.company.people["Ada Admin"]]);
+        let campaign = Campaign { name: name.to_owned(), region, roles: Vec::new(), reviewers, due_on };
+        made.push(reviews::open(&app.company.store, app.company.actor("Ada Admin"), name, campaign).await.unwrap().to_string());
+    }
+    made.try_into().unwrap()
+}
+
 impl World {
     /// Makes it all.
     pub async fn make(app: &TestApp) -> Self {
@@ -227,6 +241,7 @@ impl World {
             approvals,
             policy,
             role,
+            reviews: reviews_of(app).await,
             token,
         }
     }
@@ -302,7 +317,22 @@ impl World {
             Ids::Loan => vec![Target::none("missing", &[&Self::missing("dlg")]), Target::none("malformed", &["dlg_x"])],
             Ids::Passkey => vec![Target::none("missing", &[&Self::missing("psk")]), Target::none("malformed", &["psk_x"])],
             Ids::Role => everywhere(&[&self.role], &[&[&Self::missing("rol")], &["rol_x"]]),
+            Ids::Report => everywhere(&["privileged-changes"], &[&["nothing"], &["~"]]),
+            Ids::Review | Ids::WholeReview => Self::usual("rev", &self.reviews),
+            Ids::ReviewItem => self.review_targets(),
         }
+    }
+
+    fn review_targets(&self) -> Vec<Target> {
+        let pair = |at: usize| [self.reviews[at].as_str(), self.grants[at].as_str()].map(str::to_owned).to_vec();
+        let there = |at: usize, label, place| Target { place: Some(place), ids: pair(at), ..Target::none(label, &[]) };
+        vec![
+            there(0, "north", Place::North),
+            there(1, "south", Place::South),
+            Target::none("another region's grant", &[&self.reviews[0], &self.grants[1]]),
+            Target::none("missing", &[&Self::missing("rev"), &self.grants[0]]),
+            Target::none("malformed", &[&self.reviews[0], "grt_x"]),
+        ]
     }
 
     fn grant_targets(&self) -> Vec<Target> {

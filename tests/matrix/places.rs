@@ -1,6 +1,7 @@
 //! Every place where something of another region could hide besides the address of an object: filters, orders, cursors, searches, exports, totals,
 //! charts, the trail, the words of an error, and where a sign-in leads.
 
+use counterfoil::actions::evidence::Report;
 use counterfoil::domain::access::Permission;
 
 use super::canary::{Canary, WORD};
@@ -50,6 +51,13 @@ fn addresses(world: &World, canary: &Canary) -> Vec<String> {
     all.extend(["before=999", "before=1", "before=-1"].map(|from| format!("/imports?{from}")));
     let trail = [format!("object={budget}"), format!("object={region}"), format!("person={}", world.people[1])];
     all.extend(trail.into_iter().chain(["before=9999", "after=1"].map(str::to_owned)).map(|query| format!("/audit?{query}")));
+    let person = &world.people[1];
+    for report in Report::ALL.iter().map(|report| report.code()) {
+        all.extend(
+            [String::new(), format!("?region={region}"), format!("?person={person}")].map(|filter| format!("/evidence/{report}{filter}")),
+        );
+        all.push(format!("/exports/new?list=evidence&report={report}&region={region}"));
+    }
     let lists = ["transactions", "budgets", "statement", "burn_down"];
     all.extend(lists.map(|list| format!("/exports/new?list={list}&budget={budget}&region={region}")));
     all.push(format!("/regions/new?parent={region}"));

@@ -77,6 +77,14 @@ pub enum Ids {
     Role,
     /// A passkey; nobody has any.
     Passkey,
+    /// A report for auditors.
+    Report,
+    /// An access review.
+    Review,
+    /// The same, for what is done to all of it.
+    WholeReview,
+    /// An access review and one of its grants.
+    ReviewItem,
 }
 
 /// A line.
@@ -161,6 +169,15 @@ pub const ROWS: &[Row] = &[
     get("/audit/proof", Holds(AuditRead), Ids::None),
     post("/audit/verifications", Everywhere(AuditRead), Ids::None, 303, forms::none),
     get("/audit/{id}", Holds(AuditRead), Ids::Event),
+    // Evidence.
+    get("/evidence", Holds(AuditRead), Ids::None),
+    get("/evidence/reviews", Holds(PeopleRead), Ids::None),
+    post("/evidence/reviews", Everywhere(PeopleManage), Ids::None, 422, forms::key),
+    get("/evidence/reviews/new", Everywhere(PeopleManage), Ids::None),
+    get("/evidence/reviews/{id}", Holds(PeopleRead), Ids::Review),
+    post("/evidence/reviews/{id}/end", Holds(PeopleRead), Ids::WholeReview, 422, forms::key),
+    post("/evidence/reviews/{id}/grants/{grant}", Holds(PeopleRead), Ids::ReviewItem, 422, forms::key).others(422),
+    get("/evidence/{report}", Holds(AuditRead), Ids::Report),
     // People.
     get("/people", Holds(PeopleRead), Ids::None),
     post("/people", Everywhere(PeopleManage), Ids::None, 422, forms::person),

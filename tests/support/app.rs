@@ -315,7 +315,16 @@ impl Client {
         self.try_send(request).await.unwrap()
     }
 
-    async fn try_send(&self, mut request: reqwest::RequestBuilder) -> Result<Answer, reqwest::Error> {
+    /// GET of something that is no text.
+    pub async fn bytes(&self, path: &str) -> (Answer, Vec<u8>) {
+        self.whole(self.http.get(format!("{}{path}", self.base)).header("sec-fetch-site", "same-origin")).await.unwrap()
+    }
+
+    async fn try_send(&self, request: reqwest::RequestBuilder) -> Result<Answer, reqwest::Error> {
+        Ok(self.whole(request).await?.0)
+    }
+
+    async fn whole(&self, mut request: reqwest::RequestBuilder) -> Result<(Answer, Vec<u8>), reqwest::Error> {
         let cookies: Vec<String> = self.cookies.lock().unwrap().iter().map(|(name, value)| format!("{name}={value}")).collect();
         if !cookies.is_empty() {
             request = request.header("cookie", cookies.join("; "));
@@ -332,7 +341,8 @@ impl Client {
             };
         }
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
-        Ok(Answer { status, headers, body: answer.text().await? })
+        let bytes = answer.bytes().await?.to_vec();
+        Ok((Answer { status, headers, body: String::from_utf8_lossy(&bytes).into_owned() }, bytes))
     }
 
     /// GET of a portal that may be gone.

@@ -5,6 +5,8 @@ mod approvals;
 pub mod budgets;
 mod budgets_list;
 mod every_answer;
+mod evidence;
+mod evidence_people;
 mod files;
 pub mod imports;
 mod letters;

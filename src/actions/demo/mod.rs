@@ -6,6 +6,7 @@
 mod approvals;
 mod axes;
 mod company;
+mod reviews;
 mod rewards;
 
 use std::collections::BTreeMap;

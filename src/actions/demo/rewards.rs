@@ -35,6 +35,9 @@ pub async fn pay(world: &World, start: Day, now: Instant, progress: impl Fn(u64)
         let first = start.add_months(month);
         let last = Day((first.add_months(1).0 - 1).min(world.today.0));
         let wanted = world.transactions * (month as u64 + 1) / super::MONTHS as u64 - made;
+        if month + 1 == super::MONTHS {
+            world.review_opened().await?;
+        }
         // The file of a month comes when the month is over, this month's a few minutes ago; it holds what was issued before.
         world.at(Day(last.0 + 1));
         let lines = (0..wanted).map(|at| line(world, &recipients, first, last, made + at, now)).collect::<Result<Vec<Line>, Failure>>()?;

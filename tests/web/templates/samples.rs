@@ -2,14 +2,17 @@
 
 use counterfoil::actions::imports::commit::Mode;
 use counterfoil::actions::people::{self, NewGrant, NewPerson};
+use counterfoil::actions::reviews::{self, Campaign};
 use counterfoil::actions::roles;
 use counterfoil::clock::Random;
-use counterfoil::domain::access::{Actor, Role};
+use counterfoil::domain::access::{Actor, Role, Scope};
 use counterfoil::domain::id::ImportId;
 use counterfoil::domain::role::AnyRole;
+use counterfoil::domain::time::Day;
 use counterfoil::domain::transaction::DeliveryStatus;
 use counterfoil::store::Store;
 use counterfoil::store::db::Sql;
+use counterfoil::store::reviews as kept;
 use counterfoil::store::writer::Intent;
 
 use super::signed_in;
@@ -227,6 +230,32 @@ async fn roles_of(company: &Company) -> Vec<String> {
     worth
 }
 
+/// A campaign that goes on, one in which all is decided, one that is closed; and reports with filters.
+async fn reviews_of(company: &Company, text: &str) -> Vec<String> {
+    let (store, ada) = (&company.store, || company.actor("Ada Admin"));
+    let due_on = Day(store.now().day(chrono_tz::UTC).0 + 7);
+    let mut worth = Vec::new();
+    for (at, region) in ["Global", "South", "North"].into_iter().enumerate() {
+        let reviewers = vec![company.people["Ada Admin"], company.people["Aud Auditor"]];
+        let campaign = Campaign { name: text.to_owned(), region: company.regions[region], roles: Vec::new(), reviewers, due_on };
+        let id = reviews::open(store, ada(), &format!("review-{at}"), campaign).await.unwrap();
+        let scope = Scope::of(company.regions.values().copied(), true);
+        let items = kept::items(&mut store.read().await.unwrap(), &scope, Some(id)).await.unwrap();
+        let most = [1, items.len(), 1][at];
+        for item in items.iter().filter(|item| item.person_id != company.people["Ada Admin"]).take(most) {
+            let key = format!("review-{at}-{}", item.grant_id);
+            reviews::decide(store, ada(), &key, (id, item.grant_id), true, text).await.unwrap();
+        }
+        if at == 2 {
+            reviews::close(store, ada(), "review-end", id, text).await.unwrap();
+        }
+        worth.extend(["/evidence/reviews/", "/evidence/access-reviews?review="].map(|place| format!("{place}{id}")));
+        worth.push(format!("/exports/new?list=evidence&report=access-reviews&review={id}"));
+    }
+    worth.extend(["/evidence/leavers?from=soon&to=later", "/evidence/integrity", "/evidence/people"].map(str::to_owned));
+    worth
+}
+
 /// A company in which everything has happened once, and everything that can be named is named so.
 pub async fn company(text: &str) -> Sample {
     let mut company = Company::found_by(TestDb::sqlite(), Random::seeded(1)).await;
@@ -256,6 +285,7 @@ pub async fn company(text: &str) -> Sample {
         company.people.insert(name.to_owned(), id);
     }
     worth.extend(roles_of(&company).await);
+    worth.extend(reviews_of(&company, text).await);
     run(&company.store, LEFT, "").await;
     Sample { company, worth }
 }
