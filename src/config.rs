@@ -63,6 +63,8 @@ pub struct Config {
     pub audit_key_file: Option<PathBuf>,
     /// The file that signed checkpoints are appended to.
     pub audit_anchor_file: Option<PathBuf>,
+    /// The mailbox that signed checkpoints are sent to.
+    pub audit_mail_to: Option<String>,
     /// The socket of the system's log that they are sent to.
     pub audit_syslog: Option<PathBuf>,
     /// The largest upload, in bytes.
@@ -196,6 +198,7 @@ impl Reader {
         let session_absolute_hours = self.number("session_absolute_hours", 1, 24);
         let secret_key_file = self.read("secret_key_file", values::path);
         let audit = ["audit_key_file", "audit_anchor_file", "audit_syslog"].map(|name| self.read(name, values::path));
+        let audit_mail_to = self.read("audit_mail_to", values::mail_from);
         let upload_max_bytes = self.number("upload_max_bytes", 1 << 10, 1 << 34);
         let import_max_rows = self.number("import_max_rows", 1, 100_000_000);
         let xlsx_max_inflated_bytes = self.number("xlsx_max_inflated_bytes", 1 << 16, 1 << 32);
@@ -217,6 +220,9 @@ impl Reader {
             self.check("secret_key_file", checks::key_file(path));
         }
         self.check_audit_key(audit[0].clone().flatten().or_else(|| database.as_ref().and_then(beside)));
+        if let (Some(Some(_)), Some(None)) = (&audit_mail_to, &smtp) {
+            self.check("audit_mail_to", checks::mail_needs_a_server());
+        }
         self.check_file_is_private(&["database", "smtp_url"]);
 
         let [audit_key_file, audit_anchor_file, audit_syslog] = audit;
@@ -238,6 +244,7 @@ impl Reader {
             secret_key_file: secret_key_file?,
             audit_key_file: audit_key_file?,
             audit_anchor_file: audit_anchor_file?,
+            audit_mail_to: audit_mail_to?,
             audit_syslog: audit_syslog?,
             upload_max_bytes: upload_max_bytes?,
             import_max_rows: import_max_rows?,

@@ -68,6 +68,10 @@ pub struct Metrics {
     pub writer_commit_seconds: Histogram,
     /// The number of the last audit event.
     pub audit_sequence: Level,
+    /// Seconds since the newest checkpoint of the audit trail was signed; below zero where there is none.
+    pub audit_checkpoint_age: Level,
+    /// Seconds since one was last noted outside; below zero where none was.
+    pub audit_anchor_age: Level,
     /// Sessions that could be used now.
     pub sessions_active: Level,
     /// Rows that left in exports.
@@ -128,6 +132,16 @@ impl Metrics {
             audit_sequence: with.one(
                 "audit_sequence",
                 "The number of the last audit event this process wrote or read; it only ever rises",
+                Level::default(),
+            ),
+            audit_checkpoint_age: with.one(
+                "audit_checkpoint_age_seconds",
+                "Seconds since the newest checkpoint of the audit trail was signed, below zero where there is none; it grows while nothing happens too",
+                Level::default(),
+            ),
+            audit_anchor_age: with.one(
+                "audit_anchor_age_seconds",
+                "Seconds since a checkpoint was last noted outside the database, below zero where none was",
                 Level::default(),
             ),
             pool: with.one("db_pool_connections", "Open database connections of this process, by state: idle or used", Family::default()),
@@ -245,7 +259,7 @@ mod tests {
     fn every_metric_has_our_prefix_and_a_help_text() {
         let text = used();
         let types: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")).collect();
-        assert_eq!(types.len(), 14, "{text}");
+        assert_eq!(types.len(), 16, "{text}");
         for line in types {
             let name = line.split(' ').next().unwrap();
             assert!(name.starts_with("counterfoil_"), "{name}");
@@ -267,6 +281,8 @@ mod tests {
             "counterfoil_import_rows_total{outcome=\"created\"} 16176",
             "counterfoil_sign_in_total{outcome=\"refused\"} 1",
             "counterfoil_audit_sequence 42",
+            "counterfoil_audit_checkpoint_age_seconds 0",
+            "counterfoil_audit_anchor_age_seconds 0",
             "counterfoil_export_rows_total 7",
             "counterfoil_writer_queue_depth 0",
             concat!("counterfoil_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),

@@ -82,11 +82,15 @@ impl Place {
         told.map_err(|error| std::io::Error::new(error.kind(), format!("{} cannot be noted in: {error}", self.anchor.place())).into())
     }
 
-    async fn note(&self, store: &Store) -> Result<(), Failure> {
+    async fn note(&self, store: &Store, everything: bool) -> Result<(), Failure> {
         let (kind, place) = (self.anchor.kind(), self.anchor.place());
         let newest = kept::newest(&mut store.lone()).await?;
         let last = kept::anchored(&mut store.lone(), kind, place.clone()).await?;
         let Some(row) = newest.filter(|row| last.is_none_or(|(size, _)| size < row.size)) else { return Ok(()) };
+        let rests = i64::try_from(self.anchor.rests().as_micros()).unwrap_or(i64::MAX);
+        if !everything && last.is_some_and(|(_, at)| (0..rests).contains(&(store.now().0 - at.0))) {
+            return Ok(());
+        }
         self.told(store, row.note).await?;
         let (intent, size) = (Intent::once(Actor::system("job"), "audit.anchor"), row.size);
         store
@@ -98,9 +102,10 @@ impl Place {
     }
 }
 
-/// Notes the newest checkpoint wherever it is not noted yet. One place that is away keeps no other from being told.
-pub async fn note(store: &Store, proving: &Proving) -> Result<(), Failure> {
-    let told = futures_util::future::join_all(proving.places.iter().map(|place| place.note(store))).await;
+/// Notes the newest checkpoint wherever it is not noted yet; `everything`: where it is too early as well. One place that is away keeps no other
+/// from being told.
+pub async fn note(store: &Store, proving: &Proving, everything: bool) -> Result<(), Failure> {
+    let told = futures_util::future::join_all(proving.places.iter().map(|place| place.note(store, everything))).await;
     told.into_iter().collect()
 }
 

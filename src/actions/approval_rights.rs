@@ -1,12 +1,14 @@
 //! Who may decide on what waits: by her own right, or by one that was lent to her.
 
+use super::approval_roles::RoleEffects;
 use super::approvals::Waiting;
 use crate::domain::access::{Access, Permission};
-use crate::domain::approval::{Decider, may_decide};
+use crate::domain::approval::{Decider, Matter, may_decide};
 use crate::domain::id::UserId;
 use crate::domain::refusal::Refusal;
 use crate::domain::time::Instant;
-use crate::store::approvals::{self, About, Approval, Decision, Wanted};
+use crate::store::approval_filter::Filter;
+use crate::store::approvals::{self, About, Approval, Decision, Sight, Wanted};
 use crate::store::db::Reader;
 use crate::store::failure::Failure;
 use crate::store::{access, approval_policies};
@@ -45,15 +47,20 @@ impl Standing {
         self.own.has(Permission::BudgetsRead) && rights.into_iter().any(|right| right.has(Permission::ApprovalsDecide))
     }
 
-    /// By whose right she may decide on a request: her own, or one that was lent to her. As missing where she may not see every budget of it, whoever
+    /// By whose right she may decide on a request: her own, or one that was lent to her. As missing where she may not see all of it, whoever
     /// lent her what.
     pub fn right_on(&self, row: &Approval, about: &[About], decisions: &[Decision]) -> Result<Decider, Refusal> {
-        if !everywhere(&self.own, Permission::BudgetsRead, about) {
+        let matter = row.matter().map_err(|_| Refusal::NotFound)?;
+        if !everywhere(&self.own, matter.seen_by(), about) {
             return Err(Refusal::NotFound);
         }
         let earlier: Vec<Decider> = decisions.iter().map(Decision::decider).collect();
+        let raised = match matter {
+            Matter::RoleChange => RoleEffects::of(row).map_err(|_| Refusal::NotFound)?.people,
+            _ => Vec::new(),
+        };
         let own = Decider { person: self.person, authority: self.person };
-        may_decide(row.requester_id, &earlier, own)?;
+        may_decide(row.requester_id, &raised, &earlier, own)?;
         if everywhere(&self.own, Permission::ApprovalsDecide, about) {
             return Ok(own);
         }
@@ -63,7 +70,7 @@ impl Standing {
                 continue;
             }
             let decider = Decider { person: self.person, authority: *lender };
-            match may_decide(row.requester_id, &earlier, decider) {
+            match may_decide(row.requester_id, &raised, &earlier, decider) {
                 Ok(()) => return Ok(decider),
                 Err(no) => refusal = no,
             }
@@ -73,11 +80,15 @@ impl Standing {
 
     /// The requests that wait and that she may decide on now, oldest first.
     pub async fn worklist(&self, reader: &mut impl Reader, now: Instant) -> Result<Vec<Waiting>, Failure> {
+        self.worklist_of(reader, &Filter::default(), now).await
+    }
+
+    /// Those of them that a filter lets through.
+    pub async fn worklist_of(&self, reader: &mut impl Reader, filter: &Filter, now: Instant) -> Result<Vec<Waiting>, Failure> {
         if !self.decides() {
             return Ok(Vec::new());
         }
-        let scope = self.own.scope(Permission::BudgetsRead);
-        let rows = approvals::list(reader, &scope, Wanted::Waiting, None, LOOKED_THROUGH).await?;
+        let rows = approvals::list(reader, &Sight::of(&self.own), Wanted::Waiting, filter, None, LOOKED_THROUGH).await?;
         let mut all = Waiting::all(reader, rows).await?;
         all.retain(|one| one.row.expires_at > now && self.right_on(&one.row, &one.about, &one.decisions).is_ok());
         Ok(all)

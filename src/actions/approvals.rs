@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::approval_effects::Effects;
+use super::approval_letters;
 use super::approval_rights::{Standing, everywhere};
+use super::approval_roles::{self, RoleEffects, RoleOrder};
 use super::budgets_move::perform;
 use super::budgets_plan::{Order, Plan, plan};
 use super::step_up::{self, Act};
@@ -32,8 +34,8 @@ use crate::store::{Store, access, approval_policies, approvals};
 pub enum Decided {
     /// So many more have to approve.
     Waits(i64),
-    /// It was the last one: this is the first posting of what was done.
-    Done(PostingId),
+    /// It was the last one: this is the first posting of what was done, where money moved.
+    Done(Option<PostingId>),
     /// It was the last one, but the order would do something else by now, or nothing: it has to be asked for again. Why, in words.
     Changed(String),
     /// Declined, withdrawn or expired.
@@ -124,25 +126,60 @@ fn broken(error: impl std::fmt::Display) -> Failure {
 
 /// Asks for approval of what was planned with `fresh`: the order is kept with its hash, and what it takes out of budgets is reserved.
 pub(super) async fn ask(tx: &mut WriteTx<'_>, order: Order, planned: &Plan, need: &Need, fresh: BudgetId) -> Result<ApprovalId, Failure> {
-    let requester = tx.actor().person();
-    let requester = requester.ok_or_else(|| Refusal::State("This needs approval: a person has to ask for it, signed in".to_owned()))?;
-    let id = ApprovalId(tx.new_id());
     // Without a day it would be another order tomorrow.
     let order = Order { effective: Some(planned.effective), ..order };
     let (order_text, effects) = (text(&order)?, text(&Effects::of(planned))?);
-    let content_hash = seal(&order_text, &effects).to_vec();
     let first = planned.legs.first().ok_or(Refusal::NotFound)?;
-    let row = Approval {
-        id,
+    let money = (Some(first.movement.currency.code().to_owned()), Some(first.movement.amount));
+    let row = request(tx, need, (order_text, effects), money, fresh)?;
+    let id = row.id;
+    let mut about = Vec::new();
+    for touched in planned.touched.iter().filter(|touched| Some(touched.budget.id) != planned.creates) {
+        let budget = &touched.budget;
+        let held = budget.figures.available().saturating_sub(touched.after.available()).max(0);
+        let held_posting_id = if held > 0 { Some(hold(tx, &row, budget, held, planned.effective).await?) } else { None };
+        about.push(About { approval_id: id, budget_id: Some(budget.id), region_id: budget.region, held, held_posting_id });
+    }
+    asked(tx, &row, &about).await?;
+    Ok(id)
+}
+
+/// Asks for approval of a change of roles. Nothing changes meanwhile.
+pub(super) async fn ask_for_roles(
+    tx: &mut WriteTx<'_>,
+    order: &RoleOrder,
+    effects: &RoleEffects,
+    need: &Need,
+) -> Result<ApprovalId, Failure> {
+    let fresh = BudgetId(tx.new_id());
+    let row = request(tx, need, (text(order)?, text(effects)?), (None, None), fresh)?;
+    let places = effects.decided_in(tx, order).await?;
+    let about: Vec<About> = places.into_iter().map(|region| About::region(row.id, region)).collect();
+    asked(tx, &row, &about).await?;
+    Ok(row.id)
+}
+
+/// A request by whoever acts that begins to wait.
+fn request(
+    tx: &WriteTx<'_>,
+    need: &Need,
+    (order_text, effects): (String, String),
+    (currency, amount): (Option<String>, Option<i64>),
+    fresh: BudgetId,
+) -> Result<Approval, Failure> {
+    let requester = tx.actor().person();
+    let requester = requester.ok_or_else(|| Refusal::State("This needs approval: a person has to ask for it, signed in".to_owned()))?;
+    Ok(Approval {
+        id: ApprovalId(tx.new_id()),
         matter: need.policy.matter.code().to_owned(),
         requester_id: requester,
         policy_id: need.policy.id,
         needed: need.policy.approvers,
-        currency: first.movement.currency.code().to_owned(),
-        amount: first.movement.amount,
+        currency,
+        amount,
+        content_hash: seal(&order_text, &effects).to_vec(),
         order_text,
         effects,
-        content_hash,
         made_budget_id: fresh,
         asked_at: tx.now,
         expires_at: tx.now.plus_seconds(WAITS_SECONDS),
@@ -150,17 +187,13 @@ pub(super) async fn ask(tx: &mut WriteTx<'_>, order: Order, planned: &Plan, need
         ended_at: None,
         ended_because: String::new(),
         done_posting_id: None,
-    };
-    let mut about = Vec::new();
-    for touched in planned.touched.iter().filter(|touched| Some(touched.budget.id) != planned.creates) {
-        let budget = &touched.budget;
-        let held = budget.figures.available().saturating_sub(touched.after.available()).max(0);
-        let held_posting_id = if held > 0 { Some(hold(tx, &row, budget, held, planned.effective).await?) } else { None };
-        about.push(About { approval_id: id, budget_id: budget.id, region_id: budget.region, held, held_posting_id });
-    }
-    approvals::insert(tx, &row, &about).await?;
-    record(tx, "approval.asked", &row, &about, json!({ "needed": row.needed, "policy": row.policy_id.to_string() }));
-    Ok(id)
+    })
+}
+
+async fn asked(tx: &mut WriteTx<'_>, row: &Approval, about: &[About]) -> Result<(), Failure> {
+    approvals::insert(tx, row, about).await?;
+    record(tx, "approval.asked", row, about, json!({ "needed": row.needed, "policy": row.policy_id.to_string() }));
+    approval_letters::waits(tx, row, about).await
 }
 
 async fn hold(tx: &mut WriteTx<'_>, row: &Approval, budget: &Budget, amount: i64, day: Day) -> Result<PostingId, Failure> {
@@ -175,8 +208,8 @@ async fn hold(tx: &mut WriteTx<'_>, row: &Approval, budget: &Budget, amount: i64
 /// What was reserved for a request is free again.
 async fn release(tx: &mut WriteTx<'_>, row: &Approval, about: &[About]) -> Result<(), Failure> {
     for kept in about {
-        let Some(settles) = kept.held_posting_id else { continue };
-        let budget = ledger::get(tx, kept.budget_id).await?;
+        let (Some(settles), Some(budget)) = (kept.held_posting_id, kept.budget_id) else { continue };
+        let budget = ledger::get(tx, budget).await?;
         let (source, destination) = (End::of(Account::Reserved, &budget), End::of(Account::Available, &budget));
         let kind = PostingKind::Void;
         let movement = Movement { kind, counted: kind, source, destination, amount: kept.held, currency: budget.currency };
@@ -231,7 +264,8 @@ pub async fn approve(store: &Store, actor: Actor, key: &str, id: ApprovalId, see
                 if row.content_hash != seen || row.content_hash != seal(&row.order_text, &row.effects) {
                     return Err(Refusal::Stale.into());
                 }
-                step_up::require(tx, Act::Money(&row.currency, row.amount)).await?;
+                let act = row.currency.as_deref().zip(row.amount).map_or(Act::Rights, |(currency, amount)| Act::Money(currency, amount));
+                step_up::require(tx, act).await?;
                 approvals::decide(tx, &row, decider, true, "").await?;
                 record(tx, "approval.given", &row, &about, json!({ "right_of": decider.authority.to_string() }));
                 let decisions = approvals::decisions(tx, &[id]).await?;
@@ -257,6 +291,9 @@ async fn counted(tx: &mut WriteTx<'_>, row: &Approval, about: &[About], decision
 
 /// Plans again, with the rights of the person who asked, and does it where it is what was approved.
 async fn execute(tx: &mut WriteTx<'_>, row: &Approval, about: &[About]) -> Result<Decided, Failure> {
+    if row.matter()? == Matter::RoleChange {
+        return execute_roles(tx, row, about).await;
+    }
     release(tx, row, about).await?;
     let order: Order = serde_json::from_str(&row.order_text).map_err(broken)?;
     let now = tx.now;
@@ -264,17 +301,38 @@ async fn execute(tx: &mut WriteTx<'_>, row: &Approval, about: &[About]) -> Resul
     let words = match plan(tx, &requester, &order, now, row.made_budget_id).await {
         Ok(planned) if text(&Effects::of(&planned))? == row.effects => {
             let posting = perform(tx, planned, Some(row)).await?;
-            approvals::end(tx, row.id, Status::Approved, "", Some(posting)).await?;
+            end(tx, row, Status::Approved, "", Some(posting)).await?;
             record(tx, "approval.executed", row, about, json!({ "posting": posting.to_string() }));
-            return Ok(Decided::Done(posting));
+            return Ok(Decided::Done(Some(posting)));
         }
         Ok(_) => "It would do something else than what was asked for".to_owned(),
         Err(Failure::Refused(refusal)) => refusal.to_string(),
         Err(failure) => return Err(failure),
     };
-    approvals::end(tx, row.id, Status::Expired, &words, None).await?;
+    changed(tx, row, about, words).await
+}
+
+/// It is over, and whoever asked for it is told.
+async fn end(tx: &mut WriteTx<'_>, row: &Approval, to: Status, because: &str, done: Option<PostingId>) -> Result<(), Failure> {
+    approvals::end(tx, row.id, to, because, done).await?;
+    approval_letters::decided(tx, row).await
+}
+
+/// It would not do what was approved: it is over, and nothing was done.
+async fn changed(tx: &mut WriteTx<'_>, row: &Approval, about: &[About], words: String) -> Result<Decided, Failure> {
+    end(tx, row, Status::Expired, &words, None).await?;
     record(tx, "approval.expired", row, about, json!({ "because": "changed" }));
     Ok(Decided::Changed(words))
+}
+
+async fn execute_roles(tx: &mut WriteTx<'_>, row: &Approval, about: &[About]) -> Result<Decided, Failure> {
+    let order: RoleOrder = serde_json::from_str(&row.order_text).map_err(broken)?;
+    if let Err(words) = approval_roles::execute(tx, row, &order).await? {
+        return changed(tx, row, about, words).await;
+    }
+    end(tx, row, Status::Approved, "", None).await?;
+    record(tx, "approval.executed", row, about, Value::Null);
+    Ok(Decided::Done(None))
 }
 
 /// Declines, with a reason. One is enough, however many would have to approve.
@@ -292,7 +350,7 @@ pub async fn decline(store: &Store, actor: Actor, key: &str, id: ApprovalId, rea
                 }
                 approvals::decide(tx, &row, decider, false, &reason).await?;
                 release(tx, &row, &about).await?;
-                approvals::end(tx, id, Status::Rejected, &reason, None).await?;
+                end(tx, &row, Status::Rejected, &reason, None).await?;
                 record(tx, "approval.declined", &row, &about, json!({ "reason": reason, "right_of": decider.authority.to_string() }));
                 Ok(Decided::Ended)
             })
@@ -308,7 +366,7 @@ pub async fn withdraw(store: &Store, actor: Actor, key: &str, id: ApprovalId) ->
                 let row = approvals::get(tx, id).await?;
                 let about = approvals::about(tx, &[id]).await?;
                 if tx.actor().person() != Some(row.requester_id) {
-                    let seen = everywhere(&tx.access(), Permission::BudgetsRead, &about);
+                    let seen = everywhere(&tx.access(), row.matter()?.seen_by(), &about);
                     let only = Refusal::State("Only whoever asked for it takes it back".to_owned());
                     return Err(if seen { only } else { Refusal::NotFound }.into());
                 }
@@ -333,7 +391,7 @@ pub async fn expire(store: &Store) -> Result<usize, Failure> {
                 for row in &over {
                     let about = approvals::about(tx, &[row.id]).await?;
                     release(tx, row, &about).await?;
-                    approvals::end(tx, row.id, Status::Expired, "Nobody decided in time", None).await?;
+                    end(tx, row, Status::Expired, "Nobody decided in time", None).await?;
                     record(tx, "approval.expired", row, &about, json!({ "because": "time" }));
                 }
                 Ok(over.len())

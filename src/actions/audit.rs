@@ -58,12 +58,8 @@ pub struct Noted {
     pub at: Instant,
 }
 
-/// Walks the chain from the first event and stops at the first that is wrong. `progress` is told (events walked, events there should be).
-pub async fn verify(store: &Store, progress: impl FnMut(i64, i64)) -> Result<Verdict, Failure> {
-    Ok(walk(&mut store.read().await?, progress).await?)
-}
-
-/// The same over any database that can be read, such as a backup.
+/// Walks the chain of any database that can be read, such as a backup, from the first event, and stops at the first that is wrong. `progress` is told
+/// (events walked, events there should be).
 pub async fn walk(read: &mut impl Reader, mut progress: impl FnMut(i64, i64)) -> Result<Verdict, DbError> {
     let Some(head) = audit_log::stated_head(read).await? else {
         return Ok(Verdict::Broken { seq: 0, why: "the head of the trail is missing".to_owned() });

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use futures_util::Stream;
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -19,11 +19,12 @@ use crate::domain::refusal::Refusal;
 use crate::domain::text::hex;
 use crate::domain::time::{Day, Instant};
 use crate::formats::write_csv::{CsvRow, Preset};
-use crate::store::Store;
 use crate::store::bulk_read::{self, Fields, Pieces, Plan, Sink};
+use crate::store::db::Reader;
 use crate::store::exports::{self, CURRENCY, FIRST, NewExport, REGION};
 use crate::store::failure::{DbError, Failure};
 use crate::store::writer::Intent;
+use crate::store::{Store, checkpoints};
 
 /// What an export is of: the list of transactions.
 pub const TRANSACTIONS: &str = "transactions";
@@ -50,14 +51,21 @@ pub async fn create(store: &Store, actor: Actor, key: &str, new: NewExport, regi
                 exports::insert(tx, id, &new).await?;
                 // Files about budgets name nobody but their owners.
                 let personal = if new.what == TRANSACTIONS { personal(&ListQuery::parse(&new.query).query) } else { Vec::new() };
+                let checkpoint = newest_checkpoint(tx).await?;
                 let event = Event::new("export.made", "export", id, region);
-                tx.record(
-                    event.detail(json!({ "what": new.what, "query": new.words, "format": new.format, "personal_columns": personal })),
-                );
+                tx.record(event.detail(json!({
+                    "what": new.what, "query": new.words, "format": new.format, "personal_columns": personal, "checkpoint": checkpoint,
+                })));
                 Ok(id)
             })
         })
         .await
+}
+
+/// The newest checkpoint of the trail as an event names it: how many events, and the root over them.
+async fn newest_checkpoint(reader: &mut impl Reader) -> Result<Value, DbError> {
+    let newest = checkpoints::newest(reader).await?;
+    Ok(newest.map_or(Value::Null, |row| json!({ "size": row.size, "root": hex(&row.root) })))
 }
 
 /// The columns of a question that hold people's data.
@@ -362,10 +370,11 @@ async fn noted(store: &Store, told: Told, rows: Rows, bytes: i64, sha256: [u8; 3
                 if whole {
                     exports::finish(tx, told.id, all, bytes, sha256).await?;
                 }
+                let checkpoint = newest_checkpoint(tx).await?;
                 let detail = |query: &str, rows: i64| {
                     json!({
                         "what": told.what, "query": query, "format": told.format, "personal_columns": told.personal,
-                        "rows": rows, "sha256": hex(&sha256), "whole": whole,
+                        "rows": rows, "sha256": hex(&sha256), "whole": whole, "checkpoint": checkpoint,
                     })
                 };
                 let event = |region| Event::new("export.downloaded", "export", told.id, region);

@@ -18,7 +18,7 @@ use crate::store::failure::DbError;
 pub struct Line {
     /// The request.
     pub one: Waiting,
-    /// What its budgets are called.
+    /// What its budgets are called, or the role.
     pub budgets: String,
     /// Who asked.
     pub by: String,
@@ -56,8 +56,12 @@ pub fn approvals(store: &Store, taking: Taking, preset: Preset, lines: &[Line]) 
         let row = &one.row;
         out.code(&row.reference());
         word(&mut out, preset, Matter::parse(&row.matter).map_or("", Matter::one), &row.matter);
-        out.amount(row.amount, Currency::parse(&row.currency).map_or(0, Currency::digits));
-        out.code(&row.currency);
+        let currency = row.currency.as_deref().unwrap_or_default();
+        match row.amount {
+            Some(amount) => out.amount(amount, Currency::parse(currency).map_or(0, Currency::digits)),
+            None => out.empty(),
+        }
+        out.code(currency);
         out.text(budgets);
         out.text(by);
         out.instant(row.asked_at);

@@ -3,12 +3,13 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::approval_letters;
 use super::people::{INVITATION_LIVES, RESET_LIVES, token_hash};
 use super::step_up;
 use super::throttle::{self, Counted};
 use crate::domain::access::{Actor, Permission};
 use crate::domain::audit::Event;
-use crate::domain::id::{LetterId, UserId};
+use crate::domain::id::{ApprovalId, LetterId, UserId};
 use crate::domain::letter::Letter;
 use crate::domain::refusal::Refusal;
 use crate::domain::throttle::{ACCOUNT, NETWORK};
@@ -48,6 +49,9 @@ struct Taken {
     about: Letter,
     at: String,
     organisation: String,
+    /// What the letter says of a request for approval, and its id.
+    #[serde(default)]
+    request: Option<(String, ApprovalId)>,
 }
 
 /// Queues the letter that fits a person: an invitation where she has no password yet, else a link to choose another. None for who is suspended.
@@ -112,9 +116,10 @@ pub async fn next(store: &Store, base: &str) -> Result<Option<Ready>, Failure> {
     let hash = token_hash(&token);
     let taken: Option<Taken> =
         store.write(Intent::once(Actor::system("mail"), "mail.take"), move |tx| Box::pin(async move { take(tx, hash).await })).await?;
-    Ok(taken.map(|Taken { id, tries, email, name, about, at, organisation }| {
+    Ok(taken.map(|Taken { id, tries, email, name, about, at, organisation, request }| {
         let subject = format!("{} Counterfoil of {organisation}", about.label());
-        let text = words(about, &Told { name: &name, organisation: &organisation, at: &at, base, token: &token });
+        let text =
+            words(about, &Told { name: &name, organisation: &organisation, at: &at, base, token: &token, request: request.as_ref() });
         Ready { id, tries, email, name, subject, text }
     }))
 }
@@ -136,10 +141,20 @@ async fn take(tx: &mut WriteTx<'_>, hash: [u8; 32]) -> Result<Option<Taken>, Fai
         people::insert_link(tx, hash, "password", Some(person.id), lives).await?;
         tx.record(Event::new("person.password_link_made", "person", person.id, None));
     }
+    let mut request = None;
+    if let Some(id) = waiting.approval_id {
+        match approval_letters::words(tx, about, person.id, id).await? {
+            Ok(words) => request = Some((words, id)),
+            Err(why) => {
+                mail::end(tx, waiting.id, "given_up", why).await?;
+                return Ok(None);
+            }
+        }
+    }
     let zone = settings::zone(tx).await?;
     let at = format!("{} ({})", waiting.created_at.local(zone), zone.name());
     let organisation = settings::get(tx, settings::ORGANISATION).await?.unwrap_or_default();
-    Ok(Some(Taken { id: waiting.id, tries: waiting.tries, email: person.email, name: person.name, about, at, organisation }))
+    Ok(Some(Taken { id: waiting.id, tries: waiting.tries, email: person.email, name: person.name, about, at, organisation, request }))
 }
 
 /// What a letter's words are made of.
@@ -149,9 +164,10 @@ struct Told<'l> {
     at: &'l str,
     base: &'l str,
     token: &'l str,
+    request: Option<&'l (String, ApprovalId)>,
 }
 
-fn words(about: Letter, Told { name, organisation, at, base, token }: &Told<'_>) -> String {
+fn words(about: Letter, Told { name, organisation, at, base, token, request }: &Told<'_>) -> String {
     let done = |what: String| {
         format!(
             "{what}\n\nIf it was you, there is nothing to do. If it was not, choose another password at once and tell your administrator:\n\n\
@@ -179,6 +195,14 @@ fn words(about: Letter, Told { name, organisation, at, base, token }: &Told<'_>)
         Letter::CodeGuessed => done(format!(
             "on {at} somebody who wanted to sign in as you entered your right password, and then one wrong code after the other."
         )),
+        Letter::ApprovalWaits | Letter::ApprovalDecided => {
+            let (said, place) =
+                request.map_or((String::new(), "/approvals".to_owned()), |(said, id)| (said.clone(), format!("/approvals/{id}")));
+            format!(
+                "{said}\n\n{base}{place}\n\nThe link shows the request to you when you have signed in, and decides nothing; neither does an answer \
+                 to this letter. You choose under Settings, Approvals whether you get such letters."
+            )
+        }
     };
     format!("Hello {name},\n\n{body}\n")
 }

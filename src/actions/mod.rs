@@ -2,8 +2,10 @@
 
 pub mod anchors;
 pub mod approval_effects;
+pub mod approval_letters;
 pub mod approval_policies;
 pub mod approval_rights;
+pub mod approval_roles;
 pub mod approvals;
 pub mod audit;
 pub mod audit_export;
@@ -28,6 +30,7 @@ pub mod people;
 pub mod proof;
 mod proof_ledger;
 pub mod recipients;
+pub mod refused_tries;
 pub mod regions;
 pub mod restores;
 pub mod reviews;

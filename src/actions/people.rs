@@ -4,18 +4,21 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use super::approval_roles::{RoleOrder, planned};
+use super::approvals::ask_for_roles;
 use super::mail;
 use super::passwords::{Passwords, known_to, least_for};
 use super::step_up::{self, Act};
 use crate::domain::access::{Access, Actor, Permission, Scope};
 use crate::domain::audit::Event;
-use crate::domain::id::{GrantId, RegionId, ReviewId, UserId};
+use crate::domain::id::{ApprovalId, GrantId, RegionId, ReviewId, UserId};
 use crate::domain::letter::Letter;
 use crate::domain::password::acceptable;
 use crate::domain::refusal::Refusal;
 use crate::domain::role::{self, AnyRole, Definition};
 use crate::domain::text::{is_hidden, line};
 use crate::domain::time::{Day, Instant};
+use crate::store::approvals::Approval;
 use crate::store::db::Reader;
 use crate::store::failure::Failure;
 use crate::store::writer::{Intent, WriteTx};
@@ -30,7 +33,7 @@ pub struct NewPerson {
     pub name: String,
     /// The hash of her first password; without one she is invited and gets a link.
     pub password_hash: Option<String>,
-    /// Her first role and region.
+    /// Her first role and region; it may have to wait for approval.
     pub grant: Option<(AnyRole, RegionId, Option<Day>)>,
 }
 
@@ -78,7 +81,7 @@ pub async fn add(store: &Store, actor: Actor, key: &str, new: NewPerson) -> Resu
                 people::insert(tx, id, new.email.trim(), new.name.trim(), new.password_hash.clone(), status).await?;
                 tx.record(Event::new("person.added", "person", id, None).change(serde_json::Value::Null, json!({ "status": status })));
                 if let Some((role, region, ends_on)) = new.grant {
-                    grant_within(tx, id, role, region, ends_on).await?;
+                    grant_within(tx, NewGrant { person: id, role, region, ends_on, seen: None }).await?;
                 }
                 Ok(id)
             })
@@ -101,22 +104,19 @@ pub struct NewGrant {
     pub seen: Option<i64>,
 }
 
-/// Gives a role on a region.
-pub async fn grant(store: &Store, actor: Actor, key: &str, new: NewGrant) -> Result<GrantId, Failure> {
-    store
-        .write(Intent::keyed(actor, GRANT, key, &new), move |tx| {
-            Box::pin(async move {
-                tx.require(Permission::PeopleManage, Permission::PeopleRead, new.region)?;
-                people::find(tx, new.person).await?.ok_or(Refusal::NotFound)?;
-                if let (AnyRole::Custom(id), Some(seen)) = (new.role, new.seen)
-                    && roles::find(tx, id).await?.is_some_and(|role| role.version != seen)
-                {
-                    return Err(Refusal::Stale.into());
-                }
-                grant_within(tx, new.person, new.role, new.region, new.ends_on).await
-            })
-        })
-        .await
+/// What became of a role that was to be given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Given {
+    /// She has it.
+    Now(GrantId),
+    /// It waits for approval.
+    Waits(ApprovalId),
+}
+
+/// Gives a role on a region, or asks for approval where a policy says so.
+pub async fn grant(store: &Store, actor: Actor, key: &str, new: NewGrant) -> Result<Given, Failure> {
+    store.write(Intent::keyed(actor, GRANT, key, &new), move |tx| Box::pin(async move { grant_within(tx, new).await })).await
 }
 
 /// The name of the command that gives a role.
@@ -147,23 +147,36 @@ pub async fn can_grant(
     Ok(definition)
 }
 
-async fn grant_within(
-    tx: &mut WriteTx<'_>,
-    person: UserId,
-    role: AnyRole,
-    region: RegionId,
-    ends_on: Option<Day>,
-) -> Result<GrantId, Failure> {
-    let (actor, access, now) = (tx.actor().clone(), tx.access(), tx.now);
-    let definition = can_grant(tx, (&actor, &access), Some(person), role, region, now).await?;
+/// Every path on which a role is given goes through here.
+async fn grant_within(tx: &mut WriteTx<'_>, new: NewGrant) -> Result<Given, Failure> {
+    let (actor, access, order) = (tx.actor().clone(), tx.access(), RoleOrder::Give(new));
+    let (effects, _) = planned(tx, (&actor, &access), &order).await?;
     step_up::require(tx, Act::Rights).await?;
+    match effects.need(tx, &order).await? {
+        None => give(tx, &new, &effects.label, None).await.map(Given::Now),
+        Some(need) => ask_for_roles(tx, &order, &effects, &need).await.map(Given::Waits),
+    }
+}
+
+/// Gives it; with an approval as the one who asked for it.
+pub(super) async fn give(tx: &mut WriteTx<'_>, new: &NewGrant, label: &str, approved: Option<&Approval>) -> Result<GrantId, Failure> {
+    let NewGrant { person, role, region, ends_on, .. } = *new;
+    let (id, by) = (GrantId(tx.new_id()), approved.map_or_else(|| tx.actor().person(), |approval| Some(approval.requester_id)));
     people::end_lapsed(tx, person).await?;
-    let id = GrantId(tx.new_id());
-    people::insert_grant(tx, id, person, role, region, ends_on).await?;
+    people::insert_grant_by(tx, id, person, role, region, ends_on, by).await?;
     let after = json!({ "role": role.code(), "region": region.to_string(), "ends_on": ends_on.map(Day::iso) });
     let event = Event::new("grant.given", "person", person, Some(region)).change(serde_json::Value::Null, after);
-    tx.record(event.detail(grant_detail(id, role, &definition.label)));
+    tx.record(event.detail(with_approval(grant_detail(id, role, label), approved)));
     Ok(id)
+}
+
+/// What an event says of the approval behind it.
+pub(super) fn with_approval(mut detail: serde_json::Value, approved: Option<&Approval>) -> serde_json::Value {
+    if let (Some(approval), Some(detail)) = (approved, detail.as_object_mut()) {
+        detail.insert("approval".to_owned(), approval.id.to_string().into());
+        detail.insert("requester".to_owned(), approval.requester_id.to_string().into());
+    }
+    detail
 }
 
 /// What the trail says of a grant besides: a custom role is named, as its id says nothing to a reader.

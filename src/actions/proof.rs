@@ -13,6 +13,7 @@ use crate::domain::audit::{Hash, START};
 use crate::domain::proof::checkpoint::{Checkpoint, origin};
 use crate::domain::proof::merkle::Tree;
 use crate::domain::proof::note::{Note, Signed};
+use crate::domain::proof::once;
 use crate::domain::proof::outside::{Compared, Marks, Outside};
 use crate::domain::proof::testimony::Testimony;
 use crate::domain::text::hex;
@@ -67,6 +68,9 @@ impl Tail {
     }
 }
 
+/// The most bodies that are looked at again because nothing signed vouches for them; a trail with more is not proven in any case.
+const UNSIGNED_MOST: usize = 2_000;
+
 /// A fault: the event's number, and what is wrong.
 type Fault = (i64, String);
 
@@ -85,15 +89,13 @@ struct Walk<'o> {
     newest: Option<CheckpointRow>,
     signed: Option<(i64, Instant)>,
     tail: Tail,
+    /// The bodies after the last checkpoint, as many as may be there at most: nothing signed says that they are as the portal seals them.
+    unsigned: Vec<(i64, Vec<u8>)>,
     marks: Marks,
 }
 
-/// Proves the trail as far as it can be proved. `progress` is told (events walked, events there should be).
-pub async fn prove(read: &mut impl Reader, outside: &Outside, progress: impl FnMut(i64, i64)) -> Result<Proof, DbError> {
-    of(read, None, outside, progress).await
-}
-
-/// The same of a store, in the quickest way that its engine has.
+/// Proves the trail of a store as far as it can be proved, in the quickest way that its engine has. `progress` is told (events walked, events there
+/// should be).
 pub async fn of_store(store: &Store, outside: &Outside, progress: impl FnMut(i64, i64)) -> Result<Proof, DbError> {
     let mut read = store.read().await?;
     let last = audit_log::stated_head(&mut read).await?.map_or(0, |head| head.seq);
@@ -136,6 +138,7 @@ impl<'o> Walk<'o> {
             newest: None,
             signed: None,
             tail: Tail::default(),
+            unsigned: Vec::new(),
         }
     }
 
@@ -193,6 +196,9 @@ impl<'o> Walk<'o> {
         }
         self.named.hear(event).map_err(|why| (event.seq, why))?;
         self.tail.push(event.at);
+        if self.unsigned.len() <= UNSIGNED_MOST {
+            self.unsigned.push((event.seq, event.body.clone()));
+        }
         if let Some(found) = self.marks.get_mut(&self.seq) {
             *found = Some((self.tree.root(), chain));
         }
@@ -221,6 +227,7 @@ impl<'o> Walk<'o> {
         if known.trusted {
             (self.signed, self.tail) = (Some((made.size, made.at)), Tail::default());
         }
+        self.unsigned.clear();
         (self.agreed, self.checkpoints) = (made.size, self.checkpoints + 1);
         self.newest = Some(row);
         Ok(())
@@ -230,6 +237,9 @@ impl<'o> Walk<'o> {
     async fn after_the_events(&mut self, read: &mut impl Reader) -> Result<Option<Fault>, DbError> {
         if let Verdict::Broken { seq, why } = at_the_end(&self.head, self.seq, &self.chain) {
             return Ok(Some((seq, why)));
+        }
+        if let Some((seq, why)) = self.unsigned.iter().find_map(|(seq, body)| Some((*seq, once::doubled(body)?))) {
+            return Ok(Some((seq, format!("its body says nothing certain: {why}"))));
         }
         if checkpoints::key(read).await? != self.testimony.in_use() {
             return Ok(Some((self.seq, "the key in use is not the one that the trail names".to_owned())));

@@ -2,19 +2,23 @@
 
 use serde_json::{Value, json};
 
+use super::approval_roles::{RoleOrder, planned};
+use super::approvals::ask_for_roles;
+use super::people::with_approval;
 use super::step_up::{self, Act};
 use crate::domain::access::{Access, Actor, Permission};
 use crate::domain::audit::Event;
-use crate::domain::id::RoleId;
+use crate::domain::id::{ApprovalId, RoleId};
 use crate::domain::refusal::Refusal;
 use crate::domain::role::{self, AnyRole, Permissions};
 use crate::domain::text::line;
 use crate::domain::time::Instant;
 use crate::store::Store;
+use crate::store::approvals::Approval;
 use crate::store::db::Reader;
 use crate::store::failure::Failure;
 use crate::store::roles::{self, CustomRole};
-use crate::store::writer::Intent;
+use crate::store::writer::{Intent, WriteTx};
 
 /// The name of the command that changes a role.
 pub const EDIT: &str = "role.edit";
@@ -80,7 +84,7 @@ pub async fn can_edit(
     Ok(role::widening(actor, access, added, theirs.map(|held| (held.person_id, held.region_id, held.region_name.as_str())))?)
 }
 
-/// Changes a role's name and what it allows, for everybody who holds it.
+/// Changes a role's name and what it allows, for everybody who holds it; or asks for approval where it then allows more and a policy says so.
 pub async fn edit(
     store: &Store,
     actor: Actor,
@@ -88,24 +92,40 @@ pub async fn edit(
     (id, version): (RoleId, i64),
     called: &str,
     allows: Permissions,
-) -> Result<(), Failure> {
+) -> Result<Option<ApprovalId>, Failure> {
     let called = called.to_owned();
     store
         .write(Intent::keyed(actor, EDIT, key, &(id, version, &called, allows.codes())), move |tx| {
-            let called = called.clone();
+            let codes = allows.codes().into_iter().map(str::to_owned).collect();
+            let order = RoleOrder::Edit { role: id, version, name: called.clone(), allows: codes };
             Box::pin(async move {
                 tx.require_everywhere(Permission::PeopleManage)?;
                 step_up::require(tx, Act::Rights).await?;
-                let before = roles::find(tx, id).await?.filter(|role| role.version == version).ok_or(Refusal::Stale)?;
-                let (actor, access, now) = (tx.actor().clone(), tx.access(), tx.now);
-                can_edit(tx, (&actor, &access), &before, &called, allows, now).await?;
-                let after = CustomRole { name: name(&called)?, permissions: allows, ..before.clone() };
-                roles::update(tx, &after).await?;
-                tx.record(Event::new("role.changed", "role", id, None).change(words(&before), words(&after)));
-                Ok(())
+                let (actor, access) = (tx.actor().clone(), tx.access());
+                let (effects, before) = planned(tx, (&actor, &access), &order).await?;
+                if let Some(need) = effects.need(tx, &order).await? {
+                    return ask_for_roles(tx, &order, &effects, &need).await.map(Some);
+                }
+                change(tx, &before.ok_or(Refusal::Stale)?, &effects.label, allows, None).await?;
+                Ok(None)
             })
         })
         .await
+}
+
+/// Changes it; with an approval as the one who asked for it.
+pub(super) async fn change(
+    tx: &mut WriteTx<'_>,
+    before: &CustomRole,
+    called: &str,
+    allows: Permissions,
+    approved: Option<&Approval>,
+) -> Result<(), Failure> {
+    let after = CustomRole { name: name(called)?, permissions: allows, ..before.clone() };
+    roles::update(tx, &after).await?;
+    let event = Event::new("role.changed", "role", before.id, None).change(words(before), words(&after));
+    tx.record(event.detail(approved.map_or(Value::Null, |_| with_approval(json!({}), approved))));
+    Ok(())
 }
 
 /// Retires a role, which is then given to nobody any more, or takes it into use again. Whoever holds it goes on holding it.

@@ -25,7 +25,7 @@ use crate::domain::proof::note::{Note, PublicKey};
 use crate::domain::proof::outside::Outside;
 use crate::domain::proof::testimony::Lost;
 use crate::domain::time::Instant;
-use crate::integrations::anchors::Anchor;
+use crate::integrations::anchors::{Anchor, Mailbox};
 use crate::store::Store;
 use crate::store::failure::Failure;
 
@@ -98,7 +98,9 @@ pub fn run(args: &Args) -> Result<(), CliError> {
 
 /// What the configuration says about the proof.
 pub(super) fn proving(config: &Config) -> Proving {
-    let anchors = [config.audit_anchor_file.clone().map(Anchor::File), config.audit_syslog.clone().map(Anchor::Syslog)];
+    let post = serve::mailing(config).ok().flatten().map(|mailing| mailing.post);
+    let mailbox = config.audit_mail_to.clone().zip(post).map(|(address, post)| Anchor::Mail(Mailbox::new(address, post)));
+    let anchors = [config.audit_anchor_file.clone().map(Anchor::File), config.audit_syslog.clone().map(Anchor::Syslog), mailbox];
     Proving::new(config.audit_key(), anchors.into_iter().flatten())
 }
 

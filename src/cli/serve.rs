@@ -112,7 +112,7 @@ fn key_in(file: &Path) -> Result<Vec<u8>, CliError> {
 }
 
 /// How letters are sent: as configured, with links to where people get here.
-fn mailing(config: &Config) -> Result<Option<Mailing>, CliError> {
+pub(super) fn mailing(config: &Config) -> Result<Option<Mailing>, CliError> {
     // The configuration has seen to it that where there is the one there is the other.
     let (Some(mail), Some(base)) = (&config.smtp, &config.public_url) else { return Ok(None) };
     let authority = base.split_once("://").map_or(base.as_str(), |(_, rest)| rest);
@@ -154,7 +154,7 @@ pub async fn answer(site: Site, clock: Clock) -> Result<(), CliError> {
         super::say(&format!("Nobody is set up yet. Open this link within 30 minutes; it works once:\n{base}/setup/{token}\n"))?;
     }
     let (stop_jobs, stop) = watch::channel(false);
-    let jobs = jobs::spawn(&store, &site.limits, &site.proving, site.mailing, &stop);
+    let jobs = jobs::spawn(&store, &site.limits, &site.proving, site.mailing, &portal.tries, &stop);
     let (told, mut again) = watch::channel(0u32);
     let listening = tokio::spawn(async move {
         loop {

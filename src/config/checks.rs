@@ -69,6 +69,11 @@ pub fn mail_needs_an_address(mails: bool, public_url: Option<&String>) -> Result
     )
 }
 
+/// A letter goes by some server.
+pub fn mail_needs_a_server() -> Result<(), Wrong> {
+    wrong("checkpoints are to be mailed, and there is no mail server", "set smtp_url as well")
+}
+
 /// A password that everyone knows is none; on this machine alone the operating system is in front of it.
 pub fn password(database: &Database) -> Result<(), Wrong> {
     let Some(url) = server(database) else { return Ok(()) };

@@ -106,6 +106,11 @@ pub static SETTINGS: &[Setting] = &[
         "The key that signs the audit trail; without it sqlite:FILE has one at FILE.audit-key, and PostgreSQL none.",
     ),
     text("audit_anchor_file", "", "A file outside the database, best on another machine's disk, that signed checkpoints are appended to."),
+    text(
+        "audit_mail_to",
+        "",
+        "A mailbox of the auditors that signed checkpoints are sent to, at most one letter in 45 minutes; takes smtp_url.",
+    ),
     text("audit_syslog", "", "The socket of the system's log, such as /dev/log, that signed checkpoints are sent to."),
     number("upload_max_bytes", "536870912", "The largest file that may be uploaded, in bytes, 1,024 to 17,179,869,184."),
     number("import_max_rows", "10000000", "The most rows one import may have, 1 to 100,000,000."),

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::access::codes;
+use super::access::{Permission, codes};
 use super::audit::Hash;
 use super::currency::Currency;
 use super::id::{PolicyId, RegionId, UserId};
@@ -29,6 +29,8 @@ codes! {
         CarryOver = "carry_over", "Carry-overs";
         /// The opposite of an earlier posting.
         Reversal = "reversal", "Reversals";
+        /// A role is given, or allows more than before. It has no amount.
+        RoleChange = "role_change", "Role changes";
     }
 }
 
@@ -42,7 +44,13 @@ impl Matter {
             Self::Reservation => "Reservation",
             Self::CarryOver => "Carry-over",
             Self::Reversal => "Reversal",
+            Self::RoleChange => "Role change",
         }
+    }
+
+    /// What somebody has to hold in all of its regions to see a request of this kind.
+    pub fn seen_by(self) -> Permission {
+        if self == Self::RoleChange { Permission::PeopleRead } else { Permission::BudgetsRead }
     }
 
     /// The kind of its postings.
@@ -124,6 +132,9 @@ impl Policy {
         if !(1..=APPROVERS_MOST).contains(&self.approvers) {
             return Err(Refusal::Invalid("approvers", format!("Choose 1 to {APPROVERS_MOST} approvers")));
         }
+        if self.matter == Matter::RoleChange && self.currency.is_some() {
+            return Err(Refusal::Invalid("currency", "A role has no amount: leave currency and amounts empty".to_owned()));
+        }
         if self.from.is_none() && self.day.is_none() {
             return Err(Refusal::Required("from", "Enter an amount, or one for the day"));
         }
@@ -193,10 +204,14 @@ pub struct Decider {
 }
 
 /// Whether `decider` may decide on what `requester` asked for, after those who did already. This is the one place where it is said that nobody
-/// approves what she asked for, and that nobody does for her: neither her delegate, nor she as somebody else's.
-pub fn may_decide(requester: UserId, earlier: &[Decider], decider: Decider) -> Result<(), Refusal> {
+/// approves what she asked for, and that nobody does for her: neither her delegate, nor she as somebody else's. `raised` are those who would be
+/// allowed more by it: nobody raises herself either.
+pub fn may_decide(requester: UserId, raised: &[UserId], earlier: &[Decider], decider: Decider) -> Result<(), Refusal> {
     if decider.person == requester || decider.authority == requester {
         return Err(Refusal::OwnRequest);
+    }
+    if raised.contains(&decider.person) || raised.contains(&decider.authority) {
+        return Err(Refusal::OwnRole);
     }
     let again = |before: &Decider| before.person == decider.person || before.authority == decider.authority;
     if earlier.iter().any(again) {

@@ -36,6 +36,25 @@ pub fn decode(text: &str) -> Option<u128> {
     })
 }
 
+/// The kind of object behind an id, as the audit trail names it; `None` for what has no events of its own.
+pub fn kind(id: &str) -> Option<&'static str> {
+    match id.split_once('_')?.0 {
+        "apr" => Some("approval"),
+        "bud" => Some("budget"),
+        "exp" => Some("export"),
+        "imp" => Some("import"),
+        "map" => Some("mapping"),
+        "pst" => Some("posting"),
+        "rcp" => Some("recipient"),
+        "reg" => Some("region"),
+        "rol" => Some("role"),
+        "src" => Some("source"),
+        "txn" => Some("transaction"),
+        "usr" => Some("person"),
+        _ => None,
+    }
+}
+
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident = $prefix:literal;)+) => {
         $(

@@ -23,11 +23,15 @@ codes! {
         CodeUsed = "code_used", "A recovery code was used for";
         /// Somebody knew the password, and not the code.
         CodeGuessed = "code_guessed", "Somebody may know your password for";
+        /// A request waits, and she may decide on it.
+        ApprovalWaits = "approval_waits", "A request waits for approval in";
+        /// What she asked for is over.
+        ApprovalDecided = "approval_decided", "Your request is decided in";
     }
 }
 
 impl Letter {
-    /// Whether it holds a one-time link, which nothing else does. The others tell a person what was done, and are worth nothing a week later.
+    /// Whether it holds a one-time link, which nothing else does. The others tell a person what was done or waits, and are worth nothing a week later.
     pub fn has_link(self) -> bool {
         matches!(self, Self::Invitation | Self::Reset)
     }

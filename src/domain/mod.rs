@@ -20,6 +20,7 @@ pub mod password;
 pub mod password_words;
 pub mod proof;
 pub mod refusal;
+pub mod refused_tries;
 pub mod retention;
 pub mod role;
 pub mod text;

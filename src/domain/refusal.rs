@@ -46,6 +46,9 @@ pub enum Refusal {
     /// Whoever asked decides on it herself, or somebody does with her right.
     #[error("Somebody else has to decide: nobody approves what she asked for herself")]
     OwnRequest,
+    /// Whoever would be allowed more by it decides on it, or somebody does with her right.
+    #[error("Somebody else has to decide: nobody approves a role that she gets or holds herself")]
+    OwnRole,
     /// A request would take the available amount below zero.
     #[error("Only {available} {currency} is available in {budget}")]
     NotEnough {
@@ -125,6 +128,7 @@ impl Refusal {
             Self::NotFound => "not_found",
             Self::Forbidden(_) => "forbidden",
             Self::OwnRequest => "own_request",
+            Self::OwnRole => "own_role",
             Self::NotEnough { .. } => "not_enough",
             Self::Overflow => "overflow",
             Self::CurrencyDiffers(..) => "currency_differs",
@@ -147,7 +151,7 @@ impl Refusal {
     pub fn kind(&self) -> Kind {
         match self {
             Self::NotFound => Kind::Missing,
-            Self::Forbidden(_) | Self::OwnRequest => Kind::Forbidden,
+            Self::Forbidden(_) | Self::OwnRequest | Self::OwnRole => Kind::Forbidden,
             Self::Stale | Self::KeyReused | Self::AlreadyDone(_) => Kind::Conflict,
             Self::TooLarge(_) => Kind::TooLarge,
             Self::TryLater(_) => Kind::TooMany,

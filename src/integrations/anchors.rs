@@ -6,21 +6,76 @@ use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::domain::proof::note::{Note, on_one_line};
+use sha2::{Digest, Sha256};
 
-/// A place to note checkpoints in. A further kind is one more variant here and one more word in the table of anchors, which knows `mail` already.
+use super::smtp::Post;
+use crate::domain::proof::note::{Note, on_one_line};
+use crate::domain::text::hex;
+
+/// A place to note checkpoints in. A further kind is one more variant here and one more word in the table of anchors.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Anchor {
     /// A file that notes are appended to; it belongs on another machine's disk, or one that only appends.
     File(PathBuf),
     /// The system's log (RFC 3164 over this socket), from where it is collected: facility auth, level notice.
     Syslog(PathBuf),
+    /// A mailbox of the auditors, which keeps every letter it gets.
+    Mail(Mailbox),
 }
+
+/// A mailbox and the way there. Its name here is what tells it from another: the address itself stands neither in the database nor in a log.
+#[derive(Clone)]
+pub struct Mailbox {
+    address: String,
+    post: Post,
+}
+
+impl Mailbox {
+    /// Of this address.
+    pub fn new(address: String, post: Post) -> Self {
+        Self { address, post }
+    }
+
+    fn name(&self) -> String {
+        let host = self.address.rsplit_once('@').map_or("", |(_, host)| host);
+        format!("{}@{host}", &hex(&Sha256::digest(self.address.to_lowercase().as_bytes()))[..8])
+    }
+
+    fn send(&self, signed: &str) -> io::Result<()> {
+        let id = &hex(&Sha256::digest(signed.as_bytes()))[..32];
+        let text = format!(
+            "Keep this letter: it says how far the audit trail of Counterfoil goes, signed by its key, and nobody can take that back later.\n\
+             To check the trail, hand the letters you have to the verifier as they came: --anchors FILE.\n\n{}\n",
+            on_one_line(signed)
+        );
+        let sent = self.post.send_as_it_is(id, "Auditors", &self.address, "Counterfoil: a checkpoint of the audit trail", text);
+        // The server's words may hold the address.
+        sent.map_err(|fault| {
+            io::Error::other(if fault.for_good { "the mail server refuses the letter" } else { "the mail server took no letter" })
+        })
+    }
+}
+
+impl std::fmt::Debug for Mailbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.name())
+    }
+}
+
+impl PartialEq for Mailbox {
+    fn eq(&self, other: &Self) -> bool {
+        self.address == other.address
+    }
+}
+
+impl Eq for Mailbox {}
 
 /// Facility 4 (auth), severity 5 (notice).
 const PRIORITY: &str = "<37>";
 /// How long a log whose queue is full may take a message.
 const QUEUED: Duration = Duration::from_secs(4);
+/// With what a checkpoint waits for at most besides, still within the hour.
+const BETWEEN_LETTERS: Duration = Duration::from_mins(45);
 
 impl Anchor {
     /// The word for it in the store.
@@ -28,16 +83,24 @@ impl Anchor {
         match self {
             Self::File(_) => "file",
             Self::Syslog(_) => "syslog",
+            Self::Mail(_) => "mail",
         }
+    }
+
+    /// How long it rests after it was told: nobody reads a mailbox that gets a letter every few minutes.
+    pub fn rests(&self) -> Duration {
+        if matches!(self, Self::Mail(_)) { BETWEEN_LETTERS } else { Duration::ZERO }
     }
 
     /// Which of its kind.
     pub fn place(&self) -> String {
-        let (Self::File(path) | Self::Syslog(path)) = self;
-        path.display().to_string()
+        match self {
+            Self::File(path) | Self::Syslog(path) => path.display().to_string(),
+            Self::Mail(mailbox) => mailbox.name(),
+        }
     }
 
-    /// Notes something signed there; returns when it is on the disk, or handed to the log. A file where something was `noted` before is not made
+    /// Notes something signed there; returns when it is on the disk, or handed to the log or the mail server. A file where something was `noted` before is not made
     /// anew: its disk is not there, or somebody took it away.
     ///
     /// # Errors
@@ -51,17 +114,18 @@ impl Anchor {
                 log.set_write_timeout(Some(QUEUED))?;
                 log.send_to(message.as_bytes(), socket).map(|_| ())
             }
+            Self::Mail(mailbox) => mailbox.send(signed),
         }
     }
 
-    /// What was noted there and can be read from here: of a log nothing.
+    /// What was noted there and can be read from here: of a log or a mailbox nothing.
     ///
     /// # Errors
     /// If the file cannot be read.
     pub fn notes(&self) -> io::Result<Vec<Note>> {
         match self {
             Self::File(file) => Ok(Note::all(&String::from_utf8_lossy(&std::fs::read(file)?))),
-            Self::Syslog(_) => Ok(Vec::new()),
+            Self::Syslog(_) | Self::Mail(_) => Ok(Vec::new()),
         }
     }
 }

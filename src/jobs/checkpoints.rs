@@ -48,7 +48,7 @@ pub async fn turn(store: &Store, proving: &Proving, everything: bool) -> Result<
         Some(file) => sign(store, file, everything).await,
         None => Ok(()),
     };
-    signed.and(anchors::note(store, proving).await)
+    signed.and(anchors::note(store, proving, everything).await)
 }
 
 async fn sign(store: &Store, file: &Path, everything: bool) -> Result<(), Failure> {

@@ -4,10 +4,12 @@ mod approvals;
 pub mod checkpoints;
 pub mod import;
 pub mod mail;
+mod refused_tries;
 pub mod retention;
 pub mod search_index;
 mod sessions;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -15,6 +17,7 @@ use tokio::task::JoinHandle;
 
 use crate::actions::anchors::Proving;
 use crate::actions::imports::Limits;
+use crate::actions::refused_tries::Tries;
 use crate::store::Store;
 
 /// How long a job that has nothing to do waits before it looks again.
@@ -32,6 +35,7 @@ pub fn spawn(
     limits: &Limits,
     proving: &Proving,
     mailing: Option<mail::Mailing>,
+    tries: &Arc<Tries>,
     stop: &watch::Receiver<bool>,
 ) -> Vec<JoinHandle<()>> {
     let mut jobs = vec![
@@ -39,6 +43,7 @@ pub fn spawn(
         tokio::spawn(sessions::run(store.clone(), stop.clone())),
         tokio::spawn(retention::run(store.clone(), stop.clone())),
         tokio::spawn(approvals::run(store.clone(), stop.clone())),
+        tokio::spawn(refused_tries::run(store.clone(), tries.clone(), stop.clone())),
         tokio::spawn(checkpoints::run(store.clone(), proving.clone(), stop.clone())),
     ];
     jobs.extend(mailing.map(|mailing| tokio::spawn(mail::run(store.clone(), mailing, stop.clone()))));

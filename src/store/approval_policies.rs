@@ -62,9 +62,24 @@ pub async fn above(reader: &mut impl Reader, regions: &[RegionId]) -> Result<BTr
     Ok(rows.into_iter().map(|row| row.0).collect())
 }
 
-/// Who could approve what somebody asks for about these regions, but for herself: those who hold the right in every one of them, by name.
+/// Who could approve what somebody asks for about these regions, but for herself: those who see it and hold the right in every one of them, by name.
 pub async fn approvers(
     reader: &mut impl Reader,
+    matter: Matter,
+    regions: &BTreeSet<RegionId>,
+    requester: UserId,
+    today: Day,
+) -> Result<Vec<(UserId, String)>, DbError> {
+    let mut could = holders(reader, Permission::ApprovalsDecide, regions, requester, today).await?;
+    let see = holders(reader, matter.seen_by(), regions, requester, today).await?;
+    could.retain(|(id, _)| see.iter().any(|(other, _)| other == id));
+    Ok(could)
+}
+
+/// Who holds a permission in every one of these regions, but for one person; by name.
+pub async fn holders(
+    reader: &mut impl Reader,
+    permission: Permission,
     regions: &BTreeSet<RegionId>,
     requester: UserId,
     today: Day,
@@ -74,7 +89,7 @@ pub async fn approvers(
     sql.push(") UNION ALL SELECT a.below_id, r.id, r.parent_id FROM above a JOIN region r ON r.id = a.parent_id) ");
     sql.push("SELECT p.id, p.name FROM above a JOIN role_grant g ON g.region_id = a.id JOIN person p ON p.id = g.person_id ");
     sql.push("WHERE p.status = 'active' AND p.id <> ").push_bind(requester);
-    in_force_with(&mut sql, Permission::ApprovalsDecide, today);
+    in_force_with(&mut sql, permission, today);
     sql.push(" GROUP BY p.id, p.name HAVING count(DISTINCT a.below_id) = ").push_number(regions.len() as i64);
     sql.push(" ORDER BY lower(p.name), p.id");
     reader.all(sql).await

@@ -1,10 +1,11 @@
 //! Approvals in the store: requests, the budgets they are about, and decisions. Policies and delegations are in `approval_policies`.
 
+use super::approval_filter::Filter;
 use super::db::{Reader, Sql};
 use super::failure::{DbError, Failure};
 use super::sql::whole;
 use super::writer::WriteTx;
-use crate::domain::access::Scope;
+use crate::domain::access::{Access, Scope};
 use crate::domain::approval::{Decider, Matter, Policy, Status};
 use crate::domain::id::{ApprovalId, BudgetId, PolicyId, PostingId, RegionId, UserId};
 use crate::domain::refusal::Refusal;
@@ -23,17 +24,17 @@ pub struct Approval {
     pub policy_id: PolicyId,
     /// How many have to approve.
     pub needed: i64,
-    /// The currency of the first budget.
-    pub currency: String,
+    /// The currency of the first budget; `None` where no money moves.
+    pub currency: Option<String>,
     /// What moves in it, in minor units.
-    pub amount: i64,
+    pub amount: Option<i64>,
     /// The order, as JSON: these bytes are what was approved.
     pub order_text: String,
     /// What it does, as JSON.
     pub effects: String,
     /// The hash of both.
     pub content_hash: Vec<u8>,
-    /// The id of a budget that is made with it.
+    /// The id of a budget that is made with it; of nothing where no money moves.
     pub made_budget_id: BudgetId,
     /// Since when it waits.
     pub asked_at: Instant,
@@ -69,19 +70,26 @@ impl Approval {
     }
 }
 
-/// A budget that a request is about.
+/// A budget that a request is about, or a region where it is about no budget.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct About {
     /// The request.
     pub approval_id: ApprovalId,
     /// Which.
-    pub budget_id: BudgetId,
-    /// Its region.
+    pub budget_id: Option<BudgetId>,
+    /// The region.
     pub region_id: RegionId,
     /// How much of it is reserved while the request waits.
     pub held: i64,
     /// By which posting.
     pub held_posting_id: Option<PostingId>,
+}
+
+impl About {
+    /// A region, and no budget.
+    pub fn region(approval_id: ApprovalId, region_id: RegionId) -> Self {
+        Self { approval_id, budget_id: None, region_id, held: 0, held_posting_id: None }
+    }
 }
 
 /// A decision.
@@ -117,20 +125,47 @@ pub async fn get(reader: &mut impl Reader, id: ApprovalId) -> Result<Approval, F
     Ok(reader.one(sql).await?.ok_or(Refusal::NotFound)?)
 }
 
-/// A request is in scope where each of its regions is.
-fn within(sql: &mut Sql, scope: &Scope) {
-    sql.push("NOT EXISTS (SELECT 1 FROM approval_budget o WHERE o.approval_id = a.id AND o.region_id NOT IN (");
-    sql.push_list(scope.regions()).push("))");
+/// Where somebody sees requests: those about money where she sees budgets, those about roles where she sees people.
+#[derive(Clone, Debug)]
+pub struct Sight {
+    money: Scope,
+    roles: Scope,
+}
+
+impl Sight {
+    /// What somebody sees who holds this.
+    pub fn of(access: &Access) -> Self {
+        Self { money: access.scope(Matter::Adjustment.seen_by()), roles: access.scope(Matter::RoleChange.seen_by()) }
+    }
+
+    /// Whether it is nothing.
+    pub fn is_empty(&self) -> bool {
+        self.money.is_empty() && self.roles.is_empty()
+    }
+}
+
+/// A request is in sight where each of its regions is.
+fn within(sql: &mut Sql, sight: &Sight) {
+    sql.push("(1 = 0");
+    if !sight.money.is_empty() {
+        sql.push(" OR (a.matter <> 'role_change' AND NOT EXISTS (SELECT 1 FROM approval_budget o WHERE o.approval_id = a.id AND o.region_id NOT IN (");
+        sql.push_list(sight.money.regions()).push(")))");
+    }
+    if !sight.roles.is_empty() {
+        sql.push(" OR (a.matter = 'role_change' AND NOT EXISTS (SELECT 1 FROM approval_region o WHERE o.approval_id = a.id AND o.region_id NOT IN (");
+        sql.push_list(sight.roles.regions()).push(")))");
+    }
+    sql.push(")");
 }
 
 /// One request in scope.
-pub async fn find(reader: &mut impl Reader, scope: &Scope, id: ApprovalId) -> Result<Option<Approval>, DbError> {
-    if scope.is_empty() {
+pub async fn find(reader: &mut impl Reader, sight: &Sight, id: ApprovalId) -> Result<Option<Approval>, DbError> {
+    if sight.is_empty() {
         return Ok(None);
     }
     let mut sql = Sql::default();
     sql.push("SELECT ").push(COLUMNS).push(" FROM approval a WHERE ");
-    within(&mut sql, scope);
+    within(&mut sql, sight);
     sql.push(" AND id = ").push_bind(id);
     reader.one(sql).await
 }
@@ -149,22 +184,24 @@ pub enum Wanted {
 /// At most `most` requests in scope; where the newest come first, those asked for before `before`.
 pub async fn list(
     reader: &mut impl Reader,
-    scope: &Scope,
+    sight: &Sight,
     wanted: Wanted,
+    filter: &Filter,
     before: Option<ApprovalId>,
     most: i64,
 ) -> Result<Vec<Approval>, DbError> {
-    if scope.is_empty() {
+    if sight.is_empty() {
         return Ok(Vec::new());
     }
     let mut sql = Sql::default();
     sql.push("SELECT ").push(COLUMNS).push(" FROM approval a WHERE ");
-    within(&mut sql, scope);
+    within(&mut sql, sight);
     match wanted {
         Wanted::Waiting => sql.push(" AND status = 'pending'"),
         Wanted::Ended => sql.push(" AND status <> 'pending'"),
         Wanted::AskedBy(person) => sql.push(" AND requester_id = ").push_bind(person),
     };
+    filter.push(&mut sql);
     if let Some(before) = before {
         sql.push(" AND id < ").push_bind(before);
     }
@@ -174,13 +211,24 @@ pub async fn list(
     reader.all(sql).await
 }
 
+/// Who asked for something that is in sight.
+pub async fn requesters(reader: &mut impl Reader, sight: &Sight) -> Result<Vec<UserId>, DbError> {
+    if sight.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut sql = Sql::new("SELECT DISTINCT a.requester_id FROM approval a WHERE ");
+    within(&mut sql, sight);
+    let rows: Vec<(UserId,)> = reader.all(sql).await?;
+    Ok(rows.into_iter().map(|row| row.0).collect())
+}
+
 /// Those of these requests that are in scope.
-pub async fn seen(reader: &mut impl Reader, scope: &Scope, ids: &[ApprovalId]) -> Result<Vec<ApprovalId>, DbError> {
-    if ids.is_empty() || scope.is_empty() {
+pub async fn seen(reader: &mut impl Reader, sight: &Sight, ids: &[ApprovalId]) -> Result<Vec<ApprovalId>, DbError> {
+    if ids.is_empty() || sight.is_empty() {
         return Ok(Vec::new());
     }
     let mut sql = Sql::new("SELECT a.id FROM approval a WHERE ");
-    within(&mut sql, scope);
+    within(&mut sql, sight);
     sql.push(" AND id IN (").push_list(ids.iter().copied()).push(")");
     let rows: Vec<(ApprovalId,)> = reader.all(sql).await?;
     Ok(rows.into_iter().map(|row| row.0).collect())
@@ -201,7 +249,12 @@ pub async fn about(reader: &mut impl Reader, ids: &[ApprovalId]) -> Result<Vec<A
     }
     let mut sql = Sql::new("SELECT approval_id, budget_id, region_id, held, held_posting_id FROM approval_budget WHERE approval_id IN (");
     sql.push_list(ids.iter().copied()).push(") ORDER BY held DESC, budget_id");
-    reader.all(sql).await
+    let mut about: Vec<About> = reader.all(sql).await?;
+    let mut sql = Sql::new("SELECT approval_id, region_id FROM approval_region WHERE approval_id IN (");
+    sql.push_list(ids.iter().copied()).push(") ORDER BY approval_id, region_id");
+    let places: Vec<(ApprovalId, RegionId)> = reader.all(sql).await?;
+    about.extend(places.into_iter().map(|(approval_id, region_id)| About::region(approval_id, region_id)));
+    Ok(about)
 }
 
 /// What was decided on these requests, in order.
@@ -233,10 +286,10 @@ pub async fn holders(reader: &mut impl Reader, postings: &[PostingId]) -> Result
 pub type Held = (PostingId, ApprovalId, Option<ApprovalId>);
 
 /// [`holders`], with those whose request is in scope.
-pub async fn held(reader: &mut impl Reader, scope: &Scope, postings: &[PostingId]) -> Result<Vec<Held>, DbError> {
+pub async fn held(reader: &mut impl Reader, sight: &Sight, postings: &[PostingId]) -> Result<Vec<Held>, DbError> {
     let all = holders(reader, postings).await?;
     let ids: Vec<ApprovalId> = all.iter().map(|(_, id)| *id).collect();
-    let seen = seen(reader, scope, &ids).await?;
+    let seen = seen(reader, sight, &ids).await?;
     Ok(all.into_iter().map(|(posting, id)| (posting, id, Some(id).filter(|id| seen.contains(id)))).collect())
 }
 
@@ -275,7 +328,11 @@ pub async fn insert(tx: &mut WriteTx<'_>, row: &Approval, about: &[About]) -> Re
     let sql = sql.bind(row.currency.clone()).bind(row.amount).bind(row.order_text.clone()).bind(row.effects.clone());
     let sql = sql.bind(row.content_hash.clone()).bind(row.made_budget_id).bind(row.asked_at).bind(row.expires_at);
     tx.exec_one(sql).await?;
-    for budget in about {
+    for place in about.iter().filter(|about| about.budget_id.is_none()) {
+        let sql = Sql::new("INSERT INTO approval_region (approval_id, region_id) VALUES ($1, $2)").bind(row.id).bind(place.region_id);
+        tx.exec_one(sql).await?;
+    }
+    for budget in about.iter().filter(|about| about.budget_id.is_some()) {
         let sql =
             Sql::new("INSERT INTO approval_budget (approval_id, budget_id, region_id, held, held_posting_id) VALUES ($1, $2, $3, $4, $5)");
         let sql = sql.bind(row.id).bind(budget.budget_id).bind(budget.region_id).bind(budget.held).bind(budget.held_posting_id);

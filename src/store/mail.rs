@@ -3,7 +3,7 @@
 use super::db::{Reader, Sql};
 use super::failure::{DbError, Failure};
 use super::writer::WriteTx;
-use crate::domain::id::{LetterId, UserId};
+use crate::domain::id::{ApprovalId, LetterId, UserId};
 use crate::domain::letter::Letter;
 use crate::domain::time::Instant;
 
@@ -20,13 +20,22 @@ pub struct Waiting {
     pub tries: i64,
     /// When that was which it is about.
     pub created_at: Instant,
+    /// The request for approval that it is about.
+    pub approval_id: Option<ApprovalId>,
 }
 
 /// Puts a letter into the queue.
 pub async fn insert(tx: &mut WriteTx<'_>, about: Letter, person: UserId) -> Result<(), Failure> {
+    insert_about(tx, about, person, None).await
+}
+
+/// The same, about a request for approval.
+pub async fn insert_about(tx: &mut WriteTx<'_>, about: Letter, person: UserId, request: Option<ApprovalId>) -> Result<(), Failure> {
     let (id, now) = (LetterId(tx.new_id()), tx.now);
-    let sql = Sql::new("INSERT INTO mail (id, kind, person_id, state, created_at, next_try_at) VALUES ($1, $2, $3, 'waiting', $4, $4)");
-    tx.exec_one(sql.bind(id).bind(about.code()).bind(person).bind(now)).await
+    let sql = Sql::new(
+        "INSERT INTO mail (id, kind, person_id, state, created_at, next_try_at, approval_id) VALUES ($1, $2, $3, 'waiting', $4, $4, $5)",
+    );
+    tx.exec_one(sql.bind(id).bind(about.code()).bind(person).bind(now).bind(request)).await
 }
 
 /// Whether a letter with a link waits for a person.
@@ -46,8 +55,9 @@ pub async fn claim(tx: &mut WriteTx<'_>, lease: i64) -> Result<Option<Waiting>, 
     let now = tx.now;
     let sql = Sql::new("SELECT id FROM mail WHERE state = 'waiting' AND next_try_at <= $1 ORDER BY next_try_at, id LIMIT 1");
     let Some((id,)) = tx.one::<(LetterId,)>(sql.bind(now)).await? else { return Ok(None) };
-    let sql =
-        Sql::new("UPDATE mail SET tries = tries + 1, next_try_at = $2 WHERE id = $1 RETURNING id, kind, person_id, tries, created_at");
+    let sql = Sql::new(
+        "UPDATE mail SET tries = tries + 1, next_try_at = $2 WHERE id = $1 RETURNING id, kind, person_id, tries, created_at, approval_id",
+    );
     Ok(tx.exec_returning(sql.bind(id).bind(now.plus_seconds(lease))).await?)
 }
 

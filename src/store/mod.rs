@@ -1,6 +1,7 @@
 //! The store: two engines behind one set of queries, snapshots for reading, one door for writing.
 
 pub mod access;
+pub mod approval_filter;
 pub mod approval_policies;
 pub mod approvals;
 pub mod audit_log;

@@ -243,8 +243,22 @@ pub async fn insert_grant(
     region: RegionId,
     ends_on: Option<Day>,
 ) -> Result<(), Failure> {
+    let by = tx.actor().person();
+    insert_grant_by(tx, id, person, role, region, ends_on, by).await
+}
+
+/// The same, given by somebody else than whoever acts.
+pub async fn insert_grant_by(
+    tx: &mut WriteTx<'_>,
+    id: GrantId,
+    person: UserId,
+    role: impl Into<AnyRole>,
+    region: RegionId,
+    ends_on: Option<Day>,
+    by: Option<UserId>,
+) -> Result<(), Failure> {
     tx.access_changed();
-    let (now, by) = (tx.now, tx.actor().person());
+    let now = tx.now;
     let (code, custom) = match role.into() {
         AnyRole::BuiltIn(role) => (role.code(), None),
         AnyRole::Custom(id) => ("custom", Some(id)),
@@ -264,6 +278,17 @@ pub async fn end_lapsed(tx: &mut WriteTx<'_>, person: UserId) -> Result<(), Fail
         Sql::new("UPDATE role_grant SET ended_at = (ends_on + 1) * 86400000000 WHERE person_id = $1 AND ended_at IS NULL AND ends_on < $2");
     tx.exec(sql.bind(person).bind(today)).await?;
     Ok(())
+}
+
+/// Whether a person wants letters about requests for approval.
+pub async fn wants_approval_letters(reader: &mut impl Reader, id: UserId) -> Result<bool, DbError> {
+    let sql = Sql::new("SELECT approval_letters FROM person WHERE id = $1").bind(id);
+    Ok(reader.one::<(i64,)>(sql).await?.is_some_and(|row| row.0 == 1))
+}
+
+/// Notes that.
+pub async fn want_approval_letters(tx: &mut WriteTx<'_>, id: UserId, wanted: bool) -> Result<(), Failure> {
+    tx.exec_one(Sql::new("UPDATE person SET approval_letters = $2 WHERE id = $1").bind(id).bind(i64::from(wanted))).await
 }
 
 /// Ends a grant.

@@ -8,11 +8,13 @@ use askama::Template;
 use serde::{Deserialize, Serialize};
 
 use super::Portal;
+use super::approvals_filter::{Chip, Offered, State, bad_amount};
 use super::choices;
 use super::error::WebError;
 use super::guard::{Allowed, ReadBudgets, Signed};
 use super::page::Shell;
 use crate::actions::approval_rights::Standing;
+use crate::actions::approval_roles::RoleEffects;
 use crate::actions::approvals::Waiting;
 use crate::domain::access::{Permission, Scope, codes};
 use crate::domain::approval::{Matter, Status};
@@ -20,7 +22,8 @@ use crate::domain::currency::Currency;
 use crate::domain::id::{ApprovalId, BudgetId, UserId};
 use crate::domain::money;
 use crate::domain::time::Instant;
-use crate::store::approvals::{self, Approval, Wanted};
+use crate::store::approval_filter::Filter;
+use crate::store::approvals::{self, Approval, Sight, Wanted};
 use crate::store::db::Read;
 use crate::store::{budgets, people};
 
@@ -43,26 +46,6 @@ codes! {
     }
 }
 
-/// Which requests, and where the list goes on.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct State {
-    view: String,
-    before: String,
-}
-
-impl State {
-    /// As it stands in an address; whoever may decide on something begins with what waits for her.
-    pub fn parse(query: &str) -> Result<Self, WebError> {
-        serde_html_form::from_str(query).map_err(|_| WebError::Malformed("The address holds an unknown filter."))
-    }
-
-    /// Which requests it names.
-    pub fn view(&self, standing: &Standing) -> View {
-        View::parse(&self.view).unwrap_or(if standing.decides() { View::Mine } else { View::Waiting })
-    }
-}
-
 /// Requests, with what their ids are called.
 pub struct Found {
     /// The requests.
@@ -71,24 +54,40 @@ pub struct Found {
     pub budgets: HashMap<BudgetId, String>,
     /// Who asked and who decided.
     pub people: HashMap<UserId, String>,
+    /// What those do that are about roles.
+    pub roles: HashMap<ApprovalId, RoleEffects>,
 }
 
 impl Found {
     /// With names for what they are about.
     pub async fn of(read: &mut Read, scope: &Scope, all: Vec<Waiting>) -> Result<Self, WebError> {
-        let mut about: Vec<BudgetId> = all.iter().flat_map(|one| one.about.iter().map(|about| about.budget_id)).collect();
+        let mut about: Vec<BudgetId> = all.iter().flat_map(|one| one.about.iter().filter_map(|about| about.budget_id)).collect();
         about.sort_unstable();
         about.dedup();
         let mut known: Vec<UserId> = all.iter().map(|one| one.row.requester_id).collect();
         known.extend(all.iter().flat_map(|one| one.decisions.iter().flat_map(|decision| [decision.person_id, decision.authority_id])));
+        let roles: HashMap<ApprovalId, RoleEffects> = all
+            .iter()
+            .filter(|one| one.row.amount.is_none())
+            .filter_map(|one| Some((one.row.id, RoleEffects::of(&one.row).ok()?)))
+            .collect();
+        known.extend(roles.values().filter_map(|change| change.people.first()));
         known.sort_unstable();
         known.dedup();
-        Ok(Self { budgets: budgets::names(read, scope, &about).await?, people: people::names(read, &known).await?, all })
+        Ok(Self { roles, budgets: budgets::names(read, scope, &about).await?, people: people::names(read, &known).await?, all })
     }
 
-    /// What the budgets of a request are called.
-    pub fn budgets(&self, one: &Waiting) -> String {
-        let names = one.about.iter().filter_map(|about| self.budgets.get(&about.budget_id).map(String::as_str));
+    /// What the budgets of a request are called; or the role, and who is the first to get more by it.
+    pub fn about(&self, one: &Waiting) -> String {
+        if let Some(change) = self.roles.get(&one.row.id) {
+            let first = change.people.first().map(|id| self.person(*id));
+            return match (first, change.people.len()) {
+                (None, _) => change.label.clone(),
+                (Some(name), 1) => format!("{}: {name}", change.label),
+                (Some(name), count) => format!("{}: {name} and {} more", change.label, count - 1),
+            };
+        }
+        let names = one.about.iter().filter_map(|about| self.budgets.get(&about.budget_id?).map(String::as_str));
         names.collect::<Vec<_>>().join(", ")
     }
 
@@ -105,7 +104,7 @@ struct Line {
     what: &'static str,
     amount: String,
     currency: String,
-    budgets: String,
+    about: String,
     by: String,
     asked: String,
     datetime: String,
@@ -121,8 +120,16 @@ struct ListPage {
     tabs: Vec<(String, String, bool)>,
     lines: Vec<Line>,
     ended: bool,
+    paged: bool,
+    asked: bool,
     caption: &'static str,
     nothing: (&'static str, &'static str),
+    state: State,
+    view: View,
+    offered: Offered,
+    chips: Vec<Chip>,
+    clear: String,
+    bad_amount: &'static str,
     file: String,
     zone: &'static str,
     older: String,
@@ -135,9 +142,11 @@ pub fn what(row: &Approval) -> &'static str {
     Matter::parse(&row.matter).map_or("Request", Matter::one)
 }
 
-/// Its amount as people read it.
+/// Its amount as people read it; empty where it has none.
 pub fn amount(row: &Approval) -> String {
-    Currency::parse(&row.currency).map_or_else(|| row.amount.to_string(), |currency| money::grouped(row.amount, currency))
+    let Some(amount) = row.amount else { return String::new() };
+    let currency = row.currency.as_deref().and_then(Currency::parse);
+    currency.map_or_else(|| amount.to_string(), |currency| money::grouped(amount, currency))
 }
 
 /// Where it stands: (words, tone).
@@ -165,8 +174,8 @@ fn line(one: &Waiting, found: &Found, zone: chrono_tz::Tz) -> Line {
         href: format!("/approvals/{}", one.row.id),
         what: what(&one.row),
         amount: amount(&one.row),
-        currency: one.row.currency.clone(),
-        budgets: found.budgets(one),
+        currency: one.row.currency.clone().unwrap_or_default(),
+        about: found.about(one),
         by: found.person(one.row.requester_id),
         asked: one.row.asked_at.local(zone),
         datetime: one.row.asked_at.iso(),
@@ -186,16 +195,17 @@ pub async fn requests(
     read: &mut Read,
     who: &Signed,
     (standing, view): (&Standing, View),
+    filter: &Filter,
     before: Option<ApprovalId>,
     (most, now): (i64, Instant),
 ) -> Result<Vec<Waiting>, WebError> {
     let wanted = match view {
-        View::Mine => return Ok(standing.worklist(read, now).await?),
+        View::Mine => return Ok(standing.worklist_of(read, filter, now).await?),
         View::Waiting => Wanted::Waiting,
         View::Asked => Wanted::AskedBy(who.person.id),
         View::Ended => Wanted::Ended,
     };
-    let rows = approvals::list(read, &who.scope(Permission::BudgetsRead), wanted, before, most).await?;
+    let rows = approvals::list(read, &Sight::of(&who.access), wanted, filter, before, most).await?;
     Ok(Waiting::all(read, rows).await?)
 }
 
@@ -207,16 +217,18 @@ pub async fn list(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<Read
     let standing = standing(&mut read, &who, now).await?;
     let (view, before) = (state.view(&standing), ApprovalId::parse(&state.before));
     let most = if view == View::Waiting { WAITING_MOST } else { PAGE as i64 + 1 };
-    let mut all = requests(&mut read, &who, (&standing, view), before, (most, now)).await?;
+    let zone = choices::zone(&mut read).await?;
+    let filter = state.filter(&mut read, zone).await?;
+    let mut all = requests(&mut read, &who, (&standing, view), &filter, before, (most, now)).await?;
     let paged = matches!(view, View::Asked | View::Ended);
     let more = paged && all.len() > PAGE;
     if more {
         all.truncate(PAGE);
     }
-    let mine = if view == View::Mine { all.len() } else { standing.worklist(&mut read, now).await?.len() };
-    let zone = choices::zone(&mut read).await?;
+    let mine = standing.worklist(&mut read, now).await?.len();
     let found = Found::of(&mut read, &who.reach(), all).await?;
-    let href = |view: View| format!("/approvals?view={}", view.code());
+    let offered = Offered::to(&mut read, &who).await?;
+    let href = |view: View| state.href(view);
     let tabs = View::ALL.iter().filter(|one| **one != View::Mine || standing.decides()).map(|one| {
         let label = if *one == View::Mine && mine > 0 { format!("{} ({mine})", one.label()) } else { one.label().to_owned() };
         (label, href(*one), *one == view)
@@ -227,13 +239,21 @@ pub async fn list(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<Read
         tabs: tabs.collect(),
         lines: found.all.iter().map(|one| line(one, &found, zone)).collect(),
         ended: view == View::Ended,
+        paged,
+        asked: view == View::Asked,
         caption: if paged { "newest first" } else { "oldest first" },
         nothing: nothing(view),
-        file: if exports { format!("/exports/new?list=approvals&view={}", view.code()) } else { String::new() },
+        file: if exports { format!("/exports/new?list=approvals&{}", state.query(view, "")) } else { String::new() },
         zone: zone.name(),
+        chips: state.chips(view, &offered),
+        clear: format!("/approvals?view={}", view.code()),
+        bad_amount: bad_amount(&state.amount),
         older: found.all.last().filter(|_| more).map(|last| format!("{}&before={}", href(view), last.row.id)).unwrap_or_default(),
         newest: if before.is_some() { href(view) } else { String::new() },
+        view,
+        offered,
         loans: if standing.decides() { "/settings/approvals".to_owned() } else { String::new() },
+        state,
     };
     page.shell.answer(StatusCode::OK, &page)
 }

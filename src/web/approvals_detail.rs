@@ -25,6 +25,7 @@ use crate::domain::id::{ApprovalId, RegionId};
 use crate::domain::refusal::Refusal;
 use crate::domain::text::hex;
 use crate::domain::time::Instant;
+use crate::store::approvals::Sight;
 use crate::store::db::Read;
 use crate::store::failure::Failure;
 use crate::store::{approval_policies, approvals, postings};
@@ -68,7 +69,7 @@ pub struct Arrival {
 
 async fn found(read: &mut Read, who: &Signed, id: &str) -> Result<Waiting, WebError> {
     let id = ApprovalId::parse(id).ok_or(Refusal::NotFound)?;
-    let row = approvals::find(read, &who.scope(Permission::BudgetsRead), id).await?.ok_or(Refusal::NotFound)?;
+    let row = approvals::find(read, &Sight::of(&who.access), id).await?.ok_or(Refusal::NotFound)?;
     Ok(Waiting::all(read, vec![row]).await?.pop().ok_or(Refusal::NotFound)?)
 }
 
@@ -113,7 +114,7 @@ async fn made(req: &HttpRequest, portal: &Portal, who: &Signed, id: &str, asked:
         reference: one.row.reference(),
         what: what(&one.row),
         amount: amount(&one.row),
-        currency: one.row.currency.clone(),
+        currency: one.row.currency.clone().unwrap_or_default(),
         state,
         tone,
         facts,
@@ -150,9 +151,13 @@ async fn about(
     if one.row.status == Status::Pending.code() {
         about.push(("Waits until", one.row.expires_at.local(zone)));
         let regions: BTreeSet<RegionId> = one.about.iter().map(|about| about.region_id).collect();
-        let could = approval_policies::approvers(read, &regions, one.row.requester_id, now.day(chrono_tz::UTC)).await?;
+        let could = approval_policies::approvers(read, one.row.matter()?, &regions, one.row.requester_id, now.day(chrono_tz::UTC)).await?;
         let decided = |id| one.decisions.iter().any(|decision| decision.authority_id == id);
-        let names: Vec<String> = could.into_iter().filter(|(id, _)| !decided(*id)).map(|(_, name)| name).collect();
+        let raised = match Asked::of(one)? {
+            Asked::Roles(change) => change.people,
+            Asked::Money { .. } => Vec::new(),
+        };
+        let names: Vec<String> = could.into_iter().filter(|(id, _)| !decided(*id) && !raised.contains(id)).map(|(_, name)| name).collect();
         let nobody = || "Nobody has the right here: an administrator can give it".to_owned();
         about.push(("Waits for", if names.is_empty() { nobody() } else { one_of(&names, "or") }));
     }
@@ -209,7 +214,7 @@ pub async fn withdraw(
     let id = ApprovalId::parse(&path).ok_or(Refusal::NotFound)?;
     match act::withdraw(&portal.store, who.actor.clone(), &form.key, id).await {
         Ok(_) => {
-            let words = "The request was withdrawn. What was reserved for it is free again.".to_owned();
+            let words = "The request was withdrawn. Nothing is reserved for it any more.".to_owned();
             Ok(see_other(&portal, &format!("/approvals/{id}"), Some(("ok", words))))
         }
         Err(failure) => refused(&req, &portal, &who, &path, failure, String::new()).await,

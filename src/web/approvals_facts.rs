@@ -1,37 +1,49 @@
 //! What the page of a request says: what was asked for in words, each budget before and after, and who did what.
 
+use std::collections::BTreeSet;
+
 use super::approvals::{Found, amount, what};
 use super::budgets_check::Balance;
 use super::error::WebError;
 use super::guard::Signed;
 use crate::actions::approval_effects::{Change, Effects};
+use crate::actions::approval_roles::RoleEffects;
 use crate::actions::approvals::Waiting;
 use crate::actions::budgets_plan::{Ask, Order};
 use crate::domain::access::Permission;
-use crate::domain::approval::{Policy, Status};
+use crate::domain::approval::{Matter, Need, Policy, Status};
 use crate::domain::budget::Figures;
 use crate::domain::currency::Currency;
-use crate::domain::id::RegionId;
+use crate::domain::id::{RegionId, UserId};
 use crate::domain::money;
-
+use crate::domain::time::{Day, Instant};
+use crate::store::approval_policies;
 use crate::store::db::Read;
 use crate::store::failure::DbError;
-use crate::store::{ledger, postings, regions, settings};
+use crate::store::{ledger, people, postings, regions, settings};
 
 /// What a request asks for and does, as it was kept.
-pub struct Asked {
-    /// The order.
-    pub order: Order,
-    /// What it does.
-    pub effects: Effects,
+pub enum Asked {
+    /// Money moves.
+    Money {
+        /// The order.
+        order: Order,
+        /// What it does.
+        effects: Effects,
+    },
+    /// Somebody is allowed more.
+    Roles(RoleEffects),
 }
 
 impl Asked {
     /// Read from the texts that the hash is over.
     pub fn of(one: &Waiting) -> Result<Self, DbError> {
         let broken = |error: serde_json::Error| DbError::Broken(format!("request {} cannot be read: {error}", one.row.id));
+        if one.row.matter()? == Matter::RoleChange {
+            return Ok(Self::Roles(RoleEffects::of(&one.row)?));
+        }
         let order = serde_json::from_str(&one.row.order_text).map_err(broken)?;
-        Ok(Self { order, effects: serde_json::from_str(&one.row.effects).map_err(broken)? })
+        Ok(Self::Money { order, effects: serde_json::from_str(&one.row.effects).map_err(broken)? })
     }
 }
 
@@ -48,6 +60,9 @@ pub fn rule(policy: &Policy) -> String {
     let amount =
         |minor: i64| policy.currency.map_or_else(String::new, |currency| format!("{} {currency}", money::grouped(minor, currency)));
     let label = policy.matter.label();
+    if policy.matter == Matter::RoleChange {
+        return label.to_owned();
+    }
     let from = policy.from.map(|from| if from == 0 { "of any amount".to_owned() } else { format!("from {}", amount(from)) });
     let day = policy.day.map(|day| format!("past {} within 24 hours by one person", amount(day)));
     let limits: Vec<String> = from.into_iter().chain(day).collect();
@@ -63,8 +78,11 @@ pub fn approvers(count: i64) -> String {
 /// The answers that were given, in words.
 pub async fn facts(read: &mut Read, who: &Signed, one: &Waiting, asked: &Asked) -> Result<Vec<(&'static str, String)>, WebError> {
     let scope = who.scope(Permission::BudgetsRead);
+    let (order, effects) = match asked {
+        Asked::Money { order, effects } => (order, effects),
+        Asked::Roles(change) => return role_facts(read, who, change).await,
+    };
     let names = regions::names(read, &scope).await?;
-    let (order, effects) = (&asked.order, &asked.effects);
     let named = |change: &Change| format!("{}, {}", change.name, place(change, &names));
     let budgets: Vec<String> = effects.budgets.iter().map(named).collect();
     let mut facts = vec![("What", what(&one.row).to_owned())];
@@ -74,7 +92,7 @@ pub async fn facts(read: &mut Read, who: &Signed, one: &Waiting, asked: &Asked) 
         }
         all => facts.push((if all.len() > 1 { "Budgets" } else { "Budget" }, all.join("; "))),
     }
-    let money = format!("{} {}", amount(&one.row), one.row.currency);
+    let money = format!("{} {}", amount(&one.row), one.row.currency.as_deref().unwrap_or_default());
     match &order.ask {
         Ask::Adjust { up, reason_code, .. } => {
             facts.push(("Adjustment", format!("{} by {money}", if *up { "Up" } else { "Down" })));
@@ -107,23 +125,47 @@ pub async fn facts(read: &mut Read, who: &Signed, one: &Waiting, asked: &Asked) 
     Ok(facts)
 }
 
+/// What a change of roles is: who may do more, what, and where.
+async fn role_facts(read: &mut Read, who: &Signed, change: &RoleEffects) -> Result<Vec<(&'static str, String)>, WebError> {
+    let names = regions::names(read, &who.scope(Permission::PeopleRead)).await?;
+    let known = people::names(read, &change.people).await?;
+    let people: Vec<String> = change.people.iter().filter_map(|id| known.get(id).cloned()).collect();
+    let places: Vec<&str> = change.regions.iter().map(|id| names.get(id).map_or("a region that you do not see", String::as_str)).collect();
+    let labels =
+        |codes: &[String]| codes.iter().filter_map(|code| Permission::parse(code)).map(Permission::label).collect::<Vec<_>>().join("; ");
+    let mut facts = vec![("Role", change.label.clone())];
+    if people.is_empty() {
+        facts.push(("Who", "Nobody holds it now".to_owned()));
+    } else {
+        facts.push(("Who", one_of(&people, "and")));
+        facts.push(("Where", format!("{}, and everything below", places.join(", "))));
+    }
+    facts.push(("May do then", labels(&change.added)));
+    if change.added != change.allows {
+        facts.push(("The role allows", labels(&change.allows)));
+    }
+    facts.extend(change.ends_on.as_deref().and_then(Day::parse).map(|day| ("Until", format!("{}, the whole day UTC", day.words()))));
+    Ok(facts)
+}
+
 /// What changes in each budget: while it waits, from what it would be without what is reserved for this very request.
 pub async fn balances(read: &mut Read, who: &Signed, one: &Waiting, asked: &Asked) -> Result<Vec<Balance>, WebError> {
+    let Asked::Money { effects, .. } = asked else { return Ok(Vec::new()) };
     let scope = who.scope(Permission::BudgetsRead);
     let names = regions::names(read, &scope).await?;
     let waits = one.row.status == Status::Pending.code();
     let mut balances = Vec::new();
-    for change in &asked.effects.budgets {
+    for change in &effects.budgets {
         let currency = currency(&change.currency)?;
-        let held = one.about.iter().find(|about| about.budget_id == change.budget).map_or(0, |about| about.held);
+        let held = one.about.iter().find(|about| about.budget_id == Some(change.budget)).map_or(0, |about| about.held);
         let now = ledger::find(read, &scope, change.budget).await?.map(|row| row.figures()).unwrap_or_default();
         let free = Figures { reserved: now.reserved.saturating_sub(held), ..now };
         balances.push(Balance {
             name: change.name.clone(),
             place: place(change, &names),
             currency: currency.code(),
-            new: asked.effects.creates == Some(change.budget),
-            closes: asked.effects.closes == Some(change.budget),
+            new: effects.creates == Some(change.budget),
+            closes: effects.closes == Some(change.budget),
             lines: if waits { before_and_after(change, &free, currency) } else { changes(change, currency) },
         });
     }
@@ -177,7 +219,7 @@ pub struct Step {
 
 /// Who asked, who decided, and how it ended.
 pub fn steps(one: &Waiting, found: &Found, zone: chrono_tz::Tz) -> Vec<Step> {
-    let at = |at: crate::domain::time::Instant| at.local(zone);
+    let at = |at: Instant| at.local(zone);
     let by = format!("{}, {}", found.person(one.row.requester_id), at(one.row.asked_at));
     let mut steps = vec![Step { tone: "", what: "Asked for".to_owned(), why: String::new(), by }];
     for decision in &one.decisions {
@@ -198,6 +240,25 @@ pub fn steps(one: &Waiting, found: &Found, zone: chrono_tz::Tz) -> Vec<Step> {
         steps.push(Step { tone, what: what.to_owned(), why: one.row.ended_because.clone(), by: at(ended) });
     }
     steps
+}
+
+/// That something waits for approval when it is sent, by which rule and for whom.
+pub async fn waits(
+    read: &mut Read,
+    who: &Signed,
+    need: &Need,
+    regions: &BTreeSet<RegionId>,
+    raised: &[UserId],
+    now: Instant,
+) -> Result<String, WebError> {
+    let could = approval_policies::approvers(read, need.policy.matter, regions, who.person.id, now.day(chrono_tz::UTC)).await?;
+    let names: Vec<String> = could.into_iter().filter(|(id, _)| !raised.contains(id)).map(|(_, name)| name).collect();
+    let whom = match need.policy.approvers {
+        _ if names.is_empty() => "nobody has the right to approve it here yet".to_owned(),
+        1 => format!("it waits for {}", one_of(&names, "or")),
+        count => format!("it waits for {count} of these: {}", one_of(&names, "and")),
+    };
+    Ok(format!("Needed for this: {}. When you send it, {whom}", rule(&need.policy)))
 }
 
 /// Names in a sentence: `Ann, Ben or Cyd`, with the first five of them.

@@ -13,7 +13,7 @@ use super::guard::{Allowed, ReadAudit};
 use super::page::Shell;
 use super::settings::{last_verdict, verdict_words};
 use crate::domain::access::Permission;
-use crate::domain::id::{ApprovalId, BudgetId, EventId, ImportId, RegionId, UserId};
+use crate::domain::id::{self, ApprovalId, BudgetId, EventId, ImportId, RegionId, UserId};
 use crate::domain::time::{Day, Instant};
 use crate::store::audit_log::{self, Kept, Wanted};
 use crate::store::db::Read;
@@ -60,6 +60,7 @@ const NOUNS: &[(&str, &str)] = &[
     ("source", "Sources"),
     ("mapping", "Saved mappings"),
     ("audit", "Audit"),
+    ("access", "Refused tries"),
 ];
 
 const WHEN: &[(&str, &str)] = &[("today", "Today"), ("week", "Last 7 days"), ("month", "Last 30 days"), ("year", "This year")];
@@ -138,7 +139,7 @@ impl Names {
         wanted.dedup();
         let imports = import_sight::seen(read, &super::imports::reach(who), who.person.id, &wanted).await?;
         let wanted: Vec<ApprovalId> = events.iter().filter_map(|event| ApprovalId::parse(&event.object_id)).collect();
-        let approvals = approvals::seen(read, &who.scope(Permission::BudgetsRead), &wanted).await?;
+        let approvals = approvals::seen(read, &approvals::Sight::of(&who.access), &wanted).await?;
         let regions = regions::labels(&all).into_iter().collect();
         let (sees_mappings, sees_settings) = (who.access.has(Permission::ImportsRun), who.access.has(Permission::SettingsManage));
         let mut roles = Vec::new();
@@ -237,28 +238,11 @@ impl AuditQuery {
             after: self.after.parse().ok(),
             person: if self.person.is_empty() { None } else { Some(UserId::parse(&self.person).unwrap_or(UserId(uuid::Uuid::nil()))) },
             action: Some(self.action.trim().to_owned()).filter(|action| !action.is_empty()),
-            object_kind: kind_of(object).map(str::to_owned),
+            object_kind: id::kind(object).map(str::to_owned),
             object_id: Some(object.to_owned()).filter(|object| !object.is_empty()),
             from: first.map(|day| day.start(zone)),
             until: last.map(|day| Day(day.0 + 1).start(zone)),
         }
-    }
-}
-
-/// The kind of object behind an id: with it the search is one step in an index.
-fn kind_of(id: &str) -> Option<&'static str> {
-    match id.split_once('_')?.0 {
-        "apr" => Some("approval"),
-        "bud" => Some("budget"),
-        "reg" => Some("region"),
-        "usr" => Some("person"),
-        "txn" => Some("transaction"),
-        "pst" => Some("posting"),
-        "imp" => Some("import"),
-        "exp" => Some("export"),
-        "src" => Some("source"),
-        "map" => Some("mapping"),
-        _ => None,
     }
 }
 

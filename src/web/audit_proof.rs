@@ -15,6 +15,7 @@ use crate::actions::audit::{self as act, Noted, Verdict};
 use crate::actions::{audit_export, audit_keys, checkpoints, proof, restores};
 use crate::domain::access::Permission;
 use crate::domain::refusal::Refusal;
+use crate::domain::time::Instant;
 use crate::store::db::Read;
 use crate::store::failure::DbError;
 use crate::store::{audit_log, checkpoints as kept};
@@ -43,16 +44,32 @@ fn badge(noted: Option<&Noted>) -> (&'static str, &'static str) {
     }
 }
 
+/// How long ago something was.
+fn ago(at: Instant, now: Instant) -> String {
+    match (now.0 - at.0).max(0) / 60_000_000 {
+        0 => "less than a minute ago".to_owned(),
+        1 => "a minute ago".to_owned(),
+        minutes @ 2..=119 => format!("{minutes} minutes ago"),
+        minutes @ 120..=2_879 => format!("{} hours ago", minutes / 60),
+        minutes => format!("{} days ago", minutes / 1_440),
+    }
+}
+
 /// What is signed and what is anchored, in words.
-async fn standing(read: &mut Read, zone: chrono_tz::Tz) -> Result<Vec<(&'static str, String)>, DbError> {
+async fn standing(read: &mut Read, zone: chrono_tz::Tz, now: Instant) -> Result<Vec<(&'static str, String)>, DbError> {
     let (newest, anchor) = (kept::newest(read).await?, kept::last_anchor(read).await?);
     let head = audit_log::stated_head(read).await?.map_or(0, |head| head.seq);
     let signed = newest.map_or("Not signed: there is no checkpoint yet".to_owned(), |row| {
-        format!("Up to event {} of {head}, on {}", row.size, row.at.local(zone))
+        format!("Up to event {} of {head}, on {}, {}", row.size, row.at.local(zone), ago(row.at, now))
     });
     let anchored =
         anchor.map_or("Not anchored: nothing outside the database knows how long the trail is".to_owned(), |(kind, size, at)| {
-            format!("Up to event {size}, on {}, in {}", at.local(zone), if kind == "syslog" { "the system\u{2019}s log" } else { "a file" })
+            let place = match kind.as_str() {
+                "syslog" => "the system\u{2019}s log",
+                "mail" => "the auditors\u{2019} mailbox",
+                _ => "a file",
+            };
+            format!("Up to event {size}, on {}, {}, in {place}", at.local(zone), ago(at, now))
         });
     let mut facts = vec![("Signed", signed), ("Anchored", anchored)];
     if let Some(lost) = restores::held(read).await? {
@@ -67,7 +84,7 @@ pub async fn page(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<Read
     let mut read = portal.read(&who).await?;
     let (zone, whole) = (choices::zone(&mut read).await?, who.reach().is_whole());
     let noted = last_verdict(&mut read).await?.filter(|_| whole);
-    let mut facts = if whole { standing(&mut read, zone).await? } else { Vec::new() };
+    let mut facts = if whole { standing(&mut read, zone, portal.store.now()).await? } else { Vec::new() };
     facts.extend(noted.as_ref().map(|noted| {
         let (_, words, at) = verdict_words(noted, zone);
         ("Last verified", format!("{at}: {words}"))
@@ -115,6 +132,19 @@ pub async fn verify(portal: web::Data<Portal>, who: Allowed<ReadAudit>, Posted((
     Ok(see_other(&portal, "/audit/proof", Some(flash)))
 }
 
+/// Signs what is not signed yet, where there is a key. What keeps it from being signed is logged: whoever checks what was taken away sees how far it
+/// is signed.
+pub(super) async fn sign(portal: &Portal) {
+    let Some(file) = &portal.proving.key else { return };
+    let signed = match audit_keys::load(&portal.store, file).await {
+        Ok(signer) => checkpoints::catch_up(&portal.store, &signer).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = signed {
+        tracing::warn!(%error, "what was taken away was not signed before");
+    }
+}
+
 /// The trail as a file, or the part of it in her regions; that it was taken is on record, and signed where there is a key.
 pub async fn export(portal: web::Data<Portal>, who: Allowed<ReadAudit>, Posted(()): Posted<()>) -> Result<HttpResponse, WebError> {
     let scope = who.reach();
@@ -123,15 +153,8 @@ pub async fn export(portal: web::Data<Portal>, who: Allowed<ReadAudit>, Posted((
         return Ok(see_other(&portal, "/audit/proof", Some(("info", words))));
     };
     audit_export::noted(&portal.store, who.actor.clone(), &scope).await?;
-    if let Some(file) = portal.proving.key.as_ref().filter(|_| scope.is_whole()) {
-        let signed = match audit_keys::load(&portal.store, file).await {
-            Ok(signer) => checkpoints::catch_up(&portal.store, &signer).await,
-            Err(error) => Err(error),
-        };
-        if let Err(error) = signed {
-            // It is taken away as it is: whoever checks it sees how far it is signed.
-            tracing::warn!(%error, "an export of the audit trail was not signed");
-        }
+    if scope.is_whole() {
+        sign(&portal).await;
     }
     let name = format!("audit_{}.jsonl", portal.store.now().utc().format("%Y%m%dT%H%MZ"));
     let body = audit_export::file(&portal.within(&who), scope, turn);

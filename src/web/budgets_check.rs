@@ -1,6 +1,6 @@
 //! What the check page of a money form says: the answers in words, the balances before and after, and what changed since she looked.
 
-use super::approvals_facts::{one_of, rule};
+use super::approvals_facts;
 use super::budgets_fields::{Place, Seen};
 use super::error::WebError;
 use super::guard::Signed;
@@ -129,15 +129,7 @@ pub async fn waits(read: &mut Read, who: &Signed, plan: &Plan, now: Instant) -> 
     let policies = approval_policies::in_force(read).await?;
     let Some(need) = need_of(read, &policies, Some(who.person.id), plan, now).await? else { return Ok(None) };
     let regions = plan.touched.iter().map(|touched| touched.budget.region).collect();
-    let could = approval_policies::approvers(read, &regions, who.person.id, now.day(chrono_tz::UTC)).await?;
-    let names: Vec<String> = could.into_iter().map(|(_, name)| name).collect();
-    let count = need.policy.approvers;
-    let whom = match count {
-        _ if names.is_empty() => "nobody has the right to approve it here yet".to_owned(),
-        1 => format!("it waits for {}", one_of(&names, "or")),
-        _ => format!("it waits for {count} of these: {}", one_of(&names, "and")),
-    };
-    Ok(Some(format!("Needed for this: {}. When you send it, {whom}", rule(&need.policy))))
+    Ok(Some(approvals_facts::waits(read, who, &need, &regions, &[], now).await?))
 }
 
 /// What is said when a budget was made.

@@ -130,7 +130,7 @@ async fn made(req: &HttpRequest, portal: &Portal, who: &Allowed<ReadBudgets>, id
     let statement = statement(&mut read, &state, id).await?;
     let open = postings::open_reservations(&mut read, id).await?;
     let kept: Vec<PostingId> = open.iter().map(|row| row.id).collect();
-    let held = approvals::held(&mut read, &scope, &kept).await?;
+    let held = approvals::held(&mut read, &approvals::Sight::of(&who.access), &kept).await?;
     let versions = budgets::versions(&mut read, &scope, id, 0).await?;
     let mut known: Vec<UserId> = open.iter().filter_map(|row| row.actor_id).collect();
     known.extend(versions.iter().filter_map(|version| version.actor_id).chain(row.owner_id));

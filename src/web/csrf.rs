@@ -10,8 +10,10 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
-use super::Portal;
 use super::error::WebError;
+use super::{Portal, guard, refused, session};
+use crate::domain::access::{Actor, Proved, Who};
+use crate::domain::id::UserId;
 use crate::domain::text::hex;
 
 /// The cookie behind the tokens of forms that are filled in before signing in.
@@ -68,11 +70,19 @@ pub fn anonymous_nonce(req: &HttpRequest, portal: &Portal) -> (String, Option<Co
     (nonce, Some(cookie))
 }
 
+/// That a form is forged, or too old; whoever is signed in is noted as the one who sent it.
+pub fn forged(req: &HttpRequest) -> WebError {
+    if let Ok(Some(person)) = req.get_session().get::<UserId>(session::PERSON) {
+        refused::asks(req, Actor { who: Who::Person(person), request_id: request_id(req), peer: guard::peer(req), proved: Proved::Elsewhere });
+    }
+    WebError::Forged
+}
+
 /// Refuses a form whose token is not the one this session's pages carry.
 pub async fn check(req: &HttpRequest, given: &str) -> Result<(), WebError> {
     let portal = req.app_data::<web::Data<Portal>>().ok_or(WebError::Ours("no portal in the application".to_owned()))?;
     if !same_origin(req) {
-        return Err(WebError::Forged);
+        return Err(forged(req));
     }
     let nonce = match req.get_session().get::<String>(NONCE) {
         Ok(Some(nonce)) => nonce,
@@ -80,7 +90,7 @@ pub async fn check(req: &HttpRequest, given: &str) -> Result<(), WebError> {
     };
     let right = token(&portal.key, &nonce);
     if nonce.is_empty() || !bool::from(right.as_bytes().ct_eq(given.as_bytes())) {
-        return Err(WebError::Forged);
+        return Err(forged(req));
     }
     Ok(())
 }

@@ -154,7 +154,9 @@ impl ResponseError for WebError {
                 return response.insert_header((header::LOCATION, target)).finish();
             }
             Self::Refused(Refusal::NotFound) => Problem::of(StatusCode::NOT_FOUND),
-            Self::Refused(refusal @ (Refusal::Forbidden(_) | Refusal::OwnRequest)) => words("Not allowed", &format!("{refusal}.")),
+            Self::Refused(refusal @ (Refusal::Forbidden(_) | Refusal::OwnRequest | Refusal::OwnRole)) => {
+                words("Not allowed", &format!("{refusal}."))
+            }
             Self::Refused(refusal) => words("This cannot be done", &format!("{refusal}.")),
             Self::Forged => words(
                 "The form is too old",

@@ -25,7 +25,7 @@ use crate::domain::time::Instant;
 use crate::store::exports::{ExportRow, NewExport};
 use crate::store::failure::DbError;
 use crate::store::transaction_totals::COUNT_MOST;
-use crate::store::{exports as kept, transaction_list, transaction_query};
+use crate::store::{checkpoints, exports as kept, transaction_list, transaction_query};
 
 /// The most exports on her page.
 const SHOWN: i64 = 100;
@@ -48,6 +48,8 @@ struct ListPage {
     made: Vec<Made>,
     zone: &'static str,
     may_list: bool,
+    /// Whether there is a checkpoint of the trail.
+    signed: bool,
 }
 
 #[derive(Template)]
@@ -124,6 +126,7 @@ pub async fn list(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<Crea
     let mut read = portal.read(&who).await?;
     let known = Known::read(&mut read, &scope).await?;
     let rows = kept::list(&mut read, who.person.id, SHOWN).await?;
+    let signed = checkpoints::newest(&mut read).await?.is_some();
     drop(read);
     let made = |row: ExportRow| Made {
         when: row.at.local(known.zone()),
@@ -140,6 +143,7 @@ pub async fn list(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<Crea
         made: rows.into_iter().map(made).collect(),
         zone: known.zone().name(),
         may_list: who.access.has(Permission::TransactionsRead),
+        signed,
     };
     page.shell.answer(StatusCode::OK, &page)
 }

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 
-use super::Portal;
 use super::approvals::{self, View};
 use super::budgets_detail::wanted;
 use super::budgets_list::{Found, State};
@@ -17,6 +16,7 @@ use super::guard::{Allowed, CreateExports};
 use super::page::see_other;
 use super::transactions::thousands;
 use super::transactions_known::Known;
+use super::{Portal, approvals_filter, choices};
 use crate::actions::approvals::Waiting;
 use crate::actions::exports_budgets::{self as files, File, Line};
 use crate::actions::{exports as acting, exports_approvals};
@@ -80,12 +80,13 @@ async fn asked(portal: &Portal, who: &Allowed<CreateExports>, file: File, query:
     let mut read = portal.read(who).await?;
     if file == File::Approvals {
         let (view, found) = requests(&mut read, who, query, portal.store.now()).await?;
+        let (state, offered) = (approvals_filter::State::parse(query)?, approvals_filter::Offered::to(&mut read, who).await?);
         let regions: BTreeSet<RegionId> = found.all.iter().flat_map(|one| one.about.iter().map(|about| about.region_id)).collect();
         return Ok(Asked {
-            words: view.label().to_owned(),
+            words: state.words(view, &offered),
             rows: thousands(found.all.len() as i64),
             region: regions.first().copied().filter(|_| regions.len() == 1),
-            back: format!("/approvals?view={}", view.code()),
+            back: state.href(view),
         });
     }
     if file == File::Budgets {
@@ -194,11 +195,13 @@ async fn requests(read: &mut Read, who: &Allowed<CreateExports>, query: &str, no
     const PAGE: i64 = 500;
     let scope = reach(who);
     let standing = approvals::standing(read, who, now).await?;
-    let view = approvals::State::parse(query)?.view(&standing);
+    let state = approvals_filter::State::parse(query)?;
+    let zone = choices::zone(read).await?;
+    let (view, filter) = (state.view(&standing), state.filter(read, zone).await?);
     let mut all: Vec<Waiting> = Vec::new();
     let mut before = None;
     loop {
-        let page = approvals::requests(read, who, (&standing, view), before, (PAGE, now)).await?;
+        let page = approvals::requests(read, who, (&standing, view), &filter, before, (PAGE, now)).await?;
         before = page.last().map(|one| one.row.id);
         let more = page.len() as i64 == PAGE && matches!(view, View::Asked | View::Ended);
         all.extend(page.into_iter().filter(|one| one.about.iter().all(|about| scope.covers(about.region_id))));
@@ -219,7 +222,7 @@ fn request_lines(mut found: approvals::Found) -> Vec<exports_approvals::Line> {
         own.collect::<Vec<_>>().join("; ")
     };
     let line = |one: Waiting| exports_approvals::Line {
-        budgets: found.budgets(&one),
+        budgets: found.about(&one),
         by: found.person(one.row.requester_id),
         approved_by: deciders(&one, 1),
         declined_by: deciders(&one, 0),

@@ -1,17 +1,18 @@
 //! One export: what was asked for, by whom, and every time the file was taken since.
 
 use actix_web::http::StatusCode;
+use actix_web::http::header::{ContentDisposition, DispositionParam, DispositionType};
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use serde_json::Value;
 
-use super::Portal;
 use super::error::WebError;
 use super::exports::format_words;
 use super::guard::{Allowed, Signed, SignedIn};
 use super::page::Shell;
 use super::transactions::thousands;
 use super::transactions_known::Known;
+use super::{Portal, audit_proof};
 use crate::domain::access::{Permission, Scope};
 use crate::domain::id::{ExportId, RegionId, UserId};
 use crate::domain::list_query::ListQuery;
@@ -20,7 +21,7 @@ use crate::store::audit_log::{self, Kept, Wanted};
 use crate::store::db::Read;
 use crate::store::exports::{self as kept, ExportRow};
 use crate::store::failure::DbError;
-use crate::store::people;
+use crate::store::{checkpoints, people};
 
 /// The most downloads that are shown.
 const SHOWN: i64 = 200;
@@ -49,6 +50,8 @@ struct DetailPage {
     zone: &'static str,
     file: String,
     audit: String,
+    /// Where the newest checkpoint is; empty where there is none.
+    checkpoint: String,
 }
 
 /// What somebody sees of an export: all of it, or her regions' part.
@@ -111,6 +114,7 @@ pub async fn page(
         Some(id) => people::names(&mut read, &[id]).await?.remove(&id).unwrap_or_else(|| "Somebody who is gone".to_owned()),
         None => "The system".to_owned(),
     };
+    let signed = checkpoints::newest(&mut read).await?.is_some();
     drop(read);
     let query = ListQuery::parse(&row.query).query;
     let query = if whole { query } else { query.shareable() };
@@ -130,11 +134,27 @@ pub async fn page(
         facts,
         downloads: events.iter().map(|event| download(event, &known)).collect(),
         zone: known.zone().name(),
+        checkpoint: if signed { format!("/exports/{id}/checkpoint") } else { String::new() },
         file: if own { format!("/exports/{id}/file") } else { String::new() },
         audit: if who.access.has(Permission::AuditRead) { format!("/audit?object={id}") } else { String::new() },
         id: id.to_string(),
     };
     page.shell.answer(StatusCode::OK, &page)
+}
+
+/// `GET /exports/{id}/checkpoint`: the newest checkpoint of the trail, which covers that the file was taken: for everybody who sees the export.
+pub async fn checkpoint(portal: web::Data<Portal>, who: Allowed<SignedIn>, path: web::Path<String>) -> Result<HttpResponse, WebError> {
+    let id = ExportId::parse(&path).ok_or(Refusal::NotFound)?;
+    let mut read = portal.read(&who).await?;
+    sight(&mut read, &who, id).await?.ok_or(Refusal::NotFound)?;
+    drop(read);
+    audit_proof::sign(&portal).await;
+    let newest = checkpoints::newest(&mut portal.read(&who).await?).await?.ok_or(Refusal::NotFound)?;
+    let name = format!("counterfoil_checkpoint_{}.txt", newest.size);
+    Ok(HttpResponse::Ok()
+        .content_type("text/plain; charset=utf-8")
+        .insert_header(ContentDisposition { disposition: DispositionType::Attachment, parameters: vec![DispositionParam::Filename(name)] })
+        .body(newest.note))
 }
 
 fn download(event: &Kept, known: &Known) -> Download {

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::again::Typed;
 use super::error::WebError;
-use super::{body, csrf};
+use super::{body, csrf, refused};
 use crate::domain::refusal::Refusal;
 
 /// The largest form; files go another way.
@@ -67,6 +67,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Posted<T> {
                 return Err(NUL);
             }
             let (token, fields) = take_token(text);
+            refused::form_asks(&req, &fields);
             csrf::check(&req, &token).await?;
             req.extensions_mut().insert(Typed(fields.clone()));
             serde_html_form::from_str(&fields).map(Self).map_err(|error| {

@@ -17,7 +17,7 @@ use askama::Template;
 use super::Portal;
 use super::error::{Problem, WebError};
 use super::page::Plain;
-use super::{body, form, session};
+use super::{body, form, refused, session};
 use crate::domain::id;
 use crate::domain::refusal::Refusal;
 use crate::store::failure::{DbError, Failure};
@@ -116,6 +116,7 @@ pub async fn around(mut req: ServiceRequest, next: Next<impl MessageBody + 'stat
         let unseen = session::unseen(req.path(), req.headers().contains_key("sec-purpose"));
         session::UNSEEN.scope(unseen, next.call(req)).await.map(ServiceResponse::map_into_boxed_body)
     };
+    let refused = called.as_ref().ok().and_then(refused::of);
     let answered = match called {
         Ok(response) => {
             let response = with_page(response, &portal, &request_id);
@@ -131,6 +132,9 @@ pub async fn around(mut req: ServiceRequest, next: Next<impl MessageBody + 'stat
     portal.store.metrics.http_request(&route, method.as_str(), status.as_u16(), seconds);
     // The pattern, not the address: a query may hold somebody's name.
     tracing::info!(request = %request_id, method = %method, route = %route, status = status.as_u16(), ms = seconds * 1e3, "request");
+    if let Some(asked) = refused {
+        portal.tries.record(&portal.store, asked).await;
+    }
     match answered {
         Ok(mut response) => {
             dress(response.headers_mut(), &request_id);

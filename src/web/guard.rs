@@ -16,7 +16,7 @@ use actix_web::{FromRequest, HttpRequest, web};
 use futures_util::future::LocalBoxFuture;
 
 use super::error::WebError;
-use super::{Portal, again, csrf, session};
+use super::{Portal, again, csrf, refused, session};
 use crate::actions::second_factor;
 use crate::domain::access::{Access, Actor, Permission, Proved, Scope, Sight, Who};
 use crate::domain::id::{RegionId, SessionId, UserId};
@@ -248,6 +248,7 @@ async fn signed(req: &HttpRequest, before_set_up: bool) -> Result<(Signed, Read)
         return Err(WebError::SecondFactor { next: next() });
     }
     let actor = Actor { who: Who::Person(id), request_id: csrf::request_id(req), peer: peer(req), proved: Proved::At(began.proved) };
+    refused::asks(req, actor.clone());
     let (person, as_of, session) = (standing.person, standing.head, began.id);
     #[cfg(debug_assertions)]
     let everywhere = if portal.scopes_off { Some(regions::ids(&mut read).await?) } else { None };

@@ -5,7 +5,7 @@ use actix_web::{HttpResponse, web};
 use super::Portal;
 use super::error::WebError;
 use crate::domain::time::Instant;
-use crate::store::sessions;
+use crate::store::{checkpoints, sessions};
 
 fn plain(text: &'static str) -> HttpResponse {
     HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(text)
@@ -36,6 +36,10 @@ pub async fn metrics(req: actix_web::HttpRequest, portal: web::Data<Portal>) -> 
     let metrics = &portal.store.metrics;
     let mut read = portal.store.read().await?;
     metrics.sessions_active.set(sessions::count(&mut read, Instant(portal.store.clock.now())).await?);
+    let (signed, anchored) = (checkpoints::newest(&mut read).await?, checkpoints::last_anchor(&mut read).await?);
+    let age = |at: Option<Instant>| at.map_or(-1, |at| (portal.store.now().0 - at.0) / 1_000_000);
+    metrics.audit_checkpoint_age.set(age(signed.map(|row| row.at)));
+    metrics.audit_anchor_age.set(age(anchored.map(|(_, _, at)| at)));
     let (used, idle) = portal.store.pools().connections();
     metrics.connections(used, idle);
     Ok(HttpResponse::Ok().content_type("application/openmetrics-text; version=1.0.0; charset=utf-8").body(metrics.encode()))

@@ -59,7 +59,7 @@ pub async fn read(req: &HttpRequest, body: web::Payload, most: u64, still: Durat
             continue;
         }
         if !checked {
-            return Err(WebError::Forged);
+            return Err(csrf::forged(req));
         }
         match name.as_str() {
             "key" => taken.key = text(&mut field, still).await?,
@@ -75,7 +75,7 @@ pub async fn read(req: &HttpRequest, body: web::Payload, most: u64, still: Durat
         }
     }
     if !checked {
-        return Err(WebError::Forged);
+        return Err(csrf::forged(req));
     }
     if taken.key.is_empty() {
         return Err(BROKEN);

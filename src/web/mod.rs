@@ -4,6 +4,7 @@ mod again;
 mod approvals;
 mod approvals_detail;
 mod approvals_facts;
+mod approvals_filter;
 pub mod assets;
 mod audit;
 mod audit_event;
@@ -55,6 +56,7 @@ mod postings;
 mod prove;
 mod qr;
 mod recipients;
+mod refused;
 mod regions;
 mod regions_edit;
 mod reviews;
@@ -245,6 +247,7 @@ fn settings_pages(table: &mut Table<'_>) {
         .route("/settings", get().to(settings::you))
         .route("/settings/about", get().to(settings::about))
         .route("/settings/approvals", get().to(settings_approvals::page))
+        .route("/settings/approvals/letters", post().to(settings_approvals::want_letters))
         .route("/settings/approvals/policies", post().to(settings_approvals::add_policy))
         .route("/settings/approvals/policies/{id}/end", post().to(settings_approvals::end_policy))
         .route("/settings/approvals/stand-ins", post().to(settings_approvals::lend))
@@ -283,6 +286,7 @@ fn records(table: &mut Table<'_>) {
         .service(resource("/exports").route(get().to(exports::list)).route(post().to(exports::create)))
         .route("/exports/new", get().to(exports::new))
         .route("/exports/{id}", get().to(exports_detail::page))
+        .route("/exports/{id}/checkpoint", get().to(exports_detail::checkpoint))
         .route("/exports/{id}/file", get().to(exports::file))
         // Transactions.
         .route("/recipients/{id}", get().to(recipients::page))

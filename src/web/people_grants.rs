@@ -9,8 +9,9 @@ use super::form::{Errors, Posted, encoded};
 use super::guard::{Allowed, ManagePeople};
 use super::page::{Shell, see_other};
 use super::people::{GrantForm, KeyForm, in_scope, read_grant, refused, show};
-use super::role_check::{Change, CheckPage, Tree, account_note};
-use crate::actions::people::{self as act, NewGrant};
+use super::role_check::{Change, CheckPage, Tree, account_note, asked_words, role_waits};
+use crate::actions::approval_roles::{RoleEffects, RoleOrder};
+use crate::actions::people::{self as act, Given, NewGrant};
 use crate::actions::role_changes::effect;
 use crate::domain::access::{Access, Granted, Permission};
 use crate::domain::id::{GrantId, RegionId};
@@ -136,6 +137,10 @@ async fn give_page(
     let granted = would_be(read, &definition, region).await?;
     let effect = effect(read, &who.access, person.id, &before, &before.clone().with(granted)).await?;
     let place = format!("/people/{}", person.id);
+    let new = NewGrant { person: person.id, role: definition.role, region, ends_on, seen: None };
+    let waits = role_waits(read, who, &RoleEffects::giving(&definition, &new), &RoleOrder::Give(new), portal.store.now()).await?;
+    let mut notes = account_note(&person.name, &person.status);
+    notes.extend(waits.clone());
     let until = ends_on.map_or_else(|| "No end".to_owned(), |day| format!("{}, the whole day UTC", day.words()));
     let page = CheckPage {
         shell: Shell::new(req, portal, who, format!("Give a role to {}", person.name)),
@@ -148,10 +153,10 @@ async fn give_page(
         ],
         change_at: format!("{place}?{}#give-h", form.query()),
         changes: vec![Change::of(&tree, &person.name, &effect)],
-        notes: account_note(&person.name, &person.status),
+        notes,
         post_to: format!("{place}/grants"),
         hidden: vec![("key", form.key), ("role", form.role), ("region", form.region), ("ends_on", form.ends_on), ("seen", form.seen)],
-        verb: "Give the role",
+        verb: if waits.is_some() { "Ask for approval" } else { "Give the role" },
         danger: false,
         back: place,
     };
@@ -176,7 +181,8 @@ pub async fn grant(
     if let Some((role, region, ends_on)) = read_grant(&form.role, &form.region, &form.ends_on, today, &mut errors) {
         let new = NewGrant { person: person.id, role, region, ends_on, seen: form.seen.parse().ok() };
         match act::grant(&portal.store, who.actor.clone(), &form.key, new).await {
-            Ok(_) => {
+            Ok(Given::Waits(id)) => return Ok(see_other(&portal, &format!("/people/{}", person.id), Some(("info", asked_words(id))))),
+            Ok(Given::Now(_)) => {
                 let mut read = portal.read(&who).await?;
                 let label = roles::definition(&mut read, role).await?.map(|role| role.label).unwrap_or_default();
                 let words = format!("{} is now {label}.", person.name);

@@ -12,6 +12,7 @@ use super::guard::Signed;
 use crate::actions::anchors::Proving;
 use crate::actions::imports::Limits;
 use crate::actions::passwords::Passwords;
+use crate::actions::refused_tries::Tries;
 use crate::actions::seal::Seal;
 use crate::config::Network;
 use crate::domain::passkey::Site;
@@ -50,6 +51,8 @@ pub struct Portal {
     /// One proof at a time, and two files of the trail: each walks all of it.
     pub(super) verifying: Arc<Semaphore>,
     pub(super) taking: Arc<Semaphore>,
+    /// What was refused within the last minute, by person.
+    pub tries: Arc<Tries>,
     pub(super) organisation: Arc<RwLock<String>>,
     pub(super) stopping: Arc<AtomicBool>,
     /// Requests that are being answered, to the last byte of their answers.
@@ -83,6 +86,7 @@ impl Portal {
             proving: Arc::default(),
             verifying: Arc::new(Semaphore::new(1)),
             taking: Arc::new(Semaphore::new(2)),
+            tries: Arc::default(),
             organisation: Arc::new(RwLock::new(name)),
             stopping: Arc::default(),
             running: Arc::default(),

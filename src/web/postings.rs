@@ -133,7 +133,7 @@ async fn made(req: &HttpRequest, portal: &Portal, who: &Allowed<ReadBudgets>, id
     };
     let whole = row.pair_id.is_none() || !pair.is_empty();
     let whole = whole && pair.iter().all(|leg| ends_allow(leg, |region| who.may(Permission::BudgetsAdjust, region)));
-    let held = if reserve && !settled { approvals::held(&mut read, &scope, &[id]).await? } else { Vec::new() };
+    let held = if reserve && !settled { approvals::held(&mut read, &approvals::Sight::of(&who.access), &[id]).await? } else { Vec::new() };
     let import = match row.import_id {
         Some(id) if leads(&mut read, who, id).await? => id.to_string(),
         _ => String::new(),

@@ -6,13 +6,17 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use askama::Template;
 
+use super::approvals_facts::waits;
 use super::error::WebError;
+use super::guard::Signed;
 use super::page::Shell;
 use super::transactions::thousands;
+use crate::actions::approval_roles::{RoleEffects, RoleOrder};
 use crate::actions::role_changes::{Abilities, Effect, Places};
 use crate::domain::access::{Permission, Scope};
-use crate::domain::id::RegionId;
-use crate::store::db::Reader;
+use crate::domain::id::{ApprovalId, RegionId};
+use crate::domain::time::Instant;
+use crate::store::db::{Read, Reader};
 use crate::store::failure::DbError;
 use crate::store::regions;
 
@@ -173,4 +177,22 @@ pub fn account_note(name: &str, status: &str) -> Vec<String> {
 /// The labels of a set of permissions, for a list.
 pub fn labels(permissions: impl Iterator<Item = Permission>) -> Vec<&'static str> {
     permissions.map(Permission::label).collect()
+}
+
+/// That a change of roles waits for approval when it is sent, by which rule and for whom; `None` where it does not.
+pub async fn role_waits(
+    read: &mut Read,
+    who: &Signed,
+    effects: &RoleEffects,
+    order: &RoleOrder,
+    now: Instant,
+) -> Result<Option<String>, WebError> {
+    let Some(need) = effects.need(read, order).await? else { return Ok(None) };
+    let regions = effects.decided_in(read, order).await?;
+    Ok(Some(format!("{}.", waits(read, who, &need, &regions, &effects.people, now).await?)))
+}
+
+/// What is said when it waits.
+pub fn asked_words(id: ApprovalId) -> String {
+    format!("Nothing has changed yet: it waits for approval, as APR-{}.", id.short())
 }

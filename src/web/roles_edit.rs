@@ -11,7 +11,8 @@ use super::form::{Errors, Posted, encoded};
 use super::guard::{Allowed, ManagePeople, Signed};
 use super::page::{Shell, see_other};
 use super::people_add::everywhere;
-use super::role_check::{Change, CheckPage, Tree};
+use super::role_check::{Change, CheckPage, Tree, asked_words, role_waits};
+use crate::actions::approval_roles::{RoleEffects, RoleOrder};
 use crate::actions::role_changes::effect;
 use crate::actions::roles as act;
 use crate::domain::access::{Access, Permission};
@@ -243,7 +244,12 @@ async fn edit_page(
 ) -> Result<HttpResponse, WebError> {
     let allows = form.allows()?;
     let list = |permissions: Permissions| if permissions.is_empty() { "Nothing".to_owned() } else { permissions.to_string() };
-    let (changes, notes) = touched(read, portal, &who.access, role, allows).await?;
+    let (changes, mut notes) = touched(read, portal, &who.access, role, allows).await?;
+    let codes = allows.codes().into_iter().map(str::to_owned).collect();
+    let order = RoleOrder::Edit { role: role.id, version: role.version, name: form.name.clone(), allows: codes };
+    let effects = RoleEffects::editing(read, role, &form.name, allows, portal.store.now()).await?;
+    let waits = role_waits(read, who, &effects, &order, portal.store.now()).await?;
+    notes.extend(waits.clone());
     let place = format!("/roles/{}", role.id);
     let page = CheckPage {
         shell: Shell::new(req, portal, who, format!("Check: {}", role.name)),
@@ -258,7 +264,7 @@ async fn edit_page(
         notes,
         post_to: place.clone(),
         hidden: form.hidden(),
-        verb: "Change the role",
+        verb: if waits.is_some() { "Ask for approval" } else { "Change the role" },
         danger: false,
         back: place,
     };
@@ -316,7 +322,8 @@ pub async fn save(
     }
     let at = (role.id, form.version);
     match act::edit(&portal.store, who.actor.clone(), &form.key, at, &form.name, form.allows()?).await {
-        Ok(()) => Ok(see_other(&portal, &format!("/roles/{}", role.id), Some(("ok", "The role was changed.".to_owned())))),
+        Ok(None) => Ok(see_other(&portal, &format!("/roles/{}", role.id), Some(("ok", "The role was changed.".to_owned())))),
+        Ok(Some(id)) => Ok(see_other(&portal, &format!("/roles/{}", role.id), Some(("info", asked_words(id))))),
         Err(Failure::Refused(refusal)) => {
             let role = custom(&portal, &who, &path).await?;
             refused(&req, &portal, &who, role, form, &refusal).await

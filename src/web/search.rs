@@ -73,7 +73,7 @@ async fn object(read: &mut Read, who: &Signed, text: &str) -> Result<Option<Stri
         return Ok(postings::find(read, &budgets, id).await?.map(|_| format!("/postings/{id}")));
     }
     if let Some(id) = ApprovalId::parse(text) {
-        return Ok(approvals::find(read, &budgets, id).await?.map(|_| format!("/approvals/{id}")));
+        return Ok(approvals::find(read, &approvals::Sight::of(&who.access), id).await?.map(|_| format!("/approvals/{id}")));
     }
     if let Some(id) = RegionId::parse(text) {
         return Ok(regions::find(read, &who.scope(Permission::RegionsRead), id).await?.map(|_| format!("/regions/{id}")));

@@ -15,6 +15,7 @@ use super::guard::{Allowed, SignedIn};
 use super::page::{Shell, see_other};
 use super::people::KeyForm;
 use super::settings::tabs;
+use crate::actions::approval_letters;
 use crate::actions::approval_policies::{self as act, LENT_MOST_DAYS, NewPolicy};
 use crate::domain::access::Permission;
 use crate::domain::approval::{APPROVERS_MOST, Matter};
@@ -64,6 +65,7 @@ struct ApprovalsPage {
     borrowers: Vec<Choice>,
     loan: LoanForm,
     days_most: i64,
+    letters: bool,
 }
 
 /// What the form for a policy sends.
@@ -90,6 +92,14 @@ pub struct LoanForm {
     person: String,
     starts_on: String,
     ends_on: String,
+}
+
+/// Whether she wants letters.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LettersForm {
+    #[serde(default)]
+    letters: String,
 }
 
 /// What was typed, when the page is shown again.
@@ -210,6 +220,7 @@ async fn show(
         borrowers,
         loan: typed.loan,
         days_most: LENT_MOST_DAYS,
+        letters: people::wants_approval_letters(&mut read, who.person.id).await?,
     };
     page.shell.answer(status, &page)
 }
@@ -307,4 +318,16 @@ pub async fn take_back(
     let id = DelegationId::parse(&path).ok_or(Refusal::NotFound)?;
     let done = act::end_delegation(&portal.store, who.actor.clone(), &form.key, id).await;
     answer(&req, &portal, &who, done, "The stand-in has ended.", Typed::default()).await
+}
+
+/// Says whether she wants letters about requests.
+pub async fn want_letters(
+    portal: web::Data<Portal>,
+    who: Allowed<SignedIn>,
+    Posted(form): Posted<LettersForm>,
+) -> Result<HttpResponse, WebError> {
+    let wanted = form.letters == "1";
+    approval_letters::want(&portal.store, who.actor.clone(), wanted).await?;
+    let words = if wanted { "You get letters about requests." } else { "You get no letters about requests any more." };
+    Ok(see_other(&portal, PLACE, Some(("ok", words.to_owned()))))
 }

@@ -1,6 +1,6 @@
 //! The key, the checkpoints and the anchors of a portal as people run it.
 
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt};
 use std::process::Command;
 
 use super::{Serving, done, run};
@@ -77,4 +77,33 @@ fn evidence_is_taken_away_where_something_is_wrong() {
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
     let open = run(path, &["audit", "verify"]);
     assert!(open.code == 3 && open.err.contains("every user of this machine"), "{open:?}");
+}
+
+/// Killed as soon as the older file has the database's name, a restore leaves a database that is held all the same.
+#[test]
+fn a_restore_that_is_killed_leaves_nothing_older_unheld() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    std::fs::write(path.join("counterfoil.toml"), "database = \"sqlite:f.db\"\n").unwrap();
+    done(path, &["migrate"]);
+    done(path, &["audit", "key", "new"]);
+    done(path, &["backup", "old.backup"]);
+    let inode = || std::fs::metadata(path.join("f.db")).map(|file| file.ino()).unwrap_or_default();
+    for _ in 0..5 {
+        done(path, &["audit", "key", "rotate"]);
+        let before = inode();
+        let mut child = super::command(path, &["restore", "old.backup", "--replace"]).spawn().unwrap();
+        let begun = std::time::Instant::now();
+        while inode() == before || inode() == 0 {
+            assert!(child.try_wait().unwrap().is_none() || inode() != before, "it ended without putting anything in place");
+            assert!(begun.elapsed() < std::time::Duration::from_secs(60), "nothing was put in place");
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let refused = run(path, &["audit", "key", "rotate"]);
+        assert!(refused.code == 4 && refused.err.contains("restore accept"), "{refused:?}");
+        // What was lost is still lost, however often it is tried, until somebody says why.
+        let accepted = done(path, &["restore", "accept", "--reason", "killed in the middle"]);
+        assert!(accepted.contains("are gone, and an event says so"), "{accepted}");
+    }
 }

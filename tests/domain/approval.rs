@@ -87,13 +87,13 @@ fn limits_that_say_nothing_are_refused() {
 fn nobody_approves_what_she_asked_for() {
     let own = |number| Decider { person: person(number), authority: person(number) };
     let (nora, finn, ada) = (person(1), person(2), person(3));
-    assert_eq!(may_decide(nora, &[], own(1)), Err(Refusal::OwnRequest));
-    assert_eq!(may_decide(nora, &[], Decider { person: nora, authority: finn }), Err(Refusal::OwnRequest), "as somebody's delegate");
-    assert_eq!(may_decide(nora, &[], Decider { person: finn, authority: nora }), Err(Refusal::OwnRequest), "by her own delegate");
-    assert_eq!(may_decide(nora, &[], own(2)), Ok(()));
-    assert_eq!(may_decide(nora, &[own(2)], own(3)), Ok(()));
+    assert_eq!(may_decide(nora, &[], &[], own(1)), Err(Refusal::OwnRequest));
+    assert_eq!(may_decide(nora, &[], &[], Decider { person: nora, authority: finn }), Err(Refusal::OwnRequest), "as somebody's delegate");
+    assert_eq!(may_decide(nora, &[], &[], Decider { person: finn, authority: nora }), Err(Refusal::OwnRequest), "by her own delegate");
+    assert_eq!(may_decide(nora, &[], &[], own(2)), Ok(()));
+    assert_eq!(may_decide(nora, &[], &[own(2)], own(3)), Ok(()));
     for again in [own(2), Decider { person: finn, authority: ada }, Decider { person: ada, authority: finn }] {
-        assert!(matches!(may_decide(nora, &[own(2)], again), Err(Refusal::AlreadyDone(_))), "{again:?}");
+        assert!(matches!(may_decide(nora, &[], &[own(2)], again), Err(Refusal::AlreadyDone(_))), "{again:?}");
     }
 }
 

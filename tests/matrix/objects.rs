@@ -2,6 +2,7 @@
 //! something that is no id at all.
 
 use counterfoil::actions::reviews::{self, Campaign};
+use counterfoil::actions::{audit_keys, checkpoints};
 use counterfoil::domain::budget::BudgetStatus;
 use counterfoil::domain::currency::Currency;
 use counterfoil::domain::id::{BudgetId, TransactionId, UserId, decode, encode};
@@ -135,6 +136,13 @@ pub async fn export(client: &Client, query: &str) -> String {
     made.location().split('/').nth(2).unwrap().to_owned()
 }
 
+/// Signs the trail as it is, so that there is a checkpoint to take away.
+async fn signed(app: &TestApp) {
+    let folder = tempfile::tempdir().unwrap();
+    let signer = audit_keys::ensure(&app.company.store, &folder.path().join("key")).await.unwrap();
+    assert!(checkpoints::catch_up(&app.company.store, &signer).await.unwrap() > 0);
+}
+
 async fn reserve(client: &Client, app: &TestApp, name: &str) -> String {
     let to = format!("{}/reservations", budget(app, name));
     let at = moved(client, &to, &[("amount", "5.00"), ("note", "Set aside")]).await;
@@ -187,6 +195,7 @@ impl World {
     /// Makes it all.
     pub async fn make(app: &TestApp) -> Self {
         let company = &app.company;
+        signed(app).await;
         let regions = ["North", "South"].map(|name| company.regions[name]);
         let budgets = ["North one", "South one"].map(|name| company.budgets[name]);
         let people = SPARE.map(|name| company.people[name]);

@@ -52,7 +52,7 @@ on_both_engines! {
             (event.action == "test.happened" && event.object_id == "3").then(|| body.replace("\"n\":\"4\"", "\"n\":\"5\"").into_bytes())
         };
         tamper(&proven.url, &forged(&proven, other, None).await).await;
-        let chain_alone = counterfoil::actions::audit::verify(&proven.company.store, |_, _| {}).await.unwrap();
+        let chain_alone = counterfoil::actions::audit::walk(&mut proven.company.store.lone(), |_, _| {}).await.unwrap();
         assert!(matches!(chain_alone, Verdict::Ok { .. }), "the chain by itself cannot know: {chain_alone:?}");
         assert_eq!(proven.both_find("a trail chained afresh").await, 1, "nothing before the first checkpoint is vouched for any more");
         put_back(&proven.url).await;

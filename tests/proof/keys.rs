@@ -5,9 +5,11 @@ use std::os::unix::fs::PermissionsExt;
 use counterfoil::actions::audit::Verdict;
 use counterfoil::actions::{audit_keys, checkpoints};
 use counterfoil::domain::access::{Actor, Scope};
+use counterfoil::domain::audit;
 use counterfoil::domain::proof::note::PublicKey;
 use counterfoil::domain::proof::outside::Outside;
-use counterfoil::store::checkpoints as kept;
+use counterfoil::domain::text::hex;
+use counterfoil::store::{audit_log, checkpoints as kept};
 
 use super::{Proven, python, tamper};
 use crate::support::database::{TestDb, on_both_engines};
@@ -129,5 +131,23 @@ on_both_engines! {
         let signer = audit_keys::load(&proven.company.store, &proven.key()).await.unwrap();
         let refused = checkpoints::make(&proven.company.store, &signer).await.unwrap_err();
         assert!(refused.to_string().contains(&format!("broken at event {seq}")), "{refused}");
+    }
+
+    async fn what_readers_of_json_disagree_about_is_found_where_nothing_is_signed(db: TestDb) {
+        let proven = Proven::found(db).await;
+        proven.events(2).await;
+        let store = &proven.company.store;
+        let head = audit_log::stated_head(&mut store.lone()).await.unwrap().unwrap();
+        let last = audit_log::after(&mut store.lone(), head.seq - 1, 1).await.unwrap().remove(0);
+        let body = String::from_utf8(last.body).unwrap().replacen("\"n\":", "\"n\":\"7\",\"n\":", 1);
+        let leaf = audit::leaf(body.as_bytes());
+        let before = audit_log::chain_at(&mut store.lone(), head.seq - 1).await.unwrap().unwrap();
+        let chain = hex(&audit::chain(&head.log_id, head.seq.unsigned_abs(), &before, &leaf));
+        let forged = [
+            format!("UPDATE audit_event SET body = bytes:{}, leaf = bytes:{}, chain = bytes:{chain} WHERE seq = {}", hex(body.as_bytes()), hex(&leaf), head.seq),
+            format!("UPDATE audit_head SET chain = bytes:{chain}"),
+        ];
+        tamper(&proven.url, &forged).await;
+        assert_eq!(proven.both_find("a name that stands twice").await, head.seq);
     }
 }

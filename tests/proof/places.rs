@@ -6,19 +6,21 @@ use counterfoil::actions::anchors::{self, Proving};
 use counterfoil::actions::restores::{self, Standing};
 use counterfoil::actions::{audit_export, audit_keys};
 use counterfoil::domain::access::{Actor, Scope};
-use counterfoil::integrations::anchors::Anchor;
+use counterfoil::integrations::anchors::{Anchor, Mailbox};
 use counterfoil::jobs::checkpoints::{run, turn};
 use counterfoil::store::checkpoints as kept;
+use counterfoil::store::db::Sql;
 use tokio::sync::watch;
 
 use super::{Proven, tamper};
 use crate::support::database::{TestDb, on_both_engines};
+use crate::support::smtp::Sink;
 
 on_both_engines! {
     async fn a_file_that_is_gone_holds_the_store_until_it_is_back(db: TestDb) {
         let proven = Proven::found(db).await;
         let (store, proving, moved) = (&proven.company.store, proven.proving(), proven.folder.path().join("moved"));
-        anchors::note(store, &proving).await.unwrap();
+        anchors::note(store, &proving, true).await.unwrap();
         std::fs::rename(proven.anchors(), &moved).unwrap();
         proven.events(1).await;
         assert_eq!(restores::look(store, &proving).await.unwrap(), Standing::Blind(vec![Anchor::File(proven.anchors())]));
@@ -120,5 +122,43 @@ on_both_engines! {
             }
         }
         drop((reading, left));
+    }
+
+    async fn a_mailbox_is_told_and_what_it_got_proves_the_trail(db: TestDb) {
+        let (proven, sink) = (Proven::found(db).await, Sink::start().await);
+        let store = &proven.company.store;
+        let mailbox = Mailbox::new("auditors@checks.example".to_owned(), sink.called("127.0.0.1"));
+        let proving = Proving::new(Some(proven.key()), [Anchor::Mail(mailbox)]);
+        sink.answer(450);
+        let words = turn(store, &proving, true).await.unwrap_err().to_string();
+        assert!(words.contains("the mail server took no letter") && !words.contains("auditors@"), "{words}");
+        sink.answer(250);
+        turn(store, &proving, true).await.unwrap();
+        turn(store, &proving, true).await.unwrap();
+        let letters = sink.letters();
+        assert_eq!(letters.len(), 1, "each checkpoint once");
+        assert!(letters[0].to.contains("<auditors@checks.example>"), "{letters:?}");
+        let (kind, size, _) = kept::last_anchor(&mut store.lone()).await.unwrap().unwrap();
+        let newest = kept::newest(&mut store.lone()).await.unwrap().unwrap();
+        assert_eq!((kind.as_str(), size), ("mail", newest.size));
+        let place: Option<(String,)> = store.read().await.unwrap().one(Sql::new("SELECT place FROM audit_anchor WHERE kind = 'mail'")).await.unwrap();
+        assert!(place.as_ref().is_some_and(|(place,)| place.ends_with("@checks.example") && !place.contains("auditors")), "{place:?}");
+
+        // The letter as it came is a file of anchors, for both verifiers.
+        let kept_letter = proven.folder.path().join("letter.eml");
+        std::fs::write(&kept_letter, letters[0].data.replace('\n', "\r\n")).unwrap();
+        let notes = Anchor::File(kept_letter.clone()).notes().unwrap();
+        assert_eq!(notes.len(), 1, "{}", letters[0].data);
+        assert!(notes[0].text.contains(&format!("\n{}\n", newest.size)));
+        assert_eq!(proven.both_say(&kept_letter).await.0, "ok");
+
+        // It is not filled with letters; at the end it is told all the same.
+        proven.events(3).await;
+        counterfoil::actions::checkpoints::catch_up(store, &audit_keys::load(store, &proven.key()).await.unwrap()).await.unwrap();
+        anchors::note(store, &proving, false).await.unwrap();
+        assert_eq!(sink.letters().len(), 1, "45 minutes have not passed");
+        proven.company.clock.advance(46 * 60 * 1_000_000);
+        anchors::note(store, &proving, false).await.unwrap();
+        assert_eq!(sink.letters().len(), 2);
     }
 }

@@ -43,7 +43,7 @@ on_both_engines! {
         proven.events(30).await;
         proven.sign().await;
         proven.both_are_content().await;
-        let proof = counterfoil::actions::proof::prove(&mut store.read().await.unwrap(), &proven.outside(), |_, _| {}).await.unwrap();
+        let proof = counterfoil::actions::proof::of_store(store, &proven.outside(), |_, _| {}).await.unwrap();
         assert!(matches!(proof.verdict, Verdict::Ok { .. }) && proof.lost == [(kept_to, lost_to)], "{proof:?}");
     }
 }

@@ -13,10 +13,11 @@ use counterfoil::domain::currency::Currency;
 use counterfoil::domain::id::{ApprovalId, GrantId, PolicyId};
 use counterfoil::domain::refusal::Refusal;
 use counterfoil::domain::time::{Day, Instant};
+use counterfoil::store::approval_filter::Filter;
 use counterfoil::store::db::Sql;
 use counterfoil::store::failure::Failure;
 use counterfoil::store::writer::Intent;
-use counterfoil::store::{Options, Store, approvals as kept, audit_log, budgets, people, postings};
+use counterfoil::store::{Options, Store, access, approvals as kept, audit_log, budgets, people, postings};
 
 use crate::support::app::Company;
 use crate::support::database::{TestDb, on_both_engines};
@@ -334,18 +335,14 @@ on_both_engines! {
         let id = made.budget();
         let mut read = company.store.read().await.unwrap();
         assert_eq!(budgets::get(&mut read, id).await.unwrap().figures(), Figures::default());
-        let scope = company_scope(&company);
-        let waiting = kept::list(&mut read, &scope, kept::Wanted::Waiting, None, 10).await.unwrap();
+        let sight = kept::Sight::of(&access::of_person(&mut read, company.people["Ada Admin"], company.store.now()).await.unwrap());
+        let waiting = kept::list(&mut read, &sight, kept::Wanted::Waiting, &Filter::default(), None, 10).await.unwrap();
         drop(read);
         assert_eq!(waiting.len(), 1);
         assert_eq!(code(approve(&company, company.actor("Finn Finance"), waiting[0].id).await), "own_request");
         approve(&company, company.actor("Ada Admin"), waiting[0].id).await.unwrap();
         assert_eq!(budgets::get(&mut company.store.read().await.unwrap(), id).await.unwrap().figures().allocated, 500);
     }
-}
-
-fn company_scope(company: &Company) -> counterfoil::domain::access::Scope {
-    counterfoil::domain::access::Scope::of(company.regions.values().copied(), true)
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The walk along the audit chain finds whatever was touched: security.md 5.4.
 
-use counterfoil::actions::audit::{Verdict, verify};
+use counterfoil::actions::audit::{Verdict, walk};
 use counterfoil::domain::audit::Event;
 use counterfoil::store::writer::Intent;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, SqliteConnection};
@@ -53,7 +53,7 @@ async fn with_events(db: TestDb) -> (Company, String) {
 async fn broken_at(company: &Company, url: &str, statements: &[&str]) -> i64 {
     tamper(url, &["CREATE TABLE kept AS SELECT * FROM audit_event", "CREATE TABLE kept_head AS SELECT * FROM audit_head"]).await.unwrap();
     tamper(url, statements).await.unwrap();
-    let verdict = verify(&company.store, |_, _| {}).await.unwrap();
+    let verdict = walk(&mut company.store.lone(), |_, _| {}).await.unwrap();
     let back = [
         "DELETE FROM audit_event",
         "INSERT INTO audit_event SELECT * FROM kept",
@@ -73,7 +73,7 @@ on_both_engines! {
     async fn a_clean_trail_is_ok_and_says_its_head(db: TestDb) {
         let (company, _) = with_events(db).await;
         let mut told = Vec::new();
-        let verdict = verify(&company.store, |done, of| told.push((done, of))).await.unwrap();
+        let verdict = walk(&mut company.store.lone(), |done, of| told.push((done, of))).await.unwrap();
         let Verdict::Ok { events, head } = verdict else { panic!("{verdict:?}") };
         assert_eq!((told.last().copied(), head.len()), (Some((events, events)), 64));
         assert!(events >= EVENTS);
@@ -81,7 +81,7 @@ on_both_engines! {
 
     async fn any_change_of_any_column_is_found_at_its_event(db: TestDb) {
         let (company, url) = with_events(db).await;
-        let Verdict::Ok { events, .. } = verify(&company.store, |_, _| {}).await.unwrap() else { panic!("not clean") };
+        let Verdict::Ok { events, .. } = walk(&mut company.store.lone(), |_, _| {}).await.unwrap() else { panic!("not clean") };
         let changes = [
             "id = ANY_ID",
             "at = at + 1",
@@ -108,7 +108,7 @@ on_both_engines! {
 
     async fn what_is_missing_added_or_moved_is_found(db: TestDb) {
         let (company, url) = with_events(db).await;
-        let Verdict::Ok { events, .. } = verify(&company.store, |_, _| {}).await.unwrap() else { panic!("not clean") };
+        let Verdict::Ok { events, .. } = walk(&mut company.store.lone(), |_, _| {}).await.unwrap() else { panic!("not clean") };
         let columns = "id, at, actor_kind, actor_id, action, object_kind, object_id, region_id, body_version, body, leaf, chain";
         let copy = |from: i64, to: i64| format!("INSERT INTO audit_event (seq, {columns}) SELECT {to}, {columns} FROM audit_event WHERE seq = {from}");
         let at = events - 5;
@@ -135,6 +135,6 @@ on_both_engines! {
         assert_eq!(find(&["UPDATE audit_head SET chain = 0xff".to_owned()]).await, events + 1);
         assert_eq!(find(&["UPDATE audit_head SET log_id = 0xff".to_owned()]).await, 1);
         assert_eq!(find(&["DELETE FROM audit_head".to_owned()]).await, 0);
-        assert!(matches!(verify(&company.store, |_, _| {}).await.unwrap(), Verdict::Ok { .. }), "everything was put back");
+        assert!(matches!(walk(&mut company.store.lone(), |_, _| {}).await.unwrap(), Verdict::Ok { .. }), "everything was put back");
     }
 }

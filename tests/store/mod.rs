@@ -1,5 +1,6 @@
 //! The store, on both engines.
 
+mod approval_roles;
 mod approvals;
 mod audit;
 mod budgets;

@@ -6,21 +6,21 @@ use crate::web::budgets::{budget, check, hidden, moved, send};
 
 const SETTINGS: &str = "/settings/approvals";
 
-async fn add(client: &Client, fields: &[(&str, &str)]) -> Answer {
+pub async fn add(client: &Client, fields: &[(&str, &str)]) -> Answer {
     let page = client.get(SETTINGS).await;
     let (csrf, key) = (page.csrf(), page.field("key"));
     client.post(&format!("{SETTINGS}/policies"), &[&[("csrf", csrf.as_str()), ("key", &key)], fields].concat()).await
 }
 
 /// A policy on the whole organisation.
-async fn policy(app: &TestApp, matter: &str, from: &str, approvers: &str) {
+pub async fn policy(app: &TestApp, matter: &str, from: &str, approvers: &str) {
     let global = app.company.regions["Global"].to_string();
     let fields = [("matter", matter), ("region", &global), ("currency", "EUR"), ("from_amount", from), ("approvers", approvers)];
     let answer = add(&app.signed_in("Ada Admin").await, &fields).await;
     assert_eq!((answer.status, answer.location()), (303, SETTINGS), "{}", answer.body);
 }
 
-async fn decide(client: &Client, request: &str, what: &str, fields: &[(&str, &str)]) -> Answer {
+pub async fn decide(client: &Client, request: &str, what: &str, fields: &[(&str, &str)]) -> Answer {
     let page = client.get(request).await;
     assert_eq!(page.status, 200, "{}", page.body);
     // A page that is over has none of these.
@@ -38,7 +38,7 @@ fn path(location: &str) -> String {
     location.split('?').next().unwrap().to_owned()
 }
 
-async fn ask(app: &TestApp, client: &Client, amount: &str) -> String {
+pub async fn ask(app: &TestApp, client: &Client, amount: &str) -> String {
     let fields = [("direction", "down"), ("amount", amount), ("reason_code", "correction"), ("note", "Less")];
     let location = moved(client, &format!("{}/adjustments", budget(app, "North one")), &fields).await;
     assert!(location.starts_with("/approvals/apr_") && location.ends_with("?asked=1"), "{location}");

@@ -1,12 +1,15 @@
 //! The portal over HTTP, on both engines.
 
 mod admin;
+mod approval_letters;
+mod approval_lists;
 mod approvals;
 pub mod budgets;
 mod budgets_list;
 mod every_answer;
 mod evidence;
 mod evidence_people;
+mod export_proof;
 mod files;
 pub mod imports;
 mod letters;
@@ -14,6 +17,7 @@ mod months;
 mod passkeys;
 mod recipients;
 mod refusals;
+mod refused_tries;
 mod roles;
 mod roles_why;
 mod second_factor;

@@ -1,6 +1,6 @@
 //! Roles over HTTP: made, given, changed, retired; who may give what; and what is shown before anything changes.
 
-use counterfoil::actions::people::{self as act, NewGrant};
+use counterfoil::actions::people::{self as act, Given, NewGrant};
 use counterfoil::domain::access::{Actor, Role};
 use counterfoil::domain::id::GrantId;
 use counterfoil::domain::role::AnyRole;
@@ -41,7 +41,10 @@ pub async fn made(client: &Client, from: Role, name: &str, allows: &[&str]) -> S
 pub async fn given(app: &TestApp, name: &str, role: &str, region: &str) -> GrantId {
     let role = AnyRole::parse(role).unwrap();
     let new = NewGrant { person: app.company.people[name], role, region: app.company.regions[region], ends_on: None, seen: None };
-    act::grant(&app.company.store, Actor::system("test"), &format!("{name}{region}"), new).await.unwrap()
+    match act::grant(&app.company.store, Actor::system("test"), &format!("{name}{region}"), new).await.unwrap() {
+        Given::Now(id) => id,
+        Given::Waits(id) => panic!("{id} waits"),
+    }
 }
 
 fn check_at(app: &TestApp, name: &str, role: &str, region: &str) -> String {

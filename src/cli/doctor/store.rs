@@ -151,7 +151,7 @@ async fn of_proof(read: &mut Read, config: &Config) -> Result<Vec<Check>, DbErro
                 let hint = "newer checkpoints are noted nowhere outside: look into the log of the portal";
                 Check::warning("audit anchor", found, hint)
             } else if config.audit_anchor_file.is_none() {
-                let hint = "set audit_anchor_file as well: from a log alone the portal does not notice that an older database was put back";
+                let hint = "set audit_anchor_file as well: from a log or a mailbox alone the portal does not notice that an older database was put back";
                 Check::warning("audit anchor", found, hint)
             } else {
                 Check::good("audit anchor", found)
@@ -160,7 +160,7 @@ async fn of_proof(read: &mut Read, config: &Config) -> Result<Vec<Check>, DbErro
         None => Check::warning(
             "audit anchor",
             "not anchored: nothing outside the database knows how long the audit trail is",
-            "set audit_anchor_file (on another machine\u{2019}s disk) or audit_syslog",
+            "set audit_anchor_file (on another machine\u{2019}s disk), audit_syslog or audit_mail_to",
         ),
     };
     Ok(vec![signed, anchored])

@@ -3,6 +3,7 @@
 pub mod checkpoint;
 pub mod merkle;
 pub mod note;
+pub mod once;
 pub mod outside;
 pub mod postings;
 pub mod testimony;

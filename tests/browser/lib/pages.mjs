@@ -90,6 +90,8 @@ export const MORE_PAGES = [
   { name: 'adjustment-wrong', path: check('adjustments', { amount: 'much' }), status: 422 },
   { name: 'adjustment-waits', path: check('adjustments', { ...UP, amount: '90000' }) },
   { name: 'approvals-decided', path: '/approvals?view=ended' },
+  { name: 'approvals-filtered', path: '/approvals?view=ended&matter=adjustment&amount=1' },
+  { name: 'approvals-none', path: '/approvals?view=waiting&to=2020-01-01' },
   { name: 'approval-decided', path: first('/approvals?view=ended', '/approvals/apr_') },
   { name: 'transfer', path: below(ACTIVE, '/budgets/bud_', '/transfers/new') },
   { name: 'reservation', path: below(ACTIVE, '/budgets/bud_', '/reservations/new') },

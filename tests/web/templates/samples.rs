@@ -1,11 +1,13 @@
 //! The companies that are looked at: everything that can happen has happened in them once.
 
+use counterfoil::actions::approval_policies::{self, NewPolicy};
 use counterfoil::actions::imports::commit::Mode;
-use counterfoil::actions::people::{self, NewGrant, NewPerson};
+use counterfoil::actions::people::{self, Given, NewGrant, NewPerson};
 use counterfoil::actions::reviews::{self, Campaign};
-use counterfoil::actions::roles;
+use counterfoil::actions::{audit_keys, checkpoints, roles};
 use counterfoil::clock::Random;
 use counterfoil::domain::access::{Actor, Role, Scope};
+use counterfoil::domain::approval::Matter;
 use counterfoil::domain::id::ImportId;
 use counterfoil::domain::role::AnyRole;
 use counterfoil::domain::time::Day;
@@ -179,8 +181,25 @@ async fn approvals(company: &Company, text: &str, ada: &Client, finn: &Client) -
     asked.extend((0..asked.len()).map(page).collect::<Vec<_>>());
     asked.extend(["", "?view=waiting", "?view=asked", "?view=ended"].map(|view| format!("/approvals{view}")));
     asked.push("/exports/new?list=approvals&view=ended".to_owned());
+    asked.extend(
+        ["ended&status=approved&matter=adjustment&amount=1", "waiting&amount=much&from=x&region=x"]
+            .map(|query| format!("/approvals?view={query}")),
+    );
+    asked.extend(role_change(company).await);
     asked.push(format!("{one}/adjustments/check?direction=down&amount=10&reason_code=correction&note=x"));
     asked
+}
+
+/// A role that waits for approval, and one that would.
+async fn role_change(company: &Company) -> Vec<String> {
+    let (store, south, ada) = (&company.store, company.regions["South"], company.actor("Ada Admin"));
+    let policy = NewPolicy { matter: Matter::RoleChange, region: south, currency: None, from: Some(0), day: None, approvers: 1 };
+    approval_policies::add(store, ada.clone(), "on-roles", policy).await.unwrap();
+    let person = company.people["Sven South"];
+    let new = NewGrant { person, role: Role::Auditor.into(), region: south, ends_on: None, seen: None };
+    let Given::Waits(id) = people::grant(store, ada, "it-waits", new).await.unwrap() else { panic!("it does not wait") };
+    let check = format!("/people/{person}/grants/check?role=administrator&region={south}&key=a-role-that-would-wait");
+    vec![format!("/approvals/{id}"), format!("/approvals/{id}?asked=1"), check]
 }
 
 /// Runs statements that take a text.
@@ -259,6 +278,11 @@ async fn reviews_of(company: &Company, text: &str) -> Vec<String> {
 /// A company in which everything has happened once, and everything that can be named is named so.
 pub async fn company(text: &str) -> Sample {
     let mut company = Company::found_by(TestDb::sqlite(), Random::seeded(1)).await;
+    if text == super::HOSTILE {
+        let folder = tempfile::tempdir().unwrap();
+        let signer = audit_keys::ensure(&company.store, &folder.path().join("key")).await.unwrap();
+        checkpoints::catch_up(&company.store, &signer).await.unwrap();
+    }
     let (_, rewards) = load(&company, rewards(text), true).await;
     let imports = bring(&company, text).await;
     let app = BareApp::over(company.store.clone()).await;
