@@ -9,7 +9,7 @@ use super::approval_rights::Standing;
 use crate::domain::access::{Actor, Permission};
 use crate::domain::approval::Status;
 use crate::domain::audit::Event;
-use crate::domain::id::{ApprovalId, RegionId, UserId};
+use crate::domain::id::{ApprovalId, PostingId, RegionId, UserId};
 use crate::domain::letter::Letter;
 use crate::domain::refusal::Refusal;
 use crate::store::approvals::{About, Approval};
@@ -48,8 +48,9 @@ pub(super) async fn waits(tx: &mut WriteTx<'_>, row: &Approval, about: &[About])
     Ok(())
 }
 
-/// Queues a letter to whoever asked: it is over, and she did not end it herself.
-pub(super) async fn decided(tx: &mut WriteTx<'_>, row: &Approval) -> Result<(), Failure> {
+/// Ends a request, and queues a letter to whoever asked: it is over, and she did not end it herself.
+pub(super) async fn end(tx: &mut WriteTx<'_>, row: &Approval, to: Status, because: &str, done: Option<PostingId>) -> Result<(), Failure> {
+    approvals::end(tx, row.id, to, because, done).await?;
     if people::wants_approval_letters(tx, row.requester_id).await? {
         mail::insert_about(tx, Letter::ApprovalDecided, row.requester_id, Some(row.id)).await?;
     }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::approval_effects::Effects;
-use super::approval_letters;
+use super::approval_letters::{self, end};
 use super::approval_rights::{Standing, everywhere};
 use super::approval_roles::{self, RoleEffects, RoleOrder};
 use super::budgets_move::perform;
@@ -310,12 +310,6 @@ async fn execute(tx: &mut WriteTx<'_>, row: &Approval, about: &[About]) -> Resul
         Err(failure) => return Err(failure),
     };
     changed(tx, row, about, words).await
-}
-
-/// It is over, and whoever asked for it is told.
-async fn end(tx: &mut WriteTx<'_>, row: &Approval, to: Status, because: &str, done: Option<PostingId>) -> Result<(), Failure> {
-    approvals::end(tx, row.id, to, because, done).await?;
-    approval_letters::decided(tx, row).await
 }
 
 /// It would not do what was approved: it is over, and nothing was done.

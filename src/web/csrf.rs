@@ -73,7 +73,10 @@ pub fn anonymous_nonce(req: &HttpRequest, portal: &Portal) -> (String, Option<Co
 /// That a form is forged, or too old; whoever is signed in is noted as the one who sent it.
 pub fn forged(req: &HttpRequest) -> WebError {
     if let Ok(Some(person)) = req.get_session().get::<UserId>(session::PERSON) {
-        refused::asks(req, Actor { who: Who::Person(person), request_id: request_id(req), peer: guard::peer(req), proved: Proved::Elsewhere });
+        refused::asks(
+            req,
+            Actor { who: Who::Person(person), request_id: request_id(req), peer: guard::peer(req), proved: Proved::Elsewhere },
+        );
     }
     WebError::Forged
 }
