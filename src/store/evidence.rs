@@ -120,10 +120,10 @@ pub struct DecisionRow {
     pub requester_id: UserId,
     /// How many had to approve.
     pub needed: i64,
-    /// The currency.
-    pub currency: String,
+    /// The currency; `None` where no money moves.
+    pub currency: Option<String>,
     /// The amount in minor units.
-    pub amount: i64,
+    pub amount: Option<i64>,
     /// When it was asked for.
     pub asked_at: Instant,
     /// Where it stands.
@@ -142,10 +142,13 @@ pub struct DecisionRow {
 
 /// A request is in scope where each of its regions is; one that is about no budget yet only with the whole organisation in scope.
 fn request_in_scope(sql: &mut Sql, scope: &Scope) {
-    sql.push("NOT EXISTS (SELECT 1 FROM approval_budget o WHERE o.approval_id = a.id AND o.region_id NOT IN (");
-    sql.push_list(scope.regions()).push("))");
+    for (and, table) in [("", "approval_budget"), (" AND ", "approval_region")] {
+        sql.push(and).push("NOT EXISTS (SELECT 1 FROM ").push(table).push(" o WHERE o.approval_id = a.id AND o.region_id NOT IN (");
+        sql.push_list(scope.regions()).push("))");
+    }
     if !scope.is_whole() {
-        sql.push(" AND EXISTS (SELECT 1 FROM approval_budget o WHERE o.approval_id = a.id)");
+        sql.push(" AND (EXISTS (SELECT 1 FROM approval_budget o WHERE o.approval_id = a.id)");
+        sql.push(" OR EXISTS (SELECT 1 FROM approval_region o WHERE o.approval_id = a.id))");
     }
 }
 
@@ -188,7 +191,8 @@ pub async fn self_approvals(reader: &mut impl Reader, scope: &Scope, person: Opt
 
 /// The regions of requests in scope.
 pub async fn approval_regions(reader: &mut impl Reader, scope: &Scope) -> Result<Vec<(ApprovalId, RegionId)>, DbError> {
-    let mut sql = Sql::new("SELECT DISTINCT approval_id, region_id FROM approval_budget WHERE region_id IN (");
+    let mut sql = Sql::new("SELECT approval_id, region_id FROM approval_budget WHERE region_id IN (");
+    sql.push_list(scope.regions()).push(") UNION SELECT approval_id, region_id FROM approval_region WHERE region_id IN (");
     sql.push_list(scope.regions()).push(") ORDER BY approval_id, region_id");
     reader.all(sql).await
 }

@@ -130,7 +130,7 @@ on_both_engines! {
         let grant = counterfoil::actions::people::NewGrant {
             person: app.company.people["Nils North"], role: Role::Auditor.into(), region: app.company.regions["South"], ends_on: None, seen: None,
         };
-        let given = act::grant(store, admin(), "g", grant).await.unwrap();
+        let act::Given::Now(given) = act::grant(store, admin(), "g", grant).await.unwrap() else { panic!("it waits") };
         act::end_grant(store, admin(), "e", given).await.unwrap();
         app.company.clock.advance(3 * 86_400_000_000);
         act::suspend(store, admin(), "s", app.company.people["Nils North"], true).await.unwrap();

@@ -76,8 +76,8 @@ fn request(rows: &[DecisionRow], names: &Names, regions: &HashMap<ApprovalId, Ve
     let cells = vec![
         Value::text(format!("APR-{}", row.id.short())),
         Value::text(Matter::parse(&row.matter).map_or(row.matter.clone(), |matter| matter.one().to_owned())),
-        Value::Amount(row.amount, digits(&row.currency)),
-        Value::text(row.currency.clone()),
+        row.amount.map_or(Value::Nothing, |amount| Value::Amount(amount, row.currency.as_deref().map_or(0, digits))),
+        Value::text(row.currency.clone().unwrap_or_default()),
         Value::text(place_names.join(", ")),
         Value::text(name(row.requester_id)),
         Value::At(row.asked_at),
