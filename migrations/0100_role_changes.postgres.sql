@@ -19,7 +19,8 @@ CREATE POLICY wall ON approval_region
 ALTER TABLE approval_region ENABLE ROW LEVEL SECURITY;
 ALTER TABLE approval_region FORCE ROW LEVEL SECURITY;
 -- A request is within somebody's regions where all of its own are, be they of budgets or not.
-CREATE OR REPLACE FUNCTION wall_approval_within(approval uuid, mine uuid[]) RETURNS boolean LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
+CREATE OR REPLACE FUNCTION wall_approval_within(approval uuid, mine uuid[]) RETURNS boolean
+    LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
 DECLARE
     was CONSTANT TEXT := coalesce(current_setting('counterfoil.regions', true), '');
     found BOOLEAN;

@@ -44,7 +44,7 @@ impl Mailbox {
     fn send(&self, signed: &str) -> io::Result<()> {
         let id = &hex(&Sha256::digest(signed.as_bytes()))[..32];
         let text = format!(
-            "Keep this letter: it says how far the audit trail of Counterfoil goes, signed by its key, and nobody can take that back later.\n\
+            "Keep this letter: it says how far the audit trail of Counterfoil goes, signed by its key, and nobody can take that back.\n\
              To check the trail, hand the letters you have to the verifier as they came: --anchors FILE.\n\n{}\n",
             on_one_line(signed)
         );
@@ -100,8 +100,8 @@ impl Anchor {
         }
     }
 
-    /// Notes something signed there; returns when it is on the disk, or handed to the log or the mail server. A file where something was `noted` before is not made
-    /// anew: its disk is not there, or somebody took it away.
+    /// Notes something signed there; returns when it is on the disk, or handed to the log or the mail server. A file where something was `noted`
+    /// before is not made anew: its disk is not there, or somebody took it away.
     ///
     /// # Errors
     /// If the file cannot be written or nobody takes the message.

@@ -144,7 +144,8 @@ on_both_engines! {
         let before = audit_log::chain_at(&mut store.lone(), head.seq - 1).await.unwrap().unwrap();
         let chain = hex(&audit::chain(&head.log_id, head.seq.unsigned_abs(), &before, &leaf));
         let forged = [
-            format!("UPDATE audit_event SET body = bytes:{}, leaf = bytes:{}, chain = bytes:{chain} WHERE seq = {}", hex(body.as_bytes()), hex(&leaf), head.seq),
+            format!("UPDATE audit_event SET body = bytes:{}, leaf = bytes:{} WHERE seq = {}", hex(body.as_bytes()), hex(&leaf), head.seq),
+            format!("UPDATE audit_event SET chain = bytes:{chain} WHERE seq = {}", head.seq),
             format!("UPDATE audit_head SET chain = bytes:{chain}"),
         ];
         tamper(&proven.url, &forged).await;

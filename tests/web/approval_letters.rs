@@ -69,7 +69,8 @@ on_both_engines! {
         let letters = sent(&app, &sink).await;
         assert_eq!(to(&letters), addresses(&app, &["Ada Admin", "Finn Finance"]).await, "not she, nor who is of another region");
         for letter in &letters {
-            for words in ["Subject: A request waits for approval in Counterfoil of Test company", "Adjustment", &format!("{BASE}{request}"), "decides nothing"] {
+            let subject = "Subject: A request waits for approval in Counterfoil of Test company";
+            for words in [subject, "Adjustment", &format!("{BASE}{request}"), "decides nothing"] {
                 assert!(letter.data.contains(words), "{words}: {}", letter.data);
             }
             for no in ["1,234", "1234", "Less", "Nora", "North one", "/approval\n", "/password/"] {
