@@ -270,7 +270,7 @@ impl Reader for Lone {
                 loop {
                     match query_as(sql.clone()).fetch_all(pool).await {
                         Ok(rows) => return Ok(rows),
-                        Err(error) => again(pool, error, &mut idle)?,
+                        Err(error) => again(pool, error, &mut idle).await?,
                     }
                 }
             }
@@ -284,7 +284,7 @@ impl Reader for Lone {
                 loop {
                     match query_as(sql.clone()).fetch_optional(pool).await {
                         Ok(row) => return Ok(row),
-                        Err(error) => again(pool, error, &mut idle)?,
+                        Err(error) => again(pool, error, &mut idle).await?,
                     }
                 }
             }

@@ -262,13 +262,18 @@ async fn begin(pool: &PgPool, statement: String) -> Result<Tx, DbError> {
     loop {
         match pool.begin_with(AssertSqlSafe(statement.clone())).await {
             Ok(tx) => return Ok(Tx::Postgres(tx)),
-            Err(error) => again(pool, error, &mut idle)?,
+            Err(error) => again(pool, error, &mut idle).await?,
         }
     }
 }
 
 /// Whether what failed is worth another connection: as often as there were idle ones, each of which may have died meanwhile.
-pub(super) fn again(pool: &PgPool, error: sqlx::Error, idle: &mut usize) -> Result<(), DbError> {
+pub(super) async fn again(pool: &PgPool, error: sqlx::Error, idle: &mut usize) -> Result<(), DbError> {
+    if *idle > 0 && error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == ABORTED) {
+        *idle -= 1;
+        end_aborted(pool).await;
+        return Ok(());
+    }
     // There is room for another connection, and none was to be had: the server does not answer.
     if matches!(error, sqlx::Error::PoolTimedOut) && pool.size() < pool.options().get_max_connections() {
         return Err(DbError::Gone);
@@ -279,6 +284,21 @@ pub(super) fn again(pool: &PgPool, error: sqlx::Error, idle: &mut usize) -> Resu
     }
     *idle -= 1;
     Ok(())
+}
+
+/// A statement in a transaction that another statement has broken.
+const ABORTED: &str = "25P02";
+
+/// Ends what idle connections are in. Where the role may no longer be entered, the first message of a transaction fails behind its `BEGIN`, and the pool
+/// gets a connection back that takes nothing more.
+async fn end_aborted(pool: &PgPool) {
+    let mut idle = Vec::new();
+    while let Some(mut connection) = pool.try_acquire() {
+        if let Err(error) = connection.execute("ROLLBACK").await {
+            tracing::warn!(%error, "a connection could not be brought back");
+        }
+        idle.push(connection);
+    }
 }
 
 fn require_sqlite(version: &str) -> Result<(), Failure> {

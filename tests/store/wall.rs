@@ -321,6 +321,17 @@ async fn who_owns_the_database_and_may_make_no_roles_is_held_to_the_wall_too() {
         made.await.unwrap();
         assert_ne!(count(&mut store.read().await.unwrap(), "region").await, 0);
         assert_eq!(count(&mut store.lone(), "region").await, 0, "the owner, who says nothing, sees nothing");
+        if expected == Standing::Entered {
+            // Taken away from a running portal it answers nobody, and given back everybody: no connection is lost to it.
+            admin(format!("REVOKE {} FROM {user}", db_wall::ROLE)).await;
+            for _ in 0..24 {
+                assert!(store.read().await.is_err());
+            }
+            admin(format!("GRANT {} TO {user}", db_wall::ROLE)).await;
+            for _ in 0..24 {
+                assert_ne!(count(&mut store.read().await.unwrap(), "region").await, 0);
+            }
+        }
         store.close().await;
         admin(format!("GRANT {} TO {user}", db_wall::ROLE)).await;
     }
