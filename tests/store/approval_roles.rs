@@ -112,7 +112,7 @@ on_both_engines! {
         assert_eq!(by_approval[0]["requester"], company.people["Ada Admin"].to_string());
         assert_eq!(details(&company, "approval.executed").await.len(), 1);
         let scope = counterfoil::domain::access::Scope::of([north], false);
-        let grants = people::grants(&mut company.store.lone(), &scope, Some(nils)).await.unwrap();
+        let grants = people::grants(&mut company.store.read().await.unwrap(), &scope, Some(nils), company.store.now()).await.unwrap();
         assert_eq!(grants.iter().filter(|grant| grant.role_code() == "regional_administrator").count(), 1);
         company.check_audit().await;
     }
@@ -140,7 +140,7 @@ on_both_engines! {
         let mover = role(&company, "Mover", &[Permission::RegionsRead, Permission::BudgetsRead]).await;
         assert_eq!(edit(&company, mover, &[Permission::RegionsRead]).await, None, "narrower");
         let everywhere = counterfoil::domain::access::Scope::of([company.regions["North"]], false);
-        let grants = people::grants(&mut company.store.lone(), &everywhere, Some(nils)).await.unwrap();
+        let grants = people::grants(&mut company.store.read().await.unwrap(), &everywhere, Some(nils), company.store.now()).await.unwrap();
         act::end_grant(&company.store, company.actor("Ada Admin"), &key(), grants[0].id).await.unwrap();
         assert!(!holds(&company, nils).await.has(Permission::BudgetsRead), "ending does not wait");
     }
@@ -176,7 +176,7 @@ on_both_engines! {
         let third = asked(&company, nils, Role::FinanceController, "North").await;
         let ada = company.people["Ada Admin"];
         let everywhere = counterfoil::domain::access::Scope::of(company.regions.values().copied(), true);
-        let hers = people::grants(&mut company.store.lone(), &everywhere, Some(ada)).await.unwrap();
+        let hers = people::grants(&mut company.store.read().await.unwrap(), &everywhere, Some(ada), company.store.now()).await.unwrap();
         act::end_grant(&company.store, actor(&company, ben), &key(), hers[0].id).await.unwrap();
         assert!(matches!(approve(&company, actor(&company, ben), third).await.unwrap(), Decided::Changed(_)), "she may not give it any more");
         assert!(!holds(&company, nils).await.has(Permission::BudgetsManage));
