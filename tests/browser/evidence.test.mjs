@@ -38,7 +38,7 @@ onEachEngine('evidence', (engine) => {
           await page.getByRole('link', { name: 'Open a campaign' }).click();
           await heading(page, 'Open an access review');
           await page.getByLabel('Name', { exact: true }).fill(`Only ${place} ${words}`);
-          const region = page.getByLabel(/^Region/);
+          const region = page.getByLabel(/^Region,/);
           await region.selectOption(await region.locator('option', { hasText: place }).getAttribute('value'));
           assert.equal(await press(page, page.getByRole('button', { name: 'Open the campaign' })), 422);
           await page.getByRole('alert').getByRole('link', { name: 'Choose at least one reviewer' }).waitFor();
@@ -66,7 +66,7 @@ onEachEngine('evidence', (engine) => {
           await page.getByRole('button', { name: 'Close the campaign' }).click();
           await page.getByRole('status').getByText('The campaign is closed').waitFor();
           assert.equal(await page.getByRole('button', { name: 'Close the campaign' }).count(), 0);
-          await page.getByRole('link', { name: 'Export' }).click();
+          await page.getByRole('link', { name: 'Export', exact: true }).click();
           await heading(page, /^Export: access reviews/);
           await page.getByLabel('CSV for programs').check();
           const coming = page.waitForEvent('download');
