@@ -222,7 +222,7 @@ struct Views<'v> {
 
 impl Views<'_> {
     fn name(&self, id: Option<UserId>) -> String {
-        id.map_or("The portal itself".to_owned(), |id| self.names.get(&id).cloned().unwrap_or_default())
+        id.map_or("the portal itself".to_owned(), |id| self.names.get(&id).cloned().unwrap_or_default())
     }
 
     fn facts(&self) -> Vec<(&'static str, String)> {
