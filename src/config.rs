@@ -212,17 +212,12 @@ impl Reader {
             self.check("listen", checks::listen(address, has_proxies || tls.is_some(), plain));
         }
         self.check_public_url(public_url.as_ref(), smtp.as_ref(), plain);
-        if let Some(database) = &database {
-            self.check("database", checks::password(database));
-            self.check("database", checks::encryption(database, allow_unverified_database.unwrap_or(false)));
-        }
+        self.check_database(database.as_ref(), allow_unverified_database.unwrap_or(false));
         if let Some(path) = secret_key_file.as_ref().and_then(Option::as_ref) {
             self.check("secret_key_file", checks::key_file(path));
         }
         self.check_audit_key(audit[0].clone().flatten().or_else(|| database.as_ref().and_then(beside)));
-        if let (Some(Some(_)), Some(None)) = (&audit_mail_to, &smtp) {
-            self.check("audit_mail_to", checks::mail_needs_a_server());
-        }
+        self.check_audit_mail(audit_mail_to.as_ref(), smtp.as_ref());
         self.check_file_is_private(&["database", "smtp_url"]);
 
         let [audit_key_file, audit_anchor_file, audit_syslog] = audit;
@@ -273,6 +268,21 @@ impl Reader {
         }
         if let Some(url) = url.and_then(Option::as_ref) {
             self.check("public_url", checks::public_url(url, plain));
+        }
+    }
+
+    /// A password that is one, and nothing in clear text to another machine.
+    fn check_database(&mut self, database: Option<&Database>, unverified: bool) {
+        if let Some(database) = database {
+            self.check("database", checks::password(database));
+            self.check("database", checks::encryption(database, unverified));
+        }
+    }
+
+    /// Whoever is to get letters of the trail needs a server that sends them.
+    fn check_audit_mail(&mut self, to: Option<&Option<String>>, smtp: Option<&Option<Mail>>) {
+        if let (Some(Some(_)), Some(None)) = (to, smtp) {
+            self.check("audit_mail_to", checks::mail_needs_a_server());
         }
     }
 
