@@ -79,7 +79,8 @@ impl Workbook {
         }
         part("[Content_Types].xml", &(types + "</Types>"))?;
         let root = format!(
-            "{BEGIN}<Relationships xmlns=\"{RELATIONS}\"><Relationship Id=\"rId1\" Type=\"{DOCUMENT}/officeDocument\" Target=\"xl/workbook.xml\"/></Relationships>"
+            "{BEGIN}<Relationships xmlns=\"{RELATIONS}\">\
+             <Relationship Id=\"rId1\" Type=\"{DOCUMENT}/officeDocument\" Target=\"xl/workbook.xml\"/></Relationships>"
         );
         part("_rels/.rels", &root)?;
         part("xl/workbook.xml", &(sheets + "</sheets></workbook>"))?;
