@@ -1,0 +1,2 @@
+-- SQLite has no policies: 0081 is PostgreSQL's.
+SELECT 1;
