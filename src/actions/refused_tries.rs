@@ -129,7 +129,7 @@ mod tests {
     fn ids_are_found_wherever_they_stand() {
         let (one, two) = ("bud_00000000000000000000000007", "pst_7zzzzzzzzzzzzzzzzzzzzzzzzz");
         assert_eq!(ids_in(&format!("/budgets/{one}/edit?to={two}&from={one}&note=bud_nothing")), [one, two]);
-        assert_eq!(ids_in("/budgets/new?name=Ana+Example"), [String::new(); 0]);
+        assert!(ids_in("/budgets/new?name=Ana+Example").is_empty());
         let many: String = (0..20).map(|n| format!("bud_{}&", id::encode(n))).collect();
         assert_eq!(ids_in(&many).len(), IDS_MOST);
     }

@@ -99,7 +99,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
 /// What the configuration says about the proof.
 pub(super) fn proving(config: &Config) -> Proving {
     let post = serve::mailing(config).ok().flatten().map(|mailing| mailing.post);
-    let mailbox = config.audit_mail_to.clone().zip(post).map(|(address, post)| Anchor::Mail(Mailbox::new(address, post)));
+    let mailbox = config.audit_mail_to.clone().zip(post).map(|(address, post)| Anchor::Mail(Box::new(Mailbox::new(address, post))));
     let anchors = [config.audit_anchor_file.clone().map(Anchor::File), config.audit_syslog.clone().map(Anchor::Syslog), mailbox];
     Proving::new(config.audit_key(), anchors.into_iter().flatten())
 }

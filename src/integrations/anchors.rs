@@ -20,7 +20,7 @@ pub enum Anchor {
     /// The system's log (RFC 3164 over this socket), from where it is collected: facility auth, level notice.
     Syslog(PathBuf),
     /// A mailbox of the auditors, which keeps every letter it gets.
-    Mail(Mailbox),
+    Mail(Box<Mailbox>),
 }
 
 /// A mailbox and the way there. Its name here is what tells it from another: the address itself stands neither in the database nor in a log.

@@ -269,7 +269,7 @@ async fn begin(pool: &PgPool, statement: String) -> Result<Tx, DbError> {
 
 /// Whether what failed is worth another connection: as often as there were idle ones, each of which may have died meanwhile.
 pub(super) async fn again(pool: &PgPool, error: sqlx::Error, idle: &mut usize) -> Result<(), DbError> {
-    if *idle > 0 && error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == ABORTED) {
+    if *idle > 0 && error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == ABORTED) {
         *idle -= 1;
         end_aborted(pool).await;
         return Ok(());

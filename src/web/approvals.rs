@@ -211,15 +211,20 @@ pub async fn requests(
 
 /// `GET /approvals`.
 pub async fn list(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<ReadBudgets>) -> Result<HttpResponse, WebError> {
+    let page = made(&req, &portal, &who).await?;
+    page.shell.answer(StatusCode::OK, &page)
+}
+
+async fn made(req: &HttpRequest, portal: &Portal, who: &Allowed<ReadBudgets>) -> Result<ListPage, WebError> {
     let state = State::parse(req.query_string())?;
     let now = portal.store.now();
-    let mut read = portal.read(&who).await?;
-    let standing = standing(&mut read, &who, now).await?;
+    let mut read = portal.read(who).await?;
+    let standing = standing(&mut read, who, now).await?;
     let (view, before) = (state.view(&standing), ApprovalId::parse(&state.before));
     let most = if view == View::Waiting { WAITING_MOST } else { PAGE as i64 + 1 };
     let zone = choices::zone(&mut read).await?;
     let filter = state.filter(&mut read, zone).await?;
-    let mut all = requests(&mut read, &who, (&standing, view), &filter, before, (most, now)).await?;
+    let mut all = requests(&mut read, who, (&standing, view), &filter, before, (most, now)).await?;
     let paged = matches!(view, View::Asked | View::Ended);
     let more = paged && all.len() > PAGE;
     if more {
@@ -227,15 +232,15 @@ pub async fn list(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<Read
     }
     let mine = standing.worklist(&mut read, now).await?.len();
     let found = Found::of(&mut read, &who.reach(), all).await?;
-    let offered = Offered::to(&mut read, &who).await?;
+    let offered = Offered::to(&mut read, who).await?;
     let href = |view: View| state.href(view);
     let tabs = View::ALL.iter().filter(|one| **one != View::Mine || standing.decides()).map(|one| {
         let label = if *one == View::Mine && mine > 0 { format!("{} ({mine})", one.label()) } else { one.label().to_owned() };
         (label, href(*one), *one == view)
     });
     let exports = who.access.has(Permission::ExportsCreate);
-    let page = ListPage {
-        shell: Shell::new(&req, &portal, &who, "Approvals"),
+    Ok(ListPage {
+        shell: Shell::new(req, portal, who, "Approvals"),
         tabs: tabs.collect(),
         lines: found.all.iter().map(|one| line(one, &found, zone)).collect(),
         ended: view == View::Ended,
@@ -254,8 +259,7 @@ pub async fn list(req: HttpRequest, portal: web::Data<Portal>, who: Allowed<Read
         offered,
         loans: if standing.decides() { "/settings/approvals".to_owned() } else { String::new() },
         state,
-    };
-    page.shell.answer(StatusCode::OK, &page)
+    })
 }
 
 fn nothing(view: View) -> (&'static str, &'static str) {

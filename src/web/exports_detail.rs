@@ -52,6 +52,7 @@ struct DetailPage {
     audit: String,
     /// Where the newest checkpoint is; empty where there is none.
     checkpoint: String,
+    proof: &'static str,
 }
 
 /// What somebody sees of an export: all of it, or her regions' part.
@@ -114,32 +115,45 @@ pub async fn page(
         Some(id) => people::names(&mut read, &[id]).await?.remove(&id).unwrap_or_else(|| "Somebody who is gone".to_owned()),
         None => "The system".to_owned(),
     };
-    let signed = checkpoints::newest(&mut read).await?.is_some();
+    let (checkpoint, proof) = beside(&mut read, id).await?;
     drop(read);
     let query = ListQuery::parse(&row.query).query;
     let query = if whole { query } else { query.shareable() };
     let chips = query.chips(&|filter, id| known.name(filter, id)).into_iter().map(|chip| (chip.label, chip.value));
-    let facts = vec![
-        ("By", person),
-        ("Asked for", row.at.local(known.zone())),
-        ("File", format_words(&row.format).to_owned()),
-        ("Order", query.sort.words().to_owned()),
-        ("Columns", query.columns().iter().map(|column| column.label()).collect::<Vec<_>>().join(", ")),
-    ];
     let page = DetailPage {
         shell: Shell::new(&req, &portal, &who, "Export of transactions"),
         crumbs: if who.access.has(Permission::ExportsCreate) { vec![("/exports".to_owned(), "Exports".to_owned())] } else { Vec::new() },
         part: !whole,
         chips: chips.collect(),
-        facts,
+        facts: facts(&row, person, &query, &known),
         downloads: events.iter().map(|event| download(event, &known)).collect(),
         zone: known.zone().name(),
-        checkpoint: if signed { format!("/exports/{id}/checkpoint") } else { String::new() },
+        checkpoint,
+        proof,
         file: if own { format!("/exports/{id}/file") } else { String::new() },
         audit: if who.access.has(Permission::AuditRead) { format!("/audit?object={id}") } else { String::new() },
         id: id.to_string(),
     };
     page.shell.answer(StatusCode::OK, &page)
+}
+
+fn facts(row: &ExportRow, person: String, query: &ListQuery, known: &Known) -> Vec<(&'static str, String)> {
+    vec![
+        ("By", person),
+        ("Asked for", row.at.local(known.zone())),
+        ("File", format_words(&row.format).to_owned()),
+        ("Order", query.sort.words().to_owned()),
+        ("Columns", query.columns().iter().map(|column| column.label()).collect::<Vec<_>>().join(", ")),
+    ]
+}
+
+/// Where the newest checkpoint of the trail is, and what is said of it.
+async fn beside(read: &mut Read, id: ExportId) -> Result<(String, &'static str), DbError> {
+    if checkpoints::newest(read).await?.is_none() {
+        return Ok((String::new(), "The audit trail is not signed: there is no checkpoint yet."));
+    }
+    let words = "Keep the newest checkpoint beside the file: with it and the verifier you find out later whether the record was changed.";
+    Ok((format!("/exports/{id}/checkpoint"), words))
 }
 
 /// `GET /exports/{id}/checkpoint`: the newest checkpoint of the trail, which covers that the file was taken: for everybody who sees the export.

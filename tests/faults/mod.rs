@@ -14,7 +14,6 @@ mod resets;
 mod restarts;
 mod slow;
 
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// How often something is done: `short` times, or `long` times where the long forms are asked for (`COUNTERFOIL_FAULTS=long`), or as often as is
 /// named for it alone (`COUNTERFOIL_FAULTS_NAME=NUMBER`).
@@ -35,7 +34,7 @@ pub struct Dice(u64);
 impl Dice {
     /// With the seed of the environment, else one of the moment; it is printed, so that a fault can be found again.
     pub fn thrown(what: &str) -> Self {
-        let moment = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros() as u64;
+        let moment = || counterfoil::clock::Clock::system().now() as u64;
         let seed = times("SEED", 0, 0);
         let seed = if seed == 0 { moment() } else { seed };
         println!("{what}: COUNTERFOIL_FAULTS_SEED={seed}");

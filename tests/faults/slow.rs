@@ -27,7 +27,7 @@ async fn trickle(address: String, at: usize, text: &'static str) -> Duration {
             said = read.read(&mut answer) => if said.is_err() || said.is_ok_and(|bytes| bytes == 0) { return began.elapsed() },
             () = tokio::time::sleep(Duration::from_secs(1)) => if write.write_all(b"a").await.is_err() { return began.elapsed() },
         }
-        assert!(began.elapsed() < Duration::from_secs(60), "it is borne for ever");
+        assert!(began.elapsed() < Duration::from_mins(1), "it is borne for ever");
     }
 }
 

@@ -128,7 +128,7 @@ on_both_engines! {
         let (proven, sink) = (Proven::found(db).await, Sink::start().await);
         let store = &proven.company.store;
         let mailbox = Mailbox::new("auditors@checks.example".to_owned(), sink.called("127.0.0.1"));
-        let proving = Proving::new(Some(proven.key()), [Anchor::Mail(mailbox)]);
+        let proving = Proving::new(Some(proven.key()), [Anchor::Mail(Box::new(mailbox))]);
         sink.answer(450);
         let words = turn(store, &proving, true).await.unwrap_err().to_string();
         assert!(words.contains("the mail server took no letter") && !words.contains("auditors@"), "{words}");

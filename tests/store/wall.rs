@@ -125,7 +125,7 @@ on_both_engines! {
                         statement.push(value);
                     }
                 }
-                let bound = statement.into_iter().fold(Sql::new(Box::leak(renumbered.into_boxed_str())), |sql, value| sql.bind(value));
+                let bound = statement.into_iter().fold(Sql::new(Box::leak(renumbered.into_boxed_str())), Sql::bind);
                 let mut all = if text.contains("approval_id") { request(&company, own) } else { Vec::new() };
                 all.push(bound);
                 all
@@ -286,7 +286,7 @@ async fn owned(db: &TestDb, user: &str) -> String {
     let name = db.url.rsplit('/').next().unwrap();
     admin(format!("CREATE ROLE {user} LOGIN PASSWORD 'x'")).await;
     admin(format!("ALTER DATABASE {name} OWNER TO {user}")).await;
-    let (_, place) = address(name).rsplit_once('@').map(|(_, place)| ((), place.to_owned())).unwrap();
+    let place = address(name).rsplit_once('@').unwrap().1.to_owned();
     format!("postgres://{user}:x@{place}")
 }
 

@@ -31,7 +31,7 @@ on_both_engines! {
         let all = [&small, &large, &south, &transfer];
         let (north, by_nora) = (app.company.regions["North"], app.company.people["Nora North"]);
         for (query, expected) in [
-            ("".to_owned(), [true, true, true, true]),
+            (String::new(), [true, true, true, true]),
             ("&matter=transfer".to_owned(), [false, false, false, true]),
             (format!("&region={north}"), [true, true, false, true]),
             (format!("&region={}", app.company.regions["Global"]), [true, true, true, true]),

@@ -52,11 +52,14 @@ async fn events(app: &TestApp, action: &'static str) -> i64 {
     app.company.store.read().await.unwrap().value(sql).await.unwrap()
 }
 
+/// What is wrong with an answer, and the fault put into it.
+type Bent = (&'static str, fn(&mut Parts));
+
 on_both_engines! {
     async fn a_passkey_signs_in_alone_and_nothing_else_does(db: TestDb) {
         let app = at_home(db).await;
         let (nora, other) = (app.signed_in("Nora North").await, app.signed_in("Nora North").await);
-        let bent: [(&str, fn(&mut Parts)); 5] = [
+        let bent: [Bent; 5] = [
             ("another site", |parts| parts.origin = "https://rewards.example.evil".to_owned()),
             ("another party", |parts| parts.rp = "evil.example".to_owned()),
             ("another challenge", |parts| parts.challenge = "AAAA".to_owned()),
@@ -74,7 +77,7 @@ on_both_engines! {
         let page = app.anonymous().get("/sign-in").await;
         assert!(page.body.contains("data-passkey=\"use\"") && page.body.contains("hidden>"), "the button waits for the script");
 
-        let bent: [(&str, fn(&mut Parts)); 9] = [
+        let bent: [Bent; 9] = [
             ("another site", |parts| parts.origin = "http://rewards.example".to_owned()),
             ("another party", |parts| parts.rp = "evil.example".to_owned()),
             ("another challenge", |parts| parts.challenge = "AAAA".to_owned()),

@@ -1,11 +1,12 @@
 //! What was refused is on record: who tried what, the same whether there is such a thing or not, and never so often that it fills a disk.
 
+use counterfoil::domain::access::Role;
 use counterfoil::domain::id::BudgetId;
 use counterfoil::domain::refused_tries::SINGLE_MOST;
 use serde_json::Value;
 
 use super::approvals::{ask, policy};
-use super::wall::events;
+use super::wall::{events, grant};
 use crate::support::app::TestApp;
 use crate::support::database::{TestDb, on_both_engines};
 
@@ -17,6 +18,7 @@ async fn last(app: &TestApp) -> Value {
 on_both_engines! {
     async fn outside_and_missing_are_on_record_alike_and_only_for_who_reads_the_whole_trail(db: TestDb) {
         let app = TestApp::start(db).await;
+        grant(&app, "Nora North", Role::Auditor, "North").await;
         let (nils, nora, aud) = (app.signed_in("Nils North").await, app.signed_in("Nora North").await, app.signed_in("Aud Auditor").await);
         let (outside, missing) = (app.company.budgets["South one"], BudgetId(uuid::Uuid::from_u128(7)));
         let mut bodies = Vec::new();
