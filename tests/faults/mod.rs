@@ -14,7 +14,6 @@ mod resets;
 mod restarts;
 mod slow;
 
-
 /// How often something is done: `short` times, or `long` times where the long forms are asked for (`COUNTERFOIL_FAULTS=long`), or as often as is
 /// named for it alone (`COUNTERFOIL_FAULTS_NAME=NUMBER`).
 pub fn times(name: &str, short: u64, long: u64) -> u64 {
