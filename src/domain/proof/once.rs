@@ -1,6 +1,7 @@
 //! That no name stands twice in an object of a body. The portal seals none of that kind, and readers of JSON disagree about what it says.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
@@ -58,13 +59,11 @@ impl<'de> Visitor<'de> for Once {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut pairs: A) -> Result<(), A::Error> {
-        let mut names: Vec<Cow<'de, str>> = Vec::new();
-        while let Some(name) = pairs.next_key::<Cow<'de, str>>()? {
-            // Ours are in order, and then a name that is beyond the last one is new.
-            if names.last().is_some_and(|last| *last >= name) && names.contains(&name) {
+        let mut names: HashSet<Cow<'de, str>> = HashSet::new();
+        while let Some(name) = pairs.next_key()? {
+            if !names.insert(name) {
                 return Err(A::Error::custom("a name stands in it twice"));
             }
-            names.push(name);
             pairs.next_value_seed(Once)?;
         }
         Ok(())
