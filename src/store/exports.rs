@@ -100,7 +100,7 @@ pub const REGION: usize = 3;
 /// How every row of a list is read, in the list's order, with these columns.
 pub fn plan(asked: &Asked<'_>, columns: &[Column], engine: Engine) -> Plan {
     let descending = asked.query.sort.descending;
-    let conditions = asked.conditions();
+    let conditions = asked.conditions(engine);
     let making = Making { asked, columns, conditions: &conditions, engine };
     let whole = making.whole(descending);
     let parts =

@@ -50,10 +50,13 @@ pub struct ImportRow {
     pub finished_at: Option<Instant>,
 }
 
-const COLUMNS: &str = "i.no, i.id, i.source_id, s.name AS source_name, i.person_id, p.name AS person_name, i.file_name, i.file_bytes, \
+/// What an [`ImportRow`] is made of.
+pub(super) const COLUMNS: &str = "i.no, i.id, i.source_id, s.name AS source_name, i.person_id, p.name AS person_name, i.file_name, i.file_bytes, \
     i.file_sha256, i.state, i.mapping, i.mode, i.rows_read, i.rows_created, i.rows_changed, i.rows_unchanged, i.rows_refused, i.report, \
-    i.failure, i.version, i.created_at, i.finished_at \
-    FROM import_run i JOIN source s ON s.id = i.source_id LEFT JOIN person p ON p.id = i.person_id";
+    i.failure, i.version, i.created_at, i.finished_at";
+const FROM: &str = " FROM import_run i";
+/// Those of source and person, to be joined to the run `i`.
+pub(super) const NAMES: &str = " JOIN source s ON s.id = i.source_id LEFT JOIN person p ON p.id = i.person_id";
 
 /// How many rows of a file went which way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -222,7 +225,7 @@ fn visible(sql: &mut Sql, scope: &Scope, person: Option<UserId>) {
 /// One import, where the person sees it.
 pub async fn find(reader: &mut impl Reader, scope: &Scope, person: Option<UserId>, id: ImportId) -> Result<Option<ImportRow>, DbError> {
     let mut sql = Sql::default();
-    sql.push("SELECT ").push(COLUMNS).push(" WHERE i.id = ").push_bind(id).push(" AND ");
+    sql.push("SELECT ").push(COLUMNS).push(FROM).push(NAMES).push(" WHERE i.id = ").push_bind(id).push(" AND ");
     visible(&mut sql, scope, person);
     reader.one(sql).await
 }
@@ -230,7 +233,7 @@ pub async fn find(reader: &mut impl Reader, scope: &Scope, person: Option<UserId
 /// One import, for a write or a job that checks who may.
 pub async fn get(reader: &mut impl Reader, id: ImportId) -> Result<Option<ImportRow>, DbError> {
     let mut sql = Sql::default();
-    sql.push("SELECT ").push(COLUMNS).push(" WHERE i.id = ").push_bind(id);
+    sql.push("SELECT ").push(COLUMNS).push(FROM).push(NAMES).push(" WHERE i.id = ").push_bind(id);
     reader.one(sql).await
 }
 
@@ -243,7 +246,7 @@ pub async fn list(
     most: i64,
 ) -> Result<Vec<ImportRow>, DbError> {
     let mut sql = Sql::default();
-    sql.push("SELECT ").push(COLUMNS).push(" WHERE ");
+    sql.push("SELECT ").push(COLUMNS).push(FROM).push(NAMES).push(" WHERE ");
     visible(&mut sql, scope, person);
     if let Some(before) = before {
         sql.push(" AND i.no < ").push_bind(before);
@@ -260,7 +263,13 @@ pub async fn same_file(
     row: &ImportRow,
 ) -> Result<Vec<ImportRow>, DbError> {
     let mut sql = Sql::default();
-    sql.push("SELECT ").push(COLUMNS).push(" WHERE i.source_id = ").push_bind(row.source_id).push(" AND i.file_sha256 = ");
+    sql.push("SELECT ")
+        .push(COLUMNS)
+        .push(FROM)
+        .push(NAMES)
+        .push(" WHERE i.source_id = ")
+        .push_bind(row.source_id)
+        .push(" AND i.file_sha256 = ");
     sql.push_bind(row.file_sha256.clone()).push(" AND i.state = 'done' AND i.no < ").push_bind(row.no).push(" AND ");
     visible(&mut sql, scope, person);
     sql.push(" ORDER BY i.no DESC LIMIT 5");
@@ -271,7 +280,7 @@ pub async fn same_file(
 /// remove.
 pub async fn unfinished(reader: &mut impl Reader) -> Result<Vec<ImportRow>, DbError> {
     let mut sql = Sql::default();
-    sql.push("SELECT ").push(COLUMNS).push(
+    sql.push("SELECT ").push(COLUMNS).push(FROM).push(NAMES).push(
         " WHERE i.state IN ('uploading', 'checking', 'committing') \
          OR (i.state IN ('done', 'failed', 'withdrawn') AND i.finished_at IS NULL) ORDER BY i.no",
     );

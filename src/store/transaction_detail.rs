@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::db::{Reader, Sql};
+use super::db::{Engine, Reader, Sql};
 use super::failure::{DbError, Failure};
 use super::postings::{POSTING_COLUMNS, PostingRow};
 use super::settings;
@@ -118,7 +118,12 @@ pub async fn get(tx: &mut WriteTx<'_>, id: TransactionId) -> Result<TransactionR
 
 /// The import that brought a row: its id and when it was done.
 pub async fn import_of(reader: &mut impl Reader, import_no: i64) -> Result<Option<(ImportId, Option<Instant>)>, DbError> {
-    reader.one(Sql::new("SELECT id, finished_at FROM import_run WHERE no = $1").bind(import_no)).await
+    let sql = match reader.engine() {
+        Engine::Sqlite => "SELECT id, finished_at FROM import_run WHERE no = $1",
+        // Also where she sees a part of it.
+        Engine::Postgres => "SELECT id, finished_at FROM wall_imports(NULL, ARRAY[$1]::bigint[])",
+    };
+    reader.one(Sql::new(sql).bind(import_no)).await
 }
 
 /// The name of a source.

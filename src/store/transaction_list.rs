@@ -88,7 +88,7 @@ pub async fn page(reader: &mut impl Reader, asked: &Asked<'_>, place: Place) -> 
     };
     let backwards = matches!(place, Place::Before(_));
     let walk = Walk { asked, cursor, descending: asked.query.sort.descending != backwards };
-    let conditions = asked.conditions();
+    let conditions = asked.conditions(reader.engine());
     let (mut rows, ids) = (Vec::new(), walk.ids());
     if asked.is_narrow() {
         rows.extend(cells::rows(reader, walk.narrow(&conditions, reader.engine()), &ids).await?);

@@ -141,12 +141,12 @@ impl Asked<'_> {
     }
 
     /// Every condition but the region's, each with ` AND ` before it.
-    pub fn conditions(&self) -> Piece {
+    pub fn conditions(&self, engine: Engine) -> Piece {
         let mut sql = Sql::default();
         for (filter, values) in &self.query.filters {
             match filter {
                 Filter::Region => {}
-                Filter::Import => imports(&mut sql, values),
+                Filter::Import => imports(&mut sql, engine, values),
                 // Spelled out, so that the index of the few that failed can be used.
                 Filter::DeliveryStatus if values.iter().eq([&Value::Word(DeliveryStatus::Failed.code())]) => {
                     sql.push(" AND t.delivery_status = 'failed'");
@@ -334,8 +334,13 @@ fn one_of<'v>(sql: &mut Sql, column: &str, values: impl IntoIterator<Item = &'v 
     sql.push(")");
 }
 
-fn imports<'v>(sql: &mut Sql, values: impl IntoIterator<Item = &'v Value>) {
-    sql.push(" AND t.import_no IN (SELECT i.no FROM import_run i WHERE i.id IN (");
+fn imports<'v>(sql: &mut Sql, engine: Engine, values: impl IntoIterator<Item = &'v Value>) {
+    let (from, to) = match engine {
+        Engine::Sqlite => ("import_run i WHERE i.id IN (", "))"),
+        // Also those that she sees in part.
+        Engine::Postgres => ("wall_imports(ARRAY[", "]::uuid[], NULL) i)"),
+    };
+    sql.push(" AND t.import_no IN (SELECT i.no FROM ").push(from);
     push_values(sql, values.into_iter());
-    sql.push("))");
+    sql.push(to);
 }

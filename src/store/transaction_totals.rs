@@ -55,7 +55,7 @@ pub async fn totals(reader: &mut impl Reader, asked: &Asked<'_>, exact: bool) ->
         sums.retain(|sum| sum.count != 0);
         return Ok(Totals { sums, capped: false });
     }
-    let conditions = asked.conditions();
+    let conditions = asked.conditions(reader.engine());
     let mut sql = asked.begin(&conditions, reader.engine());
     sql.push("SELECT currency_code, CAST(count(*) AS BIGINT), ").push_sum("amount_issued").push(" FROM (");
     sql.push("SELECT t.currency_code, t.amount_issued");

@@ -266,17 +266,11 @@ pub async fn page(
 ) -> Result<HttpResponse, WebError> {
     let id = ImportId::parse(&path).ok_or(Refusal::NotFound)?;
     let mut read = portal.read(&who).await?;
-    let (mut row, whole) = import_sight::find(&mut read, &reach(&who), Some(who.person.id), id).await?.ok_or(Refusal::NotFound)?;
+    let (row, whole) = import_sight::find(&mut read, &reach(&who), Some(who.person.id), id).await?.ok_or(Refusal::NotFound)?;
     let zone = choices::zone(&mut read).await?;
     let budgets = who.scope(Permission::BudgetsRead);
-    let found = if whole {
-        Found::read(&mut read, &budgets, &row).await?
-    } else {
-        // What stands in the file is for those who see all of it, and so is what it is called.
-        row.file_name = format!("Import {}", row.id.short());
-        row.failure.clear();
-        Found::part(&mut read, &budgets, &reach(&who), &row).await?
-    };
+    let found =
+        if whole { Found::read(&mut read, &budgets, &row).await? } else { Found::part(&mut read, &budgets, &reach(&who), &row).await? };
     drop(read);
     let page = made(Shell::new(&req, &portal, &who, row.file_name.clone()), &who, row, whole, found, zone);
     page.shell.answer(StatusCode::OK, &page)
