@@ -1,18 +1,19 @@
 //! Reports about people: reviews of their roles, leavers, duties that collide, accounts, roles.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::events::said;
 use super::{Answer, Asked, Heads, Line, Names, Value};
 use crate::domain::access::{Access, Granted, Permission};
 use crate::domain::duties;
-use crate::domain::id::UserId;
+use crate::domain::id::{RegionId, UserId};
 use crate::domain::role::{AnyRole, Definition};
 use crate::domain::time::{Day, Instant};
 use crate::store::evidence::{self, GrantSpan};
 use crate::store::failure::DbError;
 use crate::store::heard::Heard;
 use crate::store::people::{self, Person};
+use crate::store::regions::{self, Region};
 use crate::store::reviews::{self, Item};
 use crate::store::{access, roles as kept_roles};
 
@@ -220,6 +221,7 @@ pub(super) async fn duties(heard: &mut Heard, asked: &Asked<'_>) -> Result<Answe
     let ids: Vec<UserId> = all.iter().map(|person| person.id).collect();
     let held = access::held(heard, &ids, asked.now).await?;
     let names = Names::of(heard, &asked.scope, []).await?;
+    let tree = regions::list(heard.beside(), &asked.scope).await?;
     let mut lines = Vec::new();
     let mut counts: BTreeMap<&'static str, usize> = BTreeMap::new();
     for person in &all {
@@ -232,8 +234,7 @@ pub(super) async fn duties(heard: &mut Heard, asked: &Asked<'_>) -> Result<Answe
                 let one = |grant: &&Granted| format!("{}, {}", grant.label, names.regions.get(&grant.region).map_or("", String::as_str));
                 Value::text(grants.iter().map(one).collect::<Vec<_>>().join("; "))
             };
-            let mut places: Vec<&str> = found.regions.iter().filter_map(|region| names.regions.get(region)).map(String::as_str).collect();
-            places.sort_unstable();
+            let places = topmost(&found.regions, &tree, &names);
             let cells = vec![
                 Value::text(person.name.clone()),
                 Value::text(found.rule.label),
@@ -241,7 +242,7 @@ pub(super) async fn duties(heard: &mut Heard, asked: &Asked<'_>) -> Result<Answe
                 by(&found.one),
                 Value::text(found.rule.other.label()),
                 by(&found.other),
-                Value::text(places.join(", ")),
+                Value::text(places),
                 Value::text(found.rule.risk),
                 Value::text(found.rule.against),
             ];
@@ -250,6 +251,22 @@ pub(super) async fn duties(heard: &mut Heard, asked: &Asked<'_>) -> Result<Answe
     }
     let broken = |rule: &duties::Rule| (rule.label, counts.get(rule.label).copied().unwrap_or(0).to_string());
     Ok(Answer { heads: DUTIES, lines, figures: duties::RULES.iter().map(broken).collect() })
+}
+
+/// The regions in words. A role holds in a region and in all below it, so the topmost of each branch says them all.
+fn topmost(found: &BTreeSet<RegionId>, tree: &[Region], names: &Names) -> String {
+    let within = |region: &Region| found.contains(&region.id);
+    let mut places: Vec<String> = tree
+        .iter()
+        .filter(|region| within(region) && region.parent_id.is_none_or(|above| !found.contains(&above)))
+        .filter_map(|region| {
+            let name = names.regions.get(&region.id)?;
+            let more = tree.iter().any(|below| below.parent_id == Some(region.id) && within(below));
+            Some(if more { format!("{name} and below") } else { name.clone() })
+        })
+        .collect();
+    places.sort_unstable();
+    places.join(", ")
 }
 
 const ACCOUNTS: Heads = &[
