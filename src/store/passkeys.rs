@@ -1,10 +1,11 @@
 //! Passkeys: the public halves of those that people sign in with.
 
+use webauthn_rs::prelude::Passkey as Credential;
+
 use super::db::{Reader, Sql};
 use super::failure::{DbError, Failure};
 use super::writer::WriteTx;
 use crate::domain::id::{PasskeyId, UserId};
-use crate::domain::passkey::Made;
 use crate::domain::time::Instant;
 
 /// A passkey.
@@ -16,12 +17,8 @@ pub struct Passkey {
     pub person_id: UserId,
     /// Its id on the device.
     pub credential_id: Vec<u8>,
-    /// See [`crate::domain::passkey::ALGORITHMS`].
-    pub algorithm: i64,
-    /// Its public key.
-    pub public_key: Vec<u8>,
-    /// How often it was used, where it counts.
-    pub counter: i64,
+    /// What webauthn-rs knows of it, as it stands in the database: its public key, and how often it was used, where it counts.
+    pub credential: String,
     /// What its holder calls it.
     pub name: String,
     /// Since when.
@@ -32,13 +29,17 @@ pub struct Passkey {
 
 impl Passkey {
     /// What is checked when it is used.
-    pub fn made(&self) -> Made {
-        let counter = u32::try_from(self.counter).unwrap_or(u32::MAX);
-        Made { id: self.credential_id.clone(), algorithm: self.algorithm, key: self.public_key.clone(), counter }
+    pub fn credential(&self) -> Result<Credential, DbError> {
+        serde_json::from_str(&self.credential).map_err(|error| DbError::Broken(format!("passkey {} cannot be read: {error}", self.id)))
     }
 }
 
-const COLUMNS: &str = "SELECT id, person_id, credential_id, algorithm, public_key, counter, name, added_at, used_at FROM passkey WHERE ";
+/// As it is kept.
+fn written(credential: &Credential) -> Result<String, DbError> {
+    serde_json::to_string(credential).map_err(|error| DbError::Broken(format!("a passkey cannot be written: {error}")))
+}
+
+const COLUMNS: &str = "SELECT id, person_id, credential_id, credential, name, added_at, used_at FROM passkey WHERE ";
 
 /// Those of a person, the oldest first.
 pub async fn of_person(reader: &mut impl Reader, person: UserId) -> Result<Vec<Passkey>, DbError> {
@@ -54,28 +55,28 @@ pub async fn has_any(reader: &mut impl Reader, person: UserId) -> Result<bool, D
 }
 
 /// The one with this id on its device.
-pub async fn by_credential(reader: &mut impl Reader, credential: Vec<u8>) -> Result<Option<Passkey>, DbError> {
+pub async fn by_credential(reader: &mut impl Reader, id: &[u8]) -> Result<Option<Passkey>, DbError> {
     let mut sql = Sql::default();
-    sql.push(COLUMNS).push("credential_id = ").push_bind(credential);
+    sql.push(COLUMNS).push("credential_id = ").push_bind(id.to_vec());
     reader.one(sql).await
 }
 
 /// Keeps a new one; `false` where there is one with its id.
-pub async fn insert(tx: &mut WriteTx<'_>, id: PasskeyId, person: UserId, name: String, made: Made) -> Result<bool, Failure> {
+pub async fn insert(tx: &mut WriteTx<'_>, id: PasskeyId, person: UserId, name: String, made: &Credential) -> Result<bool, Failure> {
     let now = tx.now;
     let sql = Sql::new(
-        "INSERT INTO passkey (id, person_id, credential_id, algorithm, public_key, counter, name, added_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (credential_id) DO NOTHING",
+        "INSERT INTO passkey (id, person_id, credential_id, credential, name, added_at) \
+         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (credential_id) DO NOTHING",
     );
-    let sql = sql.bind(id).bind(person).bind(made.id).bind(made.algorithm).bind(made.key);
-    Ok(tx.exec(sql.bind(i64::from(made.counter)).bind(name).bind(now)).await? == 1)
+    let sql = sql.bind(id).bind(person).bind(made.cred_id().clone()).bind(written(made)?);
+    Ok(tx.exec(sql.bind(name).bind(now)).await? == 1)
 }
 
-/// Notes a use; `false` where the counter says that it was used meanwhile.
-pub async fn used(tx: &mut WriteTx<'_>, id: PasskeyId, counter: u32) -> Result<bool, Failure> {
+/// Notes a use; `false` where another was noted since it was read, so that one count is never taken twice.
+pub async fn used(tx: &mut WriteTx<'_>, read: &Passkey, after: &Credential) -> Result<bool, Failure> {
     let now = tx.now;
-    let sql = Sql::new("UPDATE passkey SET counter = $2, used_at = $3 WHERE id = $1 AND (counter < $2 OR (counter = 0 AND $2 = 0))");
-    Ok(tx.exec(sql.bind(id).bind(i64::from(counter)).bind(now)).await? == 1)
+    let sql = Sql::new("UPDATE passkey SET credential = $3, used_at = $4 WHERE id = $1 AND credential = $2");
+    Ok(tx.exec(sql.bind(read.id).bind(read.credential.clone()).bind(written(after)?).bind(now)).await? == 1)
 }
 
 /// Removes one of a person's; what it was called, where there was such a one.

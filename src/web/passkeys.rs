@@ -5,8 +5,7 @@ use actix_session::Session;
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::error::{WebError, status_of};
@@ -23,32 +22,28 @@ use crate::domain::time::Instant;
 use crate::store::failure::Failure;
 use crate::store::passkeys as kept;
 
-/// What the session remembers of what a browser was asked.
+/// What the session remembers of what a browser was asked: in the store, under a hash of its token. Nothing of it is in the page.
 const ASKED: &str = "passkey";
 /// How long it may take to answer, in seconds.
 const WITHIN: i64 = 300;
-/// The bytes of a challenge.
-const CHALLENGE: usize = 32;
 
 #[derive(Deserialize, Serialize)]
-struct Asked {
-    challenge: String,
+struct Asked<S> {
+    state: S,
     at: Instant,
 }
 
-/// A challenge, remembered in the session.
-fn challenge(portal: &Portal, session: &Session) -> Result<Vec<u8>, WebError> {
-    let challenge: [u8; CHALLENGE] = portal.store.random.bytes();
-    let asked = Asked { challenge: URL_SAFE_NO_PAD.encode(challenge), at: portal.store.now() };
-    session.insert(ASKED, asked).map_err(|error| WebError::Ours(format!("the session could not be kept: {error}")))?;
-    Ok(challenge.to_vec())
+/// Remembers in the session what the answer is judged by, instead of what was asked before.
+fn remember<S: Serialize>(portal: &Portal, session: &Session, state: S) -> Result<(), WebError> {
+    let asked = Asked { state, at: portal.store.now() };
+    session.insert(ASKED, asked).map_err(|error| WebError::Ours(format!("the session could not be kept: {error}")))
 }
 
-/// The challenge that was remembered, once; empty where there is none, which no answer fits.
-fn asked(portal: &Portal, session: &Session) -> Vec<u8> {
-    let asked = session.get::<Asked>(ASKED).ok().flatten().filter(|asked| portal.store.now() < asked.at.plus_seconds(WITHIN));
+/// What was remembered, once, and not for long. What was asked to make one is nothing that was asked to use one.
+fn asked<S: DeserializeOwned>(portal: &Portal, session: &Session) -> Option<S> {
+    let asked = session.get::<Asked<S>>(ASKED).ok().flatten().filter(|asked| portal.store.now() < asked.at.plus_seconds(WITHIN));
     session.remove(ASKED);
-    asked.and_then(|asked| URL_SAFE_NO_PAD.decode(asked.challenge).ok()).unwrap_or_default()
+    asked.map(|asked| asked.state)
 }
 
 struct Line {
@@ -111,8 +106,9 @@ pub async fn ask_to_make(
     Posted(()): Posted<()>,
 ) -> Result<HttpResponse, WebError> {
     let site = site(&portal, &req)?;
-    let challenge = challenge(&portal, &session)?;
-    Ok(HttpResponse::Ok().json(act::asked_to_make(&portal.store, &site, &who.actor, &who.person, &challenge).await?))
+    let (asked, state) = act::asked_to_make(&portal.store, &site, &who.actor, &who.person).await?;
+    remember(&portal, &session, state)?;
+    Ok(HttpResponse::Ok().json(asked))
 }
 
 /// What the form that adds one sends.
@@ -131,8 +127,8 @@ pub async fn add(
     who: Allowed<SignedIn>,
     Posted(form): Posted<AddForm>,
 ) -> Result<HttpResponse, WebError> {
-    let (site, challenge) = (site(&portal, &req)?, asked(&portal, &session));
-    match act::add(&portal.store, &site, who.actor.clone(), &challenge, &form.name, &form.passkey).await {
+    let (site, asked) = (site(&portal, &req)?, asked(&portal, &session));
+    match act::add(&portal.store, (&site, asked), who.actor.clone(), &form.name, &form.passkey).await {
         Ok(()) => {
             session.renew();
             let words = "The passkey was added. You were signed out everywhere else.".to_owned();
@@ -176,7 +172,9 @@ pub async fn ask_to_use(
     if session.get::<UserId>(super::session::PERSON).ok().flatten().is_none() {
         act::count_question(&portal.store, &anonymous(&req), &place(&req)).await?;
     }
-    Ok(HttpResponse::Ok().json(act::asked_to_use(&site, &challenge(&portal, &session)?)))
+    let (asked, state) = act::asked_to_use(&site)?;
+    remember(&portal, &session, state)?;
+    Ok(HttpResponse::Ok().json(asked))
 }
 
 /// What a form sends that uses one.
@@ -195,9 +193,9 @@ pub async fn sign_in(
     session: Session,
     Posted(form): Posted<UseForm>,
 ) -> Result<HttpResponse, WebError> {
-    let (site, challenge, half) = (site(&portal, &req)?, asked(&portal, &session), half(&portal, &session));
+    let (site, asked, half) = (site(&portal, &req)?, asked(&portal, &session), half(&portal, &session));
     let (before, next) = half.map_or((None, form.next), |half| (Some(half.half), half.next));
-    match act::sign_in(&portal.store, (&site, &challenge), anonymous(&req), &place(&req), before, &form.passkey).await {
+    match act::sign_in(&portal.store, (&site, asked), anonymous(&req), &place(&req), before, &form.passkey).await {
         Ok(opened) => {
             let mut answer = redirect(own_path(&next));
             signed_in((&req, &portal), &session, opened, &mut answer)?;
@@ -223,8 +221,8 @@ pub async fn prove(
     who: Allowed<SignedIn>,
     Posted(form): Posted<UseForm>,
 ) -> Result<HttpResponse, WebError> {
-    let (site, challenge) = (site(&portal, &req)?, asked(&portal, &session));
-    match act::prove(&portal.store, &site, who.actor.clone(), &challenge, &form.passkey).await {
+    let (site, asked) = (site(&portal, &req)?, asked(&portal, &session));
+    match act::prove(&portal.store, (&site, asked), who.actor.clone(), &form.passkey).await {
         Ok(()) => prove::proved(&portal, &session, &who, &form.next),
         Err(Failure::Refused(refusal)) => {
             let errors = Errors::of(&refusal).without_field("passkey");

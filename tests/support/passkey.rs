@@ -7,9 +7,6 @@ use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-/// What a SubjectPublicKeyInfo of P-256 begins with.
-const P256: &[u8] = b"\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07\x03\x42\x00";
-
 /// What is said and signed.
 #[derive(Clone)]
 pub struct Parts {
@@ -21,6 +18,8 @@ pub struct Parts {
     pub counter: u32,
     pub holder: Vec<u8>,
     pub id: Vec<u8>,
+    /// Its public key, as it is handed over when it is made.
+    pub key: Vec<u8>,
     /// Whether the signature is spoilt.
     pub spoilt: bool,
 }
@@ -43,6 +42,18 @@ fn data(parts: &Parts) -> Vec<u8> {
     [&Sha256::digest(parts.rp.as_bytes())[..], &[parts.flags], &parts.counter.to_be_bytes()].concat()
 }
 
+/// A public key of P-256 as COSE (RFC 9053): its kind, its algorithm, its curve, and the two halves of the point.
+fn cose(point: &[u8]) -> Vec<u8> {
+    let (x, y) = point[1..].split_at(32);
+    [b"\xa5\x01\x02\x03\x26\x20\x01\x21\x58\x20", x, b"\x22\x58\x20", y].concat()
+}
+
+/// What an authenticator hands over that attests nothing: a map of three in CBOR, the last of which is what it would have signed.
+fn unattested(data: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(data.len()).unwrap().to_be_bytes();
+    [b"\xa3\x63fmt\x64none\x67attStmt\xa0\x68authData\x59", &length[..], data].concat()
+}
+
 impl Passkey {
     /// Makes one, as it is asked for; `change` bends what is sent.
     pub fn make(asked: &Value, origin: &str, change: impl Fn(&mut Parts)) -> (Self, String) {
@@ -59,16 +70,15 @@ impl Passkey {
             counter: 0,
             holder: URL_SAFE_NO_PAD.decode(asked["user"]["id"].as_str().unwrap()).unwrap(),
             id,
+            key: cose(pair.public_key().as_ref()),
             spoilt: false,
         };
         change(&mut parts);
-        let held = [&data(&parts)[..], &[0; 16], &u16::try_from(parts.id.len()).unwrap().to_be_bytes(), &parts.id].concat();
-        let key = [P256, pair.public_key().as_ref()].concat();
+        let held = [&data(&parts)[..], &[0; 16], &u16::try_from(parts.id.len()).unwrap().to_be_bytes(), &parts.id, &parts.key].concat();
         let sent = json!({
             "id": text(&parts.id), "rawId": text(&parts.id), "type": "public-key", "clientExtensionResults": {},
             "response": {
-                "clientDataJSON": text(&client(&parts)), "authenticatorData": text(&held), "attestationObject": "", "transports": ["internal"],
-                "publicKey": text(&key), "publicKeyAlgorithm": -7,
+                "clientDataJSON": text(&client(&parts)), "attestationObject": text(&unattested(&held)), "transports": ["internal"],
             },
         });
         (Self { pair, parts }, sent.to_string())

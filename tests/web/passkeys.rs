@@ -8,7 +8,7 @@ use counterfoil::actions::imports::Limits;
 use counterfoil::store::db::Sql;
 use serde_json::Value;
 
-const ORIGIN: &str = "https://rewards.example";
+pub const ORIGIN: &str = "https://rewards.example";
 const MINUTE: i64 = 60_000_000;
 const PAGE: &str = "/settings/passkeys";
 
@@ -16,16 +16,20 @@ async fn at_home(db: TestDb) -> TestApp {
     TestApp::of(db, Limits { max_bytes: 1 << 20, ..Limits::default() }, |portal| portal.at(Some(ORIGIN))).await
 }
 
-async fn ask(client: &Client, page: &str, at: &str) -> Value {
+pub async fn ask(client: &Client, page: &str, at: &str) -> Value {
     let csrf = client.get(page).await.csrf();
     let answer = client.post(at, &[("csrf", &csrf)]).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
     serde_json::from_str(&answer.body).unwrap()
 }
 
-async fn added(client: &Client, name: &str) -> Passkey {
+/// Adds one, as the page does.
+pub async fn added(client: &Client, name: &str) -> Passkey {
     let asked = ask(client, PAGE, "/settings/passkeys/challenge").await;
-    assert_eq!((&asked["authenticatorSelection"]["residentKey"], &asked["rp"]["id"]), (&"required".into(), &"rewards.example".into()));
+    let selection = &asked["authenticatorSelection"];
+    assert_eq!((&selection["residentKey"], &selection["userVerification"]), (&"required".into(), &"required".into()));
+    assert_eq!(asked["pubKeyCredParams"], serde_json::json!([{ "type": "public-key", "alg": -7 }, { "type": "public-key", "alg": -35 }]));
+    assert_eq!((&asked["attestation"], &asked["rp"]["id"]), (&"none".into(), &"rewards.example".into()));
     let (passkey, sent) = Passkey::make(&asked, ORIGIN, |_| {});
     let answer = send(client, PAGE, PAGE, &[], &[("name", name), ("passkey", &sent)]).await;
     assert_eq!(answer.status, 303, "{}", answer.body);
@@ -33,13 +37,13 @@ async fn added(client: &Client, name: &str) -> Passkey {
 }
 
 /// Uses a passkey on a page that asks for one.
-async fn with(client: &Client, passkey: &mut Passkey, (page, to): (&str, &str), change: impl Fn(&mut Parts)) -> Answer {
+pub async fn with(client: &Client, passkey: &mut Passkey, (page, to): (&str, &str), change: impl Fn(&mut Parts)) -> Answer {
     let asked = ask(client, page, "/sign-in/passkey/challenge").await;
     let sent = passkey.answer(&asked, change);
     send(client, page, to, &[], &[("passkey", &sent)]).await
 }
 
-const ALONE: (&str, &str) = ("/sign-in", "/sign-in/passkey");
+pub const ALONE: (&str, &str) = ("/sign-in", "/sign-in/passkey");
 const SECOND: (&str, &str) = ("/sign-in/code", "/sign-in/passkey");
 const AGAIN: (&str, &str) = ("/prove", "/prove/passkey");
 
@@ -52,6 +56,11 @@ async fn events(app: &TestApp, action: &'static str) -> i64 {
     app.company.store.read().await.unwrap().value(sql).await.unwrap()
 }
 
+/// A public key of RSA with 2,048 bits as COSE.
+fn rsa() -> Vec<u8> {
+    [&b"\xa4\x01\x03\x03\x39\x01\x00\x20\x59\x01\x00"[..], &[0xff; 256], b"\x21\x43\x01\x00\x01"].concat()
+}
+
 /// What is wrong with an answer, and the fault put into it.
 type Bent = (&'static str, fn(&mut Parts));
 
@@ -59,11 +68,19 @@ on_both_engines! {
     async fn a_passkey_signs_in_alone_and_nothing_else_does(db: TestDb) {
         let app = at_home(db).await;
         let (nora, other) = (app.signed_in("Nora North").await, app.signed_in("Nora North").await);
-        let bent: [Bent; 5] = [
+        let bent: [Bent; 13] = [
             ("another site", |parts| parts.origin = "https://rewards.example.evil".to_owned()),
+            ("a site below", |parts| parts.origin = "https://evil.rewards.example".to_owned()),
+            ("another port", |parts| parts.origin = "https://rewards.example:8443".to_owned()),
             ("another party", |parts| parts.rp = "evil.example".to_owned()),
             ("another challenge", |parts| parts.challenge = "AAAA".to_owned()),
             ("nobody verified", |parts| parts.flags = 0x41),
+            ("nobody present", |parts| parts.flags = 0x44),
+            ("no key", |parts| parts.flags = 0x05),
+            ("a key of Ed25519, which was not asked for", |parts| parts.key = [&b"\xa4\x01\x01\x03\x27\x20\x06\x21\x58\x20"[..], &[7; 32]].concat()),
+            ("a key of RSA, which was not asked for", |parts| parts.key = rsa()),
+            ("no point of its curve", |parts| parts.key[20..30].fill(0)),
+            ("lists in lists without an end", |parts| parts.key = vec![0x81; 20_000]),
             ("not made", |parts| parts.kind = "webauthn.get"),
         ];
         for (what, change) in bent {
@@ -77,12 +94,15 @@ on_both_engines! {
         let page = app.anonymous().get("/sign-in").await;
         assert!(page.body.contains("data-passkey=\"use\"") && page.body.contains("hidden>"), "the button waits for the script");
 
-        let bent: [Bent; 9] = [
+        let bent: [Bent; 12] = [
             ("another site", |parts| parts.origin = "http://rewards.example".to_owned()),
+            ("a site below", |parts| parts.origin = "https://evil.rewards.example".to_owned()),
+            ("another port", |parts| parts.origin = "https://rewards.example:8443".to_owned()),
             ("another party", |parts| parts.rp = "evil.example".to_owned()),
             ("another challenge", |parts| parts.challenge = "AAAA".to_owned()),
             ("nobody verified", |parts| parts.flags = 0x01),
             ("nobody present", |parts| parts.flags = 0x04),
+            ("it can be copied, and could not before", |parts| parts.flags = 0x1d),
             ("for making one", |parts| parts.kind = "webauthn.create"),
             ("a spoilt signature", |parts| parts.spoilt = true),
             ("somebody else", |parts| parts.holder = vec![7; 16]),
@@ -106,12 +126,17 @@ on_both_engines! {
         assert_eq!(send(&thief, "/sign-in", "/sign-in/passkey", &[], &[("passkey", &sent)]).await.status, 422, "what was sent is worth nothing later");
         let copy = app.anonymous();
         assert_eq!(with(&copy, &mut phone, ALONE, |parts| parts.counter = 1).await.status, 422, "a copy counts from where it was copied");
+        let again = app.anonymous();
+        let asked = ask(&again, "/sign-in", "/sign-in/passkey/challenge").await;
+        for what in [phone.answer(&asked, |parts| parts.spoilt = true), phone.answer(&asked, |_| {})] {
+            assert_eq!(send(&again, "/sign-in", "/sign-in/passkey", &[], &[("passkey", &what)]).await.status, 422, "a question is answered once");
+        }
         let late = app.anonymous();
         let asked = ask(&late, "/sign-in", "/sign-in/passkey/challenge").await;
         app.company.clock.advance(6 * MINUTE);
         let sent = phone.answer(&asked, |_| {});
         assert_eq!(send(&late, "/sign-in", "/sign-in/passkey", &[], &[("passkey", &sent)]).await.status, 422, "too late");
-        assert!(events(&app, "person.sign_in_refused").await >= 11);
+        assert!(events(&app, "person.sign_in_refused").await >= 17);
         assert_eq!(events(&app, "person.passkey_added").await, 1);
         app.finish().await;
     }

@@ -3,16 +3,12 @@
 use counterfoil::actions::passwords::Passwords;
 use counterfoil::actions::people::{self, NewPerson};
 use counterfoil::actions::second_factor;
-use counterfoil::domain::access::Actor;
-use counterfoil::domain::id::PasskeyId;
-use counterfoil::domain::passkey::Made;
-use counterfoil::store::passkeys as kept;
-use counterfoil::store::writer::Intent;
 
 use super::visitor::{Visited, Visitor};
 use super::{HOSTILE, signed_in};
 use crate::support::app::{Answer, BareApp, Client, Company};
 use crate::support::totp::{App, recovery_codes};
+use crate::web::passkeys::{ALONE, ORIGIN, added, with};
 
 fn named(fields: &[(&str, &str)]) -> Vec<(String, String)> {
     fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
@@ -119,22 +115,11 @@ async fn come_back(company: &Company, app: &BareApp, visited: &mut Visited) {
 
 /// Somebody with two passkeys, one of them never used.
 async fn passkeys(company: &Company, visited: &mut Visited) {
-    let app = BareApp::of(company.store.clone(), false, Some("https://rewards.example")).await;
+    let app = BareApp::of(company.store.clone(), false, Some(ORIGIN)).await;
     let (sara, person) = (signed_in(&app, company, "Sara South").await, company.people["Sara South"]);
-    let keeping = company.store.write(Intent::once(Actor::system("test"), "test.passkeys"), move |tx| {
-        Box::pin(async move {
-            for (number, name) in [(1, "Phone"), (2, HOSTILE)] {
-                let id = PasskeyId(tx.new_id());
-                let made = Made { id: vec![number; 8], algorithm: -7, key: vec![4; 65], counter: 0 };
-                kept::insert(tx, id, person, name.to_owned(), made).await?;
-                if number == 1 {
-                    kept::used(tx, id, 1).await?;
-                }
-            }
-            Ok(())
-        })
-    });
-    keeping.await.unwrap();
+    let mut phone = added(&sara, "Phone").await;
+    added(&sara, HOSTILE).await;
+    assert_eq!(with(&app.anonymous(), &mut phone, ALONE, |_| {}).await.status, 303);
     for address in ["/settings/passkeys", "/prove"] {
         Visitor::new(&sara, HOSTILE, visited).look(address).await;
     }
