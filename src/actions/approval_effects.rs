@@ -6,6 +6,8 @@ use super::budgets_plan::{Leg, Plan, Touched};
 use crate::domain::budget;
 use crate::domain::id::{BudgetId, PostingId, RegionId};
 use crate::domain::time::Day;
+use crate::store::approvals::Approval;
+use crate::store::failure::DbError;
 
 /// Everything that an order does.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +65,11 @@ pub struct Change {
 }
 
 impl Effects {
+    /// As they were kept with a request about money.
+    pub fn kept(row: &Approval) -> Result<Self, DbError> {
+        serde_json::from_str(&row.effects).map_err(|error| DbError::Broken(format!("request {} cannot be read: {error}", row.id)))
+    }
+
     /// What a plan does.
     pub fn of(plan: &Plan) -> Self {
         Self {

@@ -14,11 +14,12 @@ use crate::domain::id::{RegionId, RoleId, UserId};
 use crate::domain::refusal::Refusal;
 use crate::domain::role::{AnyRole, Definition, Permissions};
 use crate::domain::time::{Day, Instant};
-use crate::store::approvals::Approval;
+use crate::store::approval_filter::Filter;
+use crate::store::approvals::{Approval, Sight, Wanted};
 use crate::store::db::Reader;
 use crate::store::failure::{DbError, Failure};
 use crate::store::writer::WriteTx;
-use crate::store::{access, approval_policies, people, regions, roles};
+use crate::store::{access, approval_policies, approvals, people, regions, roles};
 
 /// A change of roles, as it is kept while it waits.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -131,6 +132,23 @@ impl RoleEffects {
         let met = policies.into_iter().filter_map(|policy| policy.asks(&asked, 0).map(|by_day| (policy, by_day)));
         Ok(need(met.collect::<Vec<_>>()))
     }
+}
+
+/// The most requests that are looked through for one person.
+const LOOKED_THROUGH: i64 = 500;
+
+/// The roles that were asked for for this person and wait, of those that whoever holds `sees` sees: which request, and what it does.
+pub async fn waiting_for(
+    reader: &mut impl Reader,
+    sees: &Access,
+    person: UserId,
+    now: Instant,
+) -> Result<Vec<(Approval, RoleEffects)>, DbError> {
+    let filter = Filter { matter: Some(Matter::RoleChange), ..Filter::default() };
+    let rows = approvals::list(reader, &Sight::of(sees), Wanted::Waiting, &filter, None, LOOKED_THROUGH).await?;
+    let hers = |row: &Approval| matches!(serde_json::from_str(&row.order_text), Ok(RoleOrder::Give(new)) if new.person == person);
+    let rows = rows.into_iter().filter(|row| row.expires_at > now && hers(row));
+    rows.map(|row| RoleEffects::of(&row).map(|effects| (row, effects))).collect()
 }
 
 /// What an order would do now, by the rights of whoever asked for it.

@@ -264,8 +264,13 @@ pub async fn approve(store: &Store, actor: Actor, key: &str, id: ApprovalId, see
                 if row.content_hash != seen || row.content_hash != seal(&row.order_text, &row.effects) {
                     return Err(Refusal::Stale.into());
                 }
-                let act = row.currency.as_deref().zip(row.amount).map_or(Act::Rights, |(currency, amount)| Act::Money(currency, amount));
-                step_up::require(tx, act).await?;
+                if row.matter()? == Matter::RoleChange {
+                    step_up::require(tx, Act::Rights).await?;
+                } else {
+                    for leg in Effects::kept(&row)?.legs {
+                        step_up::require(tx, Act::Money(&leg.currency, leg.amount)).await?;
+                    }
+                }
                 approvals::decide(tx, &row, decider, true, "").await?;
                 record(tx, "approval.given", &row, &about, json!({ "right_of": decider.authority.to_string() }));
                 let decisions = approvals::decisions(tx, &[id]).await?;

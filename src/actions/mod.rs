@@ -31,6 +31,7 @@ pub mod proof;
 mod proof_ledger;
 pub mod recipients;
 pub mod refused_tries;
+pub mod region_moves;
 pub mod regions;
 pub mod restores;
 pub mod reviews;

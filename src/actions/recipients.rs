@@ -51,7 +51,7 @@ pub async fn reveal(store: &Store, actor: Actor, key: &str, id: RecipientId, why
 /// As [`reveal`]; and done already where she was erased before.
 pub async fn erase(store: &Store, actor: Actor, key: &str, id: RecipientId, why: &str) -> Result<(), Failure> {
     let why = reason(why)?;
-    store
+    let erased = store
         .write(Intent::keyed(actor, "recipient.erase", key, &(id, &why)), move |tx| {
             let why = why.clone();
             Box::pin(async move {
@@ -67,5 +67,9 @@ pub async fn erase(store: &Store, actor: Actor, key: &str, id: RecipientId, why:
                 Ok(())
             })
         })
-        .await
+        .await;
+    if erased.is_ok() {
+        store.erased();
+    }
+    erased
 }

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::region_moves::can_move;
+use super::step_up::{self, Act};
 use crate::domain::access::{Actor, Permission};
 use crate::domain::audit::Event;
 use crate::domain::currency::Currency;
@@ -10,6 +12,7 @@ use crate::domain::id::RegionId;
 use crate::domain::refusal::Refusal;
 use crate::domain::text::line;
 use crate::store::Store;
+use crate::store::db::Reader;
 use crate::store::failure::Failure;
 use crate::store::regions::{self, Region};
 use crate::store::settings;
@@ -82,8 +85,14 @@ async fn check(tx: &mut WriteTx<'_>, written: Fields) -> Result<Fields, Failure>
 }
 
 /// Refuses a name that another region directly below `parent` has. `field` is where the person chose it.
-async fn free(tx: &mut WriteTx<'_>, field: &'static str, name: &str, parent: RegionId, but: Option<RegionId>) -> Result<(), Failure> {
-    if regions::name_taken(tx, name, parent, but).await? {
+pub(super) async fn free(
+    reader: &mut impl Reader,
+    field: &'static str,
+    name: &str,
+    parent: RegionId,
+    but: Option<RegionId>,
+) -> Result<(), Failure> {
+    if regions::name_taken(reader, name, parent, but).await? {
         return Err(Refusal::Taken(field, format!("There is a region called {name} already in the same place")).into());
     }
     Ok(())
@@ -178,18 +187,10 @@ pub async fn move_to(store: &Store, actor: Actor, key: &str, id: RegionId, versi
         .write(Intent::keyed(actor, "region.move", key, &(id, version, parent)), move |tx| {
             Box::pin(async move {
                 let before = unchanged(tx, id, version).await?;
-                tx.require(Permission::RegionsManage, Permission::RegionsRead, parent)?;
-                if before.parent_id.is_none() {
-                    return Err(Refusal::Invalid("parent", "The organisation itself cannot be moved".to_owned()).into());
+                let (access, now) = (tx.access(), tx.now);
+                if can_move(tx, &access, &before, parent, now).await?.raises() {
+                    step_up::require(tx, Act::Rights).await?;
                 }
-                if regions::subtree(tx, id).await?.contains(&parent) {
-                    return Err(Refusal::Invalid("parent", format!("{} cannot be moved below itself", before.name)).into());
-                }
-                if before.parent_id == Some(parent) {
-                    return Err(Refusal::Invalid("parent", format!("{} is there already", before.name)).into());
-                }
-                active(tx, parent).await?;
-                free(tx, "parent", &before.name, parent, Some(id)).await?;
                 let after = Region { parent_id: Some(parent), ..before.clone() };
                 change(tx, "region.moved", &before, &after).await
             })

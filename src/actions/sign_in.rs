@@ -190,19 +190,14 @@ pub(super) async fn note(tx: &mut WriteTx<'_>, person: UserId, how: &'static str
     Ok(())
 }
 
-/// Notes that a person has signed in whose account was made just now.
-pub async fn opened(store: &Store, actor: Actor, person: UserId, how: &'static str) -> Result<(), Failure> {
-    store.write(Intent::once(actor, "sign_in.open"), move |tx| Box::pin(async move { note(tx, person, how).await })).await
-}
-
-/// Signs a person in who has set up her second factor just now, from a device that is known from then on.
-pub async fn after_set_up(store: &Store, actor: Actor, person: UserId) -> Result<Opened, Failure> {
+/// Signs a person in who has made her account or her second factor just now, from a device that is known from then on.
+pub async fn opened(store: &Store, actor: Actor, person: UserId, how: &'static str) -> Result<Opened, Failure> {
     let device = store.random.token(24);
     let token = token_hash(&device);
     let writing = store.write(Intent::once(actor, "sign_in.open"), move |tx| {
         Box::pin(async move {
             kept::remember_device(tx, token, person).await?;
-            note(tx, person, "password, second factor set up").await
+            note(tx, person, how).await
         })
     });
     writing.await?;

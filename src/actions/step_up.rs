@@ -9,7 +9,6 @@ use serde_json::json;
 use super::passwords::Passwords;
 use super::seal::Seal;
 use super::second_factor::{self, Typed};
-use super::settings::put;
 use super::sign_in::{self, Half};
 use super::throttle::{self, Counted};
 use crate::domain::access::{Actor, Permission, Proved};
@@ -71,11 +70,16 @@ pub async fn set(store: &Store, actor: Actor, key: &str, rules: Rules) -> Result
                 if !(MINUTES.0..=MINUTES.1).contains(&rules.minutes) {
                     return Err(Refusal::Invalid("minutes", format!("Enter {} to {} minutes", MINUTES.0, MINUTES.1)).into());
                 }
-                let text = serde_json::to_string(&rules).map_err(|error| DbError::Broken(error.to_string()))?;
-                put(tx, settings::STEP_UP, &text).await
+                put(tx, &rules).await
             })
         })
         .await
+}
+
+/// Keeps the rules, with an event.
+pub(super) async fn put(tx: &mut WriteTx<'_>, rules: &Rules) -> Result<(), Failure> {
+    let text = serde_json::to_string(rules).map_err(|error| DbError::Broken(error.to_string()))?;
+    super::settings::put(tx, settings::STEP_UP, &text).await
 }
 
 /// Refuses with [`Refusal::ProveAgain`] where somebody has to show once more who she is before she does this.

@@ -11,7 +11,7 @@ use super::progress::Progress;
 use super::{Settings, open_existing, serve};
 use crate::actions::imports::commit::Mode;
 use crate::actions::imports::direct::{Direct, Wanted};
-use crate::actions::imports::refused::{File, Parts};
+use crate::actions::imports::refused::{File, Parts, Shown};
 use crate::actions::imports::report::Report;
 use crate::actions::imports::{FileFault, Limits, Stop};
 use crate::clock::Clock;
@@ -115,7 +115,7 @@ async fn load(args: &Args, store: &Store, limits: Limits) -> Result<(), CliError
     if args.dry_run || !args.good_rows {
         // Without --good-rows one refused row stops them all: it is known before anything is written.
         let mut progress = Progress::start("bytes checked", total, &clock);
-        let mut file = File::new(direct.headers());
+        let mut file = File::new(direct.headers(), Shown::Everything);
         let mut failed = None;
         let heard = |done: u64, _: u64, rows: &[RefusedRow]| {
             progress.set(done);
@@ -148,7 +148,7 @@ async fn load(args: &Args, store: &Store, limits: Limits) -> Result<(), CliError
     // First of all: the rows are in, whatever becomes of the file about the others.
     say(&report, &format!("import {id}"))?;
     let Some(mut refused) = refused else { return Ok(()) };
-    let mut parts = Parts::new(store, id, &headers);
+    let mut parts = Parts::new(store, id, &headers, Shown::Everything);
     while let Some(part) = parts.next().await.map_err(Failure::from)?.filter(|_| args.good_rows) {
         refused.out.write_all(&part).map_err(Failure::from)?;
     }

@@ -15,12 +15,14 @@ use crate::actions::second_factor;
 use crate::config::Config;
 use crate::domain::access::{Actor, Role, Scope};
 use crate::domain::currency::Currency;
-use crate::domain::id::{RegionId, UserId};
+use crate::domain::id::{RegionId, RoleId, UserId};
 use crate::domain::password::{ALONE, acceptable};
+use crate::domain::role::AnyRole;
 use crate::store::db::Reader;
 use crate::store::failure::{DbError, Failure};
 use crate::store::regions::Region;
-use crate::store::{Store, people as kept, regions};
+use crate::store::roles::CustomRole;
+use crate::store::{Store, people as kept, regions, roles};
 
 /// Arguments of `user`.
 #[derive(ClapArgs)]
@@ -59,9 +61,9 @@ pub struct Create {
     /// The person's name
     #[arg(long)]
     pub name: String,
-    /// The role to give: regional-partner, regional-administrator, finance-controller, auditor or administrator
-    #[arg(long, value_parser = role)]
-    pub role: Role,
+    /// The role to give: regional-partner, regional-administrator, finance-controller, auditor, administrator, or one of the organisation's own by its name
+    #[arg(long)]
+    pub role: String,
     /// The region, by name, id or path ("Europe / Germany"), in whose subtree the role holds; all regions if left out
     #[arg(long)]
     pub region: Option<String>,
@@ -118,9 +120,27 @@ pub struct Reset {
     pub print: bool,
 }
 
-fn role(text: &str) -> Result<Role, String> {
-    let known = || Role::ALL.iter().map(|role| role.code().replace('_', "-")).collect::<Vec<_>>().join(", ");
-    Role::parse(&text.replace('-', "_")).ok_or_else(|| format!("the roles are {}", known()))
+/// One of the five roles by its word or by its label.
+fn built_in(wanted: &str) -> Option<Role> {
+    let same = |role: &&Role| role.label().to_lowercase() == wanted.to_lowercase();
+    Role::parse(&wanted.to_lowercase().replace('-', "_")).or_else(|| Role::ALL.iter().find(same).copied())
+}
+
+/// A role: one of the five, or one of the organisation's own by its name or id.
+async fn role_of(wanted: &str, store: &Store) -> Result<AnyRole, CliError> {
+    let wanted = wanted.trim();
+    if let Some(role) = built_in(wanted) {
+        return Ok(role.into());
+    }
+    let mut read = store.read().await.map_err(Failure::from)?;
+    let own = roles::list(&mut read).await.map_err(Failure::from)?;
+    let same = |role: &&CustomRole| role.name.to_lowercase() == wanted.to_lowercase() || RoleId::parse(wanted) == Some(role.id);
+    if let Some(role) = own.iter().find(same) {
+        return Ok(AnyRole::Custom(role.id));
+    }
+    let known = Role::ALL.iter().map(|role| role.code().replace('_', "-"));
+    let known: Vec<String> = known.chain(own.iter().filter(|role| role.is_active()).map(|role| role.name.clone())).collect();
+    Err(CliError::new(Exit::Refused, format!("there is no role {wanted:?}")).hint(format!("the roles are {}", known.join(", "))))
 }
 
 fn currency(text: &str) -> Result<Currency, String> {
@@ -190,7 +210,7 @@ async fn add(args: &Create, config: &Config, store: &Store, password: Option<Str
     let actor = Actor::system("cli");
     let region = match (&args.organisation, args.currency, args.time_zone) {
         (Some(name), Some(currency), Some(zone)) => {
-            if args.role != Role::Administrator {
+            if built_in(args.role.trim()) != Some(Role::Administrator) {
                 let said = "the first person of an organisation is its administrator";
                 return Err(CliError::new(Exit::Refused, said).hint("give --role administrator"));
             }
@@ -200,7 +220,7 @@ async fn add(args: &Create, config: &Config, store: &Store, password: Option<Str
         _ => region_of(args, store).await?,
     };
     let invited = new.password_hash.is_none();
-    let new = NewPerson { grant: Some((args.role.into(), region, None)), ..new };
+    let new = NewPerson { grant: Some((role_of(&args.role, store).await?, region, None)), ..new };
     let person = people::add(store, actor.clone(), &store.random.token(16), new).await?;
     if !invited {
         return Ok(format!("{} can sign in\n", args.email.trim()));

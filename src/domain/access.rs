@@ -291,6 +291,19 @@ impl Access {
         self
     }
 
+    /// What it would be if these regions, one with everything below it, stood below those alone that are in `above`.
+    #[must_use]
+    pub fn moved(mut self, below: &BTreeSet<RegionId>, above: &BTreeSet<RegionId>) -> Self {
+        for grant in self.grants.iter_mut().filter(|grant| !below.contains(&grant.region)) {
+            if above.contains(&grant.region) {
+                grant.regions.extend(below);
+            } else {
+                grant.regions.retain(|region| !below.contains(region));
+            }
+        }
+        self
+    }
+
     /// What it would be without a grant.
     #[must_use]
     pub fn without(mut self, id: GrantId) -> Self {

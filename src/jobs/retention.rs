@@ -48,6 +48,9 @@ pub async fn piece(store: &Store) -> Result<bool, Failure> {
         let Some(days) = days else { continue };
         any |= taken(store, kind, days).await? > 0;
     }
+    if any {
+        store.erased();
+    }
     Ok(any)
 }
 

@@ -12,17 +12,22 @@ const WORTH: i64 = 1_000;
 /// Between two looks at the log.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// Before the next try to empty the log under somebody who reads an older state.
+const READERS: Duration = Duration::from_secs(1);
+
 /// The connection that folds.
 #[derive(Clone)]
 pub struct Folding {
     pool: SqlitePool,
     busy: Arc<AtomicBool>,
+    /// Whether the log is to be emptied.
+    empties: Arc<AtomicBool>,
 }
 
 impl Folding {
     /// Over a pool with one connection.
     pub(super) fn over(pool: SqlitePool) -> Self {
-        Self { pool, busy: Arc::new(AtomicBool::new(false)) }
+        Self { pool, busy: Arc::default(), empties: Arc::default() }
     }
 
     /// Looks at the log in the background, and folds what is worth it; never twice at once. Readers and the writer go on meanwhile.
@@ -33,17 +38,37 @@ impl Folding {
         let this = self.clone();
         tokio::spawn(async move {
             // The writer folds as well where this one does not come after: nothing is lost but time.
-            if let Err(error) = this.fold().await
-                && !this.pool.is_closed()
-            {
-                tracing::warn!(error = %error, "the log was not folded");
+            while let Some(rest) = this.turn().await {
+                tokio::time::sleep(rest).await;
             }
             tokio::time::sleep(PAUSE).await;
             this.busy.store(false, Ordering::Release);
         });
     }
 
+    /// Folds; for how long to rest before the log is emptied, where it is still to be.
+    async fn turn(&self) -> Option<Duration> {
+        if let Err(error) = self.fold().await
+            && !self.pool.is_closed()
+        {
+            tracing::warn!(error = %error, "the log was not folded");
+        }
+        (self.empties.load(Ordering::Acquire) && !self.pool.is_closed()).then_some(READERS)
+    }
+
+    /// From now on the log is emptied as soon as nobody reads an older state: what was erased does not stay in it.
+    pub(super) fn empty(&self) {
+        self.empties.store(true, Ordering::Release);
+        self.start();
+    }
+
     async fn fold(&self) -> Result<(), sqlx::Error> {
+        if self.empties.swap(false, Ordering::AcqRel) {
+            let emptied = sqlx::query_as::<_, (i64, i64, i64)>("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&self.pool).await;
+            // Not yet, where somebody still reads what was there before.
+            self.empties.fetch_or(!matches!(emptied, Ok((0, _, _))), Ordering::AcqRel);
+            return emptied.map(drop);
+        }
         let look = "PRAGMA wal_checkpoint(NOOP)";
         let (_, pages, folded): (i64, i64, i64) = sqlx::query_as(look).fetch_one(&self.pool).await?;
         if pages - folded >= WORTH {

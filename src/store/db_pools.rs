@@ -85,6 +85,8 @@ impl Pools {
             .disable_statement_logging();
         // The writer folds the log itself only where `Folding` has not come after.
         let write_options = base.clone().create_if_missing(true).pragma("cache_size", "-16384").pragma("wal_autocheckpoint", "16000");
+        // What is deleted is written over: an erased name does not stay in a page that nobody uses.
+        let write_options = write_options.pragma("secure_delete", "ON");
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
             .min_connections(1)
@@ -109,7 +111,9 @@ impl Pools {
             .connect_with(base.clone().pragma("query_only", "ON").pragma("cache_size", "-2048"))
             .await
             .map_err(DbError::from)?;
-        let folding = Folding::over(SqlitePoolOptions::new().max_connections(1).connect_lazy_with(base.pragma("query_only", "ON")));
+        // Nobody who writes waits for long while the log is being emptied.
+        let folding = base.pragma("query_only", "ON").busy_timeout(Duration::from_millis(50));
+        let folding = Folding::over(SqlitePoolOptions::new().max_connections(1).connect_lazy_with(folding));
         Ok(Self::Sqlite { file: file.to_path_buf(), readers, writer, folding: Some(folding) })
     }
 
@@ -201,6 +205,14 @@ impl Pools {
     pub(super) fn committed(&self) {
         if let Self::Sqlite { folding: Some(folding), .. } = self {
             folding.start();
+        }
+    }
+
+    /// To be called after something was erased that is to be nowhere: SQLite's log is emptied, see [`Folding::empty`]. PostgreSQL keeps its own log
+    /// and dead rows as long as its settings say.
+    pub(super) fn erased(&self) {
+        if let Self::Sqlite { folding: Some(folding), .. } = self {
+            folding.empty();
         }
     }
 

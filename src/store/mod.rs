@@ -199,6 +199,11 @@ impl Store {
         self.held.store(held as u8, Ordering::Release);
     }
 
+    /// To be called after personal data was erased: the engine's own files do not keep it either, as far as the portal can see to that.
+    pub fn erased(&self) {
+        self.pools.erased();
+    }
+
     /// This moment.
     pub fn now(&self) -> Instant {
         Instant(self.clock.now())

@@ -10,6 +10,7 @@ use super::choices::{self, Choice};
 use super::error::{WebError, status_of};
 use super::form::Errors;
 use super::guard::{Allowed, ReadTransactions, RunImports, Signed};
+use super::imports_refused::shown;
 use super::imports_report::{Found, Step};
 use super::imports_upload::{self, Taken};
 use super::page::{Shell, see_other};
@@ -17,6 +18,7 @@ use super::transactions::thousands;
 use crate::actions::imports::{FileFault, Stop, upload};
 use crate::domain::access::{Permission, Scope};
 use crate::domain::id::ImportId;
+use crate::domain::import::Mapping;
 use crate::domain::refusal::Refusal;
 use crate::domain::text::size;
 use crate::store::db::Read;
@@ -269,8 +271,11 @@ pub async fn page(
     let (row, whole) = import_sight::find(&mut read, &reach(&who), Some(who.person.id), id).await?.ok_or(Refusal::NotFound)?;
     let zone = choices::zone(&mut read).await?;
     let budgets = who.scope(Permission::BudgetsRead);
-    let found =
-        if whole { Found::read(&mut read, &budgets, &row).await? } else { Found::part(&mut read, &budgets, &reach(&who), &row).await? };
+    let found = if whole {
+        Found::read(&mut read, &budgets, &row, &shown(&who, Mapping::default())).await?
+    } else {
+        Found::part(&mut read, &budgets, &reach(&who), &row).await?
+    };
     drop(read);
     let page = made(Shell::new(&req, &portal, &who, row.file_name.clone()), &who, row, whole, found, zone);
     page.shell.answer(StatusCode::OK, &page)

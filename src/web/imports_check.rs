@@ -10,10 +10,12 @@ use super::error::{WebError, status_of};
 use super::form::{Errors, Posted};
 use super::guard::{Allowed, RunImports};
 use super::imports::{STEPS, find, is_own};
+use super::imports_refused::shown;
 use super::imports_report::{Found, percent};
 use super::page::{Shell, see_other};
 use crate::actions::imports::commit::{self, Mode};
 use crate::actions::imports::{check, end};
+use crate::domain::import::Mapping;
 use crate::domain::refusal::Refusal;
 use crate::store::failure::Failure;
 use crate::store::imports::{self, ImportRow};
@@ -81,7 +83,7 @@ async fn show(
     errors: Errors,
 ) -> Result<HttpResponse, WebError> {
     let mut read = portal.read(who).await?;
-    let found = Found::read(&mut read, &who.reach(), &row).await?;
+    let found = Found::read(&mut read, &who.reach(), &row, &shown(who, Mapping::default())).await?;
     let same = imports::same_file(&mut read, &who.reach(), Some(who.person.id), &row).await?;
     drop(read);
     let errors = if found.refused_rows > 0 { errors } else { errors.without_field("mode") };

@@ -8,10 +8,12 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use super::Portal;
 use super::error::WebError;
-use super::guard::{Allowed, RunImports};
+use super::guard::{Allowed, RunImports, Signed};
 use super::imports::{find, is_own};
-use crate::actions::imports::refused::Parts;
+use crate::actions::imports::refused::{Parts, Shown};
 use crate::actions::imports::setup::Setup;
+use crate::domain::access::Permission;
+use crate::domain::import::Mapping;
 use crate::domain::refusal::Refusal;
 use crate::store::failure::DbError;
 
@@ -30,8 +32,8 @@ pub async fn file(
     if !is_own(&row, &who) && !who.reach().is_whole() || !matches!(row.state.as_str(), "checked" | "done") {
         return Err(Refusal::NotFound.into());
     }
-    let headers = Setup::read(&row.mapping).map(|setup| setup.headers).unwrap_or_default();
-    let mut parts = Parts::new(&portal.within(&who), row.id, &headers);
+    let setup = Setup::read(&row.mapping).unwrap_or_default();
+    let mut parts = Parts::new(&portal.within(&who), row.id, &setup.headers, shown(&who, setup.mapping));
     let (send, receive) = mpsc::channel::<Result<Bytes, DbError>>(2);
     tokio::spawn(async move {
         loop {
@@ -52,6 +54,13 @@ pub async fn file(
         .insert_header(ContentDisposition { disposition: DispositionType::Attachment, parameters: names(&row.file_name) })
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .streaming(ReceiverStream::new(receive)))
+}
+
+/// What somebody is shown of refused rows. Of such a row nobody knows in which region it belongs: names are for whoever sees them wherever she
+/// imports.
+pub(super) fn shown(who: &Signed, mapping: Mapping) -> Shown {
+    let (named, imports) = (who.scope(Permission::RecipientsRead), who.scope(Permission::ImportsRun));
+    if imports.regions().all(|region| named.covers(region)) { Shown::Everything } else { Shown::WithoutNames(mapping) }
 }
 
 /// The name of the file: plain for every browser, and as it is for those that read RFC 8187.

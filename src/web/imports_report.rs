@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::transactions::thousands;
+use crate::actions::imports::refused::Shown;
 use crate::actions::imports::report::{Part, Report, Total};
 use crate::actions::imports::run::Running;
 use crate::domain::access::Scope;
@@ -81,6 +82,8 @@ pub struct Found {
     pub examples: Vec<ExampleLine>,
     /// How many rows are refused.
     pub refused_rows: i64,
+    /// Whether the refused rows are shown without saying who receives them.
+    pub hides: bool,
     /// New rows without a budget.
     pub unassigned: String,
     /// Whether there is anything to take.
@@ -90,7 +93,7 @@ pub struct Found {
 impl Found {
     /// The report of a checked or finished import; empty before. Somebody who sees the import but not one of its budgets is not told of
     /// that budget.
-    pub async fn read(reader: &mut impl Reader, scope: &Scope, row: &ImportRow) -> Result<Self, DbError> {
+    pub async fn read(reader: &mut impl Reader, scope: &Scope, row: &ImportRow, shown: &Shown) -> Result<Self, DbError> {
         if !matches!(row.state.as_str(), "checked" | "done") {
             return Ok(Self::default());
         }
@@ -101,9 +104,10 @@ impl Found {
             totals: totals(&report),
             overspent: budgets.iter().any(|line| line.overspent),
             budgets,
-            refused: refused(&report),
+            refused: refused(&report, shown),
             examples: examples(&report),
             refused_rows: report.counts.refused,
+            hides: matches!(shown, Shown::WithoutNames(_)),
             unassigned: if report.unassigned > 0 { thousands(report.unassigned) } else { String::new() },
             nothing: report.counts.created + report.counts.changed == 0,
         })
@@ -181,14 +185,14 @@ fn totals(report: &Report) -> Vec<TotalLine> {
     report.created.iter().filter_map(line).collect()
 }
 
-fn refused(report: &Report) -> Vec<RefusedLine> {
+fn refused(report: &Report, shown: &Shown) -> Vec<RefusedLine> {
     let mut kinds: Vec<_> = report.refused.iter().collect();
     kinds.sort_by_key(|kind| std::cmp::Reverse(kind.1.rows));
     let line = |(code, kind): (&String, &crate::actions::imports::report::RefusedKind)| RefusedLine {
         code: code.clone(),
         field: Field::parse(&kind.field).map(|field| field.label().to_owned()).unwrap_or_default(),
         rows: thousands(kind.rows),
-        first: kind.first.clone(),
+        first: kind.first.iter().map(|(line, words)| (*line, shown.message(&kind.field, words).to_owned())).collect(),
     };
     kinds.into_iter().map(line).collect()
 }

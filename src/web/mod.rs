@@ -59,6 +59,7 @@ mod recipients;
 mod refused;
 mod regions;
 mod regions_edit;
+mod regions_move;
 mod reviews;
 mod reviews_open;
 mod role_check;
@@ -233,6 +234,7 @@ fn organisation(table: &mut Table<'_>) {
         .service(resource("/regions/{id}").route(get().to(regions::detail)).route(post().to(regions_edit::save)))
         .route("/regions/{id}/edit", get().to(regions_edit::edit))
         .service(resource("/regions/{id}/move").route(get().to(regions_edit::ask_move)).route(post().to(regions_edit::do_move)))
+        .route("/regions/{id}/move/check", get().to(regions_move::check))
         .service(
             resource("/regions/{id}/reinstatement")
                 .route(get().to(regions_edit::ask_reinstate))

@@ -8,17 +8,20 @@ use serde::Deserialize;
 use super::choices::{self, Choice};
 use super::error::{WebError, status_of};
 use super::form::{Errors, Posted};
-use super::guard::{Allowed, ManagePeople, Needs, ReadPeople};
+use super::guard::{Allowed, ManagePeople, Needs, ReadPeople, Signed};
 use super::page::{Shell, see_other};
 use super::{Portal, sessions};
+use crate::actions::approval_roles::waiting_for;
 use crate::actions::{people as act, second_factor};
 use crate::domain::access::Permission;
 use crate::domain::id::{RegionId, UserId};
 use crate::domain::refusal::Refusal;
 use crate::domain::role::AnyRole;
-use crate::domain::time::Day;
+use crate::domain::time::{Day, Instant};
+use crate::store::db::Read;
 use crate::store::failure::Failure;
 use crate::store::people::{self, Grant, Person};
+use crate::store::regions;
 
 struct Row {
     person: Person,
@@ -111,6 +114,7 @@ struct DetailPage {
     tone: &'static str,
     status: &'static str,
     grants: Vec<(Grant, bool)>,
+    waits: Vec<Waits>,
     ended: Vec<(Grant, String)>,
     created: String,
     seen: String,
@@ -127,6 +131,28 @@ struct DetailPage {
     mails: bool,
     has_factor: bool,
     lines: Vec<sessions::Line>,
+}
+
+/// A role that was asked for and waits for approval.
+pub(super) struct Waits {
+    pub role: String,
+    pub place: String,
+    pub reference: String,
+    /// The page of the request; empty where she could not open it.
+    pub href: String,
+}
+
+/// The roles that this person gets once somebody approves, of those whose region `who` sees.
+pub(super) async fn waits(read: &mut Read, who: &Signed, person: UserId, now: Instant) -> Result<Vec<Waits>, WebError> {
+    let names = regions::names(read, &who.scope(Permission::PeopleRead)).await?;
+    let opens = who.access.has(Permission::BudgetsRead);
+    let mut all = Vec::new();
+    for (row, effects) in waiting_for(read, &who.access, person, now).await? {
+        let places = effects.regions.iter().filter_map(|region| names.get(region)).map(String::as_str).collect::<Vec<_>>().join(", ");
+        let href = if opens { format!("/approvals/{}", row.id) } else { String::new() };
+        all.push(Waits { role: effects.label, place: places, reference: row.reference(), href });
+    }
+    Ok(all)
 }
 
 pub(super) async fn in_scope<N: Needs>(portal: &Portal, who: &Allowed<N>, path: &str) -> Result<Person, WebError> {
@@ -149,13 +175,13 @@ pub(super) async fn show<N: Needs>(
     let grants = people::grants(&mut read, &sees, Some(person.id), now).await?;
     let ended = people::ended_grants(&mut read, &sees, person.id, now).await?;
     let (tone, status) = status_words(&person.status);
-    let lines = sessions::lines_for(portal, &mut read, who, person.id).await?;
     let page = DetailPage {
         shell: Shell::new(req, portal, who, person.name.clone()).with_errors(!refused.1.is_empty()),
         tone,
         status,
         grants: grants.into_iter().map(|grant| (grant.clone(), manages.covers(grant.region_id))).collect(),
         ended: ended.into_iter().map(|grant| (grant.clone(), grant.over_at(now).map(|at| at.local(zone)).unwrap_or_default())).collect(),
+        waits: waits(&mut read, who, person.id, now).await?,
         created: person.created_at.day(zone).words(),
         seen: person.last_sign_in_at.map(|at| at.local(zone)).unwrap_or_default(),
         form,
@@ -170,7 +196,7 @@ pub(super) async fn show<N: Needs>(
         key: portal.store.random.token(16),
         mails: portal.mails,
         has_factor: second_factor::has_any(&mut read, person.id).await?,
-        lines,
+        lines: sessions::lines_for(portal, &mut read, who, person.id).await?,
         person,
     };
     page.shell.answer(refused.0, &page)

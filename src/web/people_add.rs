@@ -11,7 +11,7 @@ use super::error::{WebError, status_of};
 use super::form::{Errors, Posted};
 use super::guard::{Allowed, ManagePeople};
 use super::page::{Shell, see_other};
-use super::people::{KeyForm, in_scope, read_grant, refused};
+use super::people::{KeyForm, Waits, in_scope, read_grant, refused, waits};
 use crate::actions::people::{self as act, NewPerson};
 use crate::actions::{mail, second_factor};
 use crate::domain::access::Permission;
@@ -52,6 +52,7 @@ struct LinkPage {
     added: bool,
     link: String,
     within: &'static str,
+    waits: Vec<Waits>,
 }
 
 pub(super) fn everywhere(who: &Allowed<ManagePeople>) -> Result<(), WebError> {
@@ -155,15 +156,17 @@ async fn show_link(
     everywhere(who)?;
     let mut read = portal.read(who).await?;
     let person = people::find(&mut read, id).await?.ok_or(Refusal::NotFound)?;
+    let waits = waits(&mut read, who, id, portal.store.now()).await?;
     drop(read);
     if portal.mails {
         mail::send_link(&portal.store, who.actor.clone(), id).await?;
-        let words = format!("A letter with a link to choose a password is on its way to {}.", person.name);
+        let rest = if added && !waits.is_empty() { " Her role waits for approval." } else { "" };
+        let words = format!("A letter with a link to choose a password is on its way to {}.{rest}", person.name);
         return Ok(see_other(portal, &format!("/people/{id}"), Some(("ok", words))));
     }
     let made = act::password_link(&portal.store, who.actor.clone(), id).await?;
     let link = format!("{}/password/{}", portal.address(req), made.token);
     let title = if added { format!("{} was added", person.name) } else { format!("Password link for {}", person.name) };
-    let page = LinkPage { shell: Shell::new(req, portal, who, title), id, name: person.name, added, link, within: made.within() };
+    let page = LinkPage { shell: Shell::new(req, portal, who, title), id, name: person.name, added, link, within: made.within(), waits };
     page.shell.answer(StatusCode::OK, &page)
 }

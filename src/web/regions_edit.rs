@@ -186,7 +186,7 @@ pub async fn add(
 }
 
 /// The region of the path, where she may manage it.
-async fn managed(portal: &Portal, who: &Allowed<ManageRegions>, path: &str) -> Result<Region, WebError> {
+pub(super) async fn managed(portal: &Portal, who: &Allowed<ManageRegions>, path: &str) -> Result<Region, WebError> {
     let id = choices::region(path)?;
     let mut read = portal.read(who).await?;
     let region = regions::find(&mut read, &who.scope(Permission::RegionsRead), id).await?.ok_or(Refusal::NotFound)?;
@@ -251,15 +251,15 @@ pub async fn save(
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StepForm {
-    key: String,
-    version: i64,
+    pub(super) key: String,
+    pub(super) version: i64,
     #[serde(default)]
-    parent: String,
+    pub(super) parent: String,
 }
 
 /// What is about to be done to a region.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Step {
+pub(super) enum Step {
     Move,
     Retire,
     Reinstate,
@@ -280,7 +280,7 @@ struct StepPage {
     below: i64,
 }
 
-async fn show_step(
+pub(super) async fn show_step(
     req: &HttpRequest,
     portal: &Portal,
     who: &Allowed<ManageRegions>,
@@ -315,6 +315,10 @@ async fn show_step(
     page.shell.answer(status, &page)
 }
 
+pub(super) fn no_parent() -> Refusal {
+    Refusal::Invalid("parent", "Choose the region it is to belong to".to_owned())
+}
+
 async fn take(
     req: HttpRequest,
     portal: web::Data<Portal>,
@@ -328,7 +332,7 @@ async fn take(
     let done = match step {
         Step::Move => match RegionId::parse(&form.parent) {
             Some(parent) => act::move_to(store, actor, &form.key, id, form.version, parent).await,
-            None => Err(Refusal::Invalid("parent", "Choose the region it is to belong to".to_owned()).into()),
+            None => Err(no_parent().into()),
         },
         Step::Retire => act::retire(store, actor, &form.key, id, form.version).await,
         Step::Reinstate => act::reinstate(store, actor, &form.key, id, form.version).await,

@@ -276,9 +276,10 @@ pub async fn finish(
     match act::finish(&portal.store, &portal.passwords, actor.clone(), &token, first, others).await {
         Ok(id) => {
             portal.renamed(draft.organisation);
-            crate::actions::sign_in::opened(&portal.store, actor, id, "setup").await?;
-            sign_in::begin(&req, &portal, &session, id)?;
-            Ok(HttpResponse::SeeOther().insert_header((header::LOCATION, "/")).finish())
+            let opened = crate::actions::sign_in::opened(&portal.store, actor, id, "setup").await?;
+            let mut answer = sign_in::redirect("/");
+            sign_in::signed_in((&req, &portal), &session, opened, &mut answer)?;
+            Ok(answer)
         }
         Err(Failure::Refused(Refusal::NotFound)) => no_link(&req, &portal).await,
         Err(Failure::Refused(refusal)) => show(&req, &portal, &token, 3, &draft, blank, Errors::of(&refusal)),

@@ -189,7 +189,7 @@ pub async fn set_up(
         Actor { who: Who::Person(waiting.person.id), request_id: csrf::request_id(&req), peer: peer(&req), proved: Proved::Elsewhere };
     match done(&portal, &actor, &waiting, &form).await {
         Ok(codes) => {
-            let opened = sign_in::after_set_up(&portal.store, anonymous(&req), waiting.person.id).await?;
+            let opened = sign_in::opened(&portal.store, anonymous(&req), waiting.person.id, "password, second factor set up").await?;
             let (plain, _) = Plain::new(&req, &portal, "Your recovery codes");
             let mut answer = plain_answer(StatusCode::OK, None, &CodesPage { plain, codes, next: waiting.next })?;
             signed_in((&req, &portal), &session, opened, &mut answer)?;

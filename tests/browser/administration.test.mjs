@@ -45,6 +45,8 @@ onEachEngine('an administrator', (engine) => {
 
         await page.getByRole('link', { name: 'Move', exact: true }).click();
         await choose(page.getByLabel('New place'), 'Nordics');
+        await page.getByRole('button', { name: 'See what would change' }).click();
+        await page.getByRole('heading', { name: /^What changes/ }).first().waitFor();
         await page.getByRole('button', { name: 'Move', exact: true }).click();
         await heading(page, new RegExp(`^${name}`));
         await page.getByRole('navigation', { name: 'Breadcrumb' }).getByText('Nordics').waitFor();

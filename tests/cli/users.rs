@@ -1,5 +1,8 @@
 //! `user`: the first administrator, others, suspending, resetting.
 
+use counterfoil::actions::roles;
+use counterfoil::domain::access::{Permission, Role};
+
 use super::{command, done, run};
 use crate::support::app::Company;
 use crate::support::database::{TestDb, on_both_engines};
@@ -68,6 +71,7 @@ fn what_the_rules_refuse_ends_with_four_and_says_why() {
         (&["create", "ida@example.com", "--name", "Ida", "--role", "auditor"], "e-mail address is here already"),
         (&["create", "nobody", "--name", "N", "--role", "auditor"], "Enter an e-mail address"),
         (&["create", "n@example.com", "--name", "N", "--role", "auditor", "--region", "Mars"], "the regions are Northwind"),
+        (&["create", "n@example.com", "--name", "N", "--role", "king"], "the roles are regional-partner, regional-administrator, "),
         (&["suspend", "who@example.com"], "nobody here has the address who@example.com"),
         (&["reset", "who@example.com"], "nobody here has the address who@example.com"),
     ];
@@ -125,5 +129,23 @@ on_both_engines! {
         drop(read);
         let listed = done(folder.path(), &["user", "list", "--database", &url]);
         assert!(listed.contains("Auditor in South / Germany") && listed.contains("Auditor in Global"), "{listed}");
+    }
+
+    async fn a_role_of_the_organisation_is_given_by_its_name(db: TestDb) {
+        let (folder, url) = (tempfile::tempdir().unwrap(), db.url.clone());
+        let company = Company::found(db).await;
+        let allows = [Permission::RegionsRead, Permission::BudgetsRead].into_iter().collect();
+        roles::make(&company.store, company.actor("Ada Admin"), "mover", "North mover", Role::Auditor.into(), allows).await.unwrap();
+        let create = |email: &str, role: &str| {
+            run(folder.path(), &["user", "create", email, "--name", "G", "--role", role, "--region", "North", "--database", &url])
+        };
+        let unknown = create("g@example.com", "South mover");
+        assert!(unknown.code == 4 && unknown.err.contains("administrator, North mover"), "{unknown:?}");
+        for (email, role) in [("g@example.com", "north MOVER"), ("h@example.com", "Regional HR partner")] {
+            let one = create(email, role);
+            assert_eq!(one.code, 0, "{one:?}");
+        }
+        let listed = done(folder.path(), &["user", "list", "--database", &url]);
+        assert!(listed.contains("North mover in North") && listed.contains("Regional HR partner in North"), "{listed}");
     }
 }

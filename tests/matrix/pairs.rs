@@ -66,6 +66,7 @@ fn seconds(world: &World) -> Vec<Second> {
         region("Nora North", format!("/imports/{}/values", world.open[0]), &[("version", "999"), ("region", "ID")], false),
         region("Norman North", "/regions/new?parent=ID".to_owned(), &[], true),
         region("Norman North", "/regions".to_owned(), &[&place[..], &[("key", "KEY"), ("parent", "ID")]].concat(), true),
+        region("Norman North", format!("/regions/{}/move/check?key=a-key-of-sixteen-z&version=1&parent=ID", world.regions[0]), &[], true),
         region("Norman North", format!("/regions/{}/move", world.regions[0]), &[("key", "KEY"), ("version", "1"), ("parent", "ID")], true),
         region(
             "Norman North",

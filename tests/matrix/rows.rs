@@ -215,6 +215,7 @@ pub const ROWS: &[Row] = &[
     get("/regions/{id}/edit", Holds(RegionsManage), Ids::Region),
     get("/regions/{id}/move", Holds(RegionsManage), Ids::Region),
     post("/regions/{id}/move", Holds(RegionsManage), Ids::Region, 409, forms::region_step),
+    get("/regions/{id}/move/check", Holds(RegionsManage), Ids::Region).gives(422),
     get("/regions/{id}/reinstatement", Holds(RegionsManage), Ids::Region),
     post("/regions/{id}/reinstatement", Holds(RegionsManage), Ids::Region, 409, forms::region_step),
     get("/regions/{id}/retirement", Holds(RegionsManage), Ids::Region),

@@ -100,6 +100,47 @@ on_both_engines! {
         app.finish().await;
     }
 
+    async fn refused_rows_name_nobody_to_whoever_sees_no_names(db: TestDb) {
+        const FILE: &str = "Region,Id,Amount,Name,Mail,Date,Remark\n\
+            North,A-1,10.00,Asha Rao,asha@rao.example,2026-05-02,for Asha\n\
+            Atlantis,A-2,11.00,Jonas Weber,jonas@weber.example,2026-05-02,for Jonas\n\
+            North,A-3,12.00,Mia Holm,mia.holm-at-home,2026-05-02,for Mia\n\
+            North,A-4,13.00,hidden,,2026-05-02,\n\
+            North,much,14.00,Olga, Petrov,olga@petrov.example,2026-05-02,for Olga\n";
+        let app = TestApp::start(db).await;
+        let nora = app.signed_in("Nora North").await;
+        let columns = upload(&nora, &fields(&nora).await, "names.csv", FILE.into()).await.location().to_owned();
+        let import = columns.trim_end_matches("/columns").to_owned();
+        let page = nora.get(&columns).await;
+        let (csrf, version) = (page.csrf(), page.field("version"));
+        let mut sent = vec![("csrf", csrf.as_str()), ("version", version.as_str())];
+        sent.extend([("currency", "EUR"), ("zone", "UTC"), ("dates", "day_first")]);
+        let chosen = ["region", "external_id", "amount_issued", "recipient_name", "recipient_email", "issued_at"];
+        let names: Vec<String> = (0..chosen.len()).map(|at| format!("column-{at}")).collect();
+        sent.extend(names.iter().map(String::as_str).zip(chosen));
+        let kept = nora.post(&columns, &sent).await;
+        assert_eq!(kept.status, 303, "{}", kept.body);
+        let page = nora.get(kept.location()).await;
+        let (csrf, version, north) = (page.csrf(), page.field("version"), app.company.regions["North"].to_string());
+        let form = [("csrf", csrf.as_str()), ("version", &version), ("region-0", &north), ("region-1", ""), ("region", ""), ("budget", "")];
+        let kept = nora.post(&format!("{import}/values"), &form).await;
+        assert_eq!((kept.status, kept.location()), (303, format!("{import}/check").as_str()), "{}", kept.body);
+        work(&app).await;
+        let words = ["Jonas", "jonas@", "Mia", "mia.holm", "Olga", "Petrov"];
+        let (page, file) = (nora.get(kept.location()).await.body, nora.get(&format!("{import}/refused.csv")).await.body);
+        assert!(words.iter().all(|word| file.contains(word)) && page.contains("mia.holm-at-home"), "she sees names in the North: {file} {page}");
+        assert!(file.contains("hidden_value") && !page.contains("hidden from you"), "{file}");
+
+        let finn = app.signed_in("Finn Finance").await;
+        let (page, file) = (finn.get(&import).await.body, finn.get(&format!("{import}/refused.csv")).await.body);
+        for word in words {
+            assert!(!file.contains(word) && !page.contains(word), "{word}: {file} {page}");
+        }
+        assert!(file.contains("Atlantis,A-2,11.00,hidden,hidden,2026-05-02,hidden,3,"), "the rest is as it was: {file}");
+        assert!(file.contains(",email_invalid,recipient_email,hidden"), "{file}");
+        app.finish().await;
+    }
+
     async fn a_withdrawn_import_says_what_became_of_it_and_offers_nothing(db: TestDb) {
         let app = TestApp::start(db).await;
         let nora = app.signed_in("Nora North").await;

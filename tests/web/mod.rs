@@ -18,6 +18,7 @@ mod passkeys;
 mod recipients;
 mod refusals;
 mod refused_tries;
+mod regions;
 mod roles;
 mod roles_why;
 mod second_factor;

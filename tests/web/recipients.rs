@@ -46,6 +46,55 @@ fn rows(body: &str) -> [bool; 2] {
     ["RW-N", "RW-S"].map(|row| body.contains(row))
 }
 
+/// What the files of a database on SQLite hold.
+fn bytes(url: &str) -> Vec<u8> {
+    let file = url.trim_start_matches("sqlite:").trim_start_matches("//");
+    ["", "-wal"].iter().flat_map(|end| std::fs::read(format!("{file}{end}")).unwrap_or_default()).collect()
+}
+
+fn holds(url: &str, words: &str) -> bool {
+    bytes(url).windows(words.len()).any(|window| window == words.as_bytes())
+}
+
+#[tokio::test]
+async fn on_sqlite_no_byte_of_an_erased_name_stays_in_the_files() {
+    let db = TestDb::sqlite();
+    let url = db.url.clone();
+    let app = TestApp::start(db).await;
+    let named = |external: String, name: &str| Reward { recipient: name.to_owned(), ..reward(&external) };
+    let mut rows = vec![named("RW-1".to_owned(), "Zebulon Quixote")];
+    rows.extend((0..500).map(|n| named(format!("RX-{n}"), &format!("Somebody Else {n}"))));
+    load(&app.company, rows, true).await;
+    index(&app.company).await;
+    // Notes that are changed and rows that are deleted leave pages behind.
+    let noted = app.company.store.write(Intent::once(app.company.actor("Ada Admin"), "test.note"), |tx| {
+        Box::pin(async move {
+            let note = format!("for Zebulon Quixote {}", "x".repeat(1_900));
+            tx.exec(Sql::new("UPDATE reward_transaction SET note = $1 WHERE external_id = 'RW-1'").bind(note)).await?;
+            Ok(())
+        })
+    });
+    noted.await.unwrap();
+    assert!(holds(&url, "Zebulon Quixote"), "it is there before");
+    let id = recipient(&app.company, "RW-1").await;
+    let ada = app.signed_in("Ada Admin").await;
+    // Somebody who still reads what was there before holds it up, and nobody else.
+    let mut reading = app.company.store.read().await.unwrap();
+    let _: i64 = reading.value(Sql::new("SELECT count(*) FROM recipient")).await.unwrap();
+    assert_eq!(send(&ada, &format!("/recipients/{id}/erasure"), "a-key-of-ada-1", "Request 12").await.status, 303);
+    assert_eq!(ada.get("/transactions").await.status, 200);
+    drop(reading);
+    for tries in 0.. {
+        let left: Vec<_> = ["Zebulon", "zebulon", "Quixote", "quixote"].into_iter().filter(|word| holds(&url, word)).collect();
+        if left.is_empty() {
+            break;
+        }
+        assert!(tries < 100, "{left:?} stays in the files");
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    app.finish().await;
+}
+
 on_both_engines! {
     async fn a_role_that_does_not_need_names_gets_none_and_finds_nobody_by_them(db: TestDb) {
         let app = TestApp::start(db).await;

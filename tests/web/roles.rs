@@ -6,6 +6,7 @@ use counterfoil::domain::id::GrantId;
 use counterfoil::domain::role::AnyRole;
 
 use super::admin::send;
+use super::approvals::{add, decide};
 use crate::support::app::{Answer, Client, TestApp};
 use crate::support::database::{TestDb, on_both_engines};
 
@@ -172,6 +173,31 @@ on_both_engines! {
         let nowhere = ada.get(&format!("{nils}/grants/check?role=auditor&region=&ends_on=")).await;
         assert_eq!(nowhere.status, 303);
         says(&ada.get(nowhere.location()).await, 422, &["Choose a region"]);
+        app.finish().await;
+    }
+
+    async fn whoever_is_added_with_a_role_that_waits_is_shown_with_it(db: TestDb) {
+        let app = TestApp::start(db).await;
+        let (ada, aud) = (app.signed_in("Ada Admin").await, app.signed_in("Aud Auditor").await);
+        let (north, global) = (app.company.regions["North"].to_string(), app.company.regions["Global"].to_string());
+        let policy = add(&ada, &[("matter", "role_change"), ("region", &north), ("approvers", "1")]).await;
+        assert_eq!(policy.status, 303, "{}", policy.body);
+        let new = async |name: &str, email: &str, region: &str| {
+            let fields = [("name", name), ("email", email), ("role", "auditor"), ("region", region)];
+            send(&ada, "/people/new", "/people", &["key"], &fields).await
+        };
+        let at_once = new("Gita", "gita@test.example", &global).await;
+        assert!(at_once.status == 200 && !at_once.body.contains("waits for approval"), "{}", at_once.body);
+        let shown = new("Wanda", "wanda@test.example", &north).await;
+        says(&shown, 200, &["/password/", "Auditor in North waits for approval: <a href=\"/approvals/apr_"]);
+        let person = shown.body.split("href=\"/people/usr_").nth(1).unwrap().split('"').next().unwrap();
+        let person = format!("/people/usr_{person}");
+        says(&ada.get(&person).await, 200, &["No role that you may see", "Auditor in North waits for approval: <a href=\"/approvals/apr_"]);
+        let request = shown.body.split("href=\"/approvals/").nth(1).unwrap().split('"').next().unwrap().to_owned();
+        assert!(aud.get(&format!("/approvals/{request}")).await.status == 200, "who sees people sees the request");
+        let taken = decide(&ada, &format!("/approvals/{request}"), "withdrawal", &[]).await;
+        assert_eq!(taken.status, 303, "{}", taken.body);
+        assert!(!ada.get(&person).await.body.contains("waits for approval"));
         app.finish().await;
     }
 }

@@ -58,6 +58,12 @@ on_both_engines! {
         app.company.clock.advance(16 * 60 * 1_000_000);
         let later = app.signed_in("Nora North").await;
         assert!(ids(&later, place).await.is_empty(), "what is over by itself is not shown");
+        let (all, alone) = ("Sign out everywhere else", "You are signed in nowhere else");
+        let page = later.get(place).await.body;
+        assert!(page.contains(alone) && !page.contains(all), "{page}");
+        let _there = app.signed_in("Nora North").await;
+        let page = later.get(place).await.body;
+        assert!(!page.contains(alone) && page.contains(all), "{page}");
         app.finish().await;
     }
 

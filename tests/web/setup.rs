@@ -49,6 +49,16 @@ on_both_engines! {
         let (status, to, body) = step(&client, &at("/people"), &[&me[..], &[("people", "Bo,bo@test.example,auditor,Iberia")]].concat()).await;
         assert_eq!((status, to.as_str()), (303, "/"), "{body}");
 
+        let page = client.get("/regions/new").await;
+        let kept = [("csrf", page.csrf()), ("key", page.field("key")), ("parent", String::new()), ("name", "Lapland".to_owned())];
+        let kept: Vec<(&str, &str)> = kept.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        clock.advance(16 * 60_000_000);
+        assert_eq!(client.post("/regions", &kept).await.location(), "/sign-in?next=/go-on", "her first session keeps forms as any other");
+        let csrf = client.get("/sign-in").await.csrf();
+        let back = [("csrf", csrf.as_str()), ("email", "ada@test.example"), ("password", password), ("next", "/go-on")];
+        assert_eq!(client.post("/sign-in", &back).await.location(), "/go-on");
+        assert!(client.get("/go-on").await.body.contains("Lapland"));
+
         let home = client.get("/").await;
         assert!(home.status == 200 && home.body.contains("Finish setting up") && home.body.contains("Halden"), "{}", home.body);
         for name in ["Iberia", "DACH", "APAC", "Europe/Berlin", "April"] {

@@ -1,7 +1,8 @@
 //! What was typed comes back after signing in, and what needs it is done only shortly after showing who one is.
 
 use super::admin::send;
-use super::budgets::{check, hidden};
+use super::approvals::{ask, decide, policy};
+use super::budgets::{check, hidden, moved};
 use crate::support::app::{Answer, Client, TestApp};
 use crate::support::database::{TestDb, on_both_engines};
 use crate::support::totp::set_up;
@@ -20,6 +21,20 @@ async fn count(app: &TestApp, sql: &'static str) -> i64 {
 
 const POSTINGS: &str = "SELECT count(*) FROM posting";
 const GRANTS: &str = "SELECT count(*) FROM role_grant";
+
+const BUDGETS: &str = "SELECT count(*) FROM budget";
+const GIVEN: &str = "SELECT count(*) FROM approval_decision";
+
+/// Has somebody show once more who she is from these amounts on.
+async fn from_amounts(app: &TestApp, limits: &[(&str, &str)]) {
+    let ada = app.signed_in("Ada Admin").await;
+    let mut form = vec![("minutes", "5")];
+    for (currency, limit) in limits {
+        form.extend([("currency", *currency), ("limit", *limit)]);
+    }
+    let set = send(&ada, "/settings/sign-in", "/settings/sign-in/step-up", &["key"], &form).await;
+    assert_eq!(set.status, 303, "{}", set.body);
+}
 
 async fn follow(client: &Client, answer: &Answer) -> Answer {
     client.get(answer.location()).await
@@ -203,6 +218,76 @@ on_both_engines! {
         assert!(on.location().starts_with(&format!("{address}/check?")));
         assert_eq!(count(&app, POSTINGS).await, before);
         assert!(order("100.00").await.starts_with("/postings/"));
+        app.finish().await;
+    }
+
+    async fn an_approval_of_much_money_is_given_only_shortly_after_showing_who_one_is(db: TestDb) {
+        let app = TestApp::start(db).await;
+        policy(&app, "adjustment", "1", "1").await;
+        from_amounts(&app, &[("EUR", "100.00")]).await;
+        let nora = app.signed_in("Nora North").await;
+        let (small, large, no) = (ask(&app, &nora, "99.99").await, ask(&app, &nora, "100").await, ask(&app, &nora, "200").await);
+        let finn = app.signed_in("Finn Finance").await;
+        app.company.clock.advance(6 * MINUTE);
+        assert_eq!(decide(&finn, &small, "approval", &[]).await.location(), large, "less than the amount");
+        let (postings, given) = (count(&app, POSTINGS).await, count(&app, GIVEN).await);
+        assert_eq!(decide(&finn, &large, "approval", &[]).await.location(), "/prove");
+        assert_eq!((count(&app, POSTINGS).await, count(&app, GIVEN).await), (postings, given), "nothing was decided");
+        assert!(finn.get(&large).await.body.contains("/approval\""), "it waits as before");
+        let declined = decide(&finn, &no, "refusal", &[("reason", "Not this year")]).await;
+        assert_eq!(declined.location(), large, "to decline moves nothing: {}", declined.body);
+        assert_eq!(send(&finn, "/prove", "/prove", &[], &[]).await.location(), "/go-on");
+        assert_eq!(finn.get("/go-on").await.status, 303, "the page that it stood on is looked at once more");
+        assert_eq!(count(&app, GIVEN).await, given + 1, "nothing but the refusal was decided by coming back");
+        assert_eq!(decide(&finn, &large, "approval", &[]).await.location(), "/approvals");
+        assert_eq!(count(&app, "SELECT count(*) FROM approval WHERE status = 'approved'").await, 2);
+        app.finish().await;
+    }
+
+    async fn an_approval_between_currencies_counts_what_arrives_as_well(db: TestDb) {
+        let app = TestApp::start(db).await;
+        policy(&app, "transfer", "1", "1").await;
+        let (nora, finn) = (app.signed_in("Nora North").await, app.signed_in("Finn Finance").await);
+        let to = app.company.budgets["North yen"].to_string();
+        let rate = [("to", to.as_str()), ("amount", "100"), ("rate", "162.35"), ("rate_date", "2026-11-20"), ("rate_source", "ECB")];
+        let asked = moved(&nora, &format!("/budgets/{}/transfers", app.company.budgets["North one"]), &rate).await;
+        let asked = asked.split('?').next().unwrap();
+        from_amounts(&app, &[("EUR", "1,000"), ("JPY", "10,000")]).await;
+        app.company.clock.advance(6 * MINUTE);
+        assert_eq!(decide(&finn, asked, "approval", &[]).await.location(), "/prove", "16,235 yen arrive");
+        send(&finn, "/prove", "/prove", &[], &[]).await;
+        assert_eq!(decide(&finn, asked, "approval", &[]).await.location(), "/approvals");
+        app.finish().await;
+    }
+
+    async fn a_budget_with_much_money_is_made_only_shortly_after_showing_who_one_is(db: TestDb) {
+        let app = TestApp::start(db).await;
+        from_amounts(&app, &[("EUR", "500")]).await;
+        let finn = app.signed_in("Finn Finance").await;
+        let north = app.company.regions["North"].to_string();
+        let make = async |name: &str, amount: &str| {
+            let form = [
+                ("region", north.as_str()), ("currency", "EUR"), ("name", name), ("status", "active"), ("period_start", "2026-01-01"),
+                ("period_end", "2026-12-31"), ("owner", ""), ("cost_centre", ""), ("amount", amount),
+            ];
+            send(&finn, "/budgets/new", "/budgets", &["key"], &form).await
+        };
+        app.company.clock.advance(6 * MINUTE);
+        for (name, amount) in [("Empty", ""), ("Small", "499.99")] {
+            let made = make(name, amount).await;
+            assert!(made.location().starts_with("/budgets/bud_"), "{name}: {} {}", made.location(), made.body);
+        }
+        let (budgets, postings) = (count(&app, BUDGETS).await, count(&app, POSTINGS).await);
+        assert_eq!(make("Large", "500").await.location(), "/prove");
+        assert_eq!((count(&app, BUDGETS).await, count(&app, POSTINGS).await), (budgets, postings), "not even an empty one was made");
+        assert_eq!(send(&finn, "/prove", "/prove", &[], &[]).await.location(), "/go-on");
+        let back = finn.get("/go-on").await;
+        assert!(back.body.contains("Large") && back.body.contains("Nothing of it was done yet"), "{}", back.body);
+        assert_eq!(count(&app, BUDGETS).await, budgets);
+        let names = ["key", "region", "currency", "name", "status", "period_start", "period_end", "owner", "cost_centre", "amount"];
+        let made = once_more(&finn, &back, "/budgets", &names).await;
+        assert!(made.location().starts_with("/budgets/bud_"), "{} {}", made.location(), made.body);
+        assert_eq!((count(&app, BUDGETS).await, count(&app, POSTINGS).await), (budgets + 1, postings + 1));
         app.finish().await;
     }
 

@@ -1,6 +1,8 @@
 //! The company of the demo: invented, and the same every time.
 
+use crate::actions::step_up::Rules;
 use crate::domain::access::Role;
+use crate::domain::currency::Currency;
 
 /// The organisation.
 pub const ORGANISATION: &str = "Halden & Moor";
@@ -62,6 +64,25 @@ pub const PEOPLE: &[Human] = &[
     ("Rafael Costa", "rafael.costa@halden.example", &[(Role::RegionalAdministrator, "Americas")]),
     ("Noor Haddad", "noor.haddad@halden.example", &[(Role::RegionalPartner, "Gulf")]),
 ];
+
+/// From what amount on somebody shows once more who she is before money moves, in the main unit: about ten thousand euro.
+pub const MUCH_MONEY: &[(&str, i64)] = &[
+    ("EUR", 10_000),
+    ("GBP", 10_000),
+    ("USD", 10_000),
+    ("BRL", 60_000),
+    ("BHD", 4_000),
+    ("INR", 1_000_000),
+    ("JPY", 1_500_000),
+    ("SEK", 100_000),
+];
+
+/// [`MUCH_MONEY`] as the rules say it, in minor units.
+pub fn much_money() -> Rules {
+    let known = MUCH_MONEY.iter().filter_map(|(code, amount)| Currency::parse(code).map(|currency| (currency, amount)));
+    let money = known.map(|(currency, amount)| (currency.code().to_owned(), amount * 10i64.pow(currency.digits()))).collect();
+    Rules { money, ..Rules::default() }
+}
 
 /// Why budgets are adjusted.
 pub const REASONS: &[(&str, &str)] = &[

@@ -294,6 +294,7 @@ async fn organisation(tx: &mut WriteTx<'_>, source: SourceId) -> Result<(), Fail
         settings::put_reason_code(tx, code, label, true).await?;
     }
     imports::insert_source(tx, source, "Vendor portal").await?;
+    crate::actions::step_up::put(tx, &company::much_money()).await?;
     tx.record(Event::new("organisation.set_up", "organisation", "", None));
     Ok(())
 }

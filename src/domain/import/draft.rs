@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::cells::Cells;
 use super::date;
-use super::field::{Field, FieldKind};
+use super::field::{Field, FieldKind, HIDDEN};
 use super::number::{self, short};
 use super::prepare::PreparedMapping;
 use crate::domain::currency::Currency;
@@ -245,7 +245,9 @@ impl<'a, R: Cells + ?Sized> Reading<'a, '_, R> {
         if text.bytes().any(|byte| byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r')) {
             self.fault("text_control", field, format!("“{}” holds control characters", short(text)));
         }
-        if field == Field::RecipientEmail && !is_email(text) {
+        if field.is_personal() && text == HIDDEN {
+            self.fault("hidden_value", field, "This was hidden from whoever took the file away: load the vendor\u{2019}s own".to_owned());
+        } else if field == Field::RecipientEmail && !is_email(text) {
             self.fault("email_invalid", field, format!("“{}” is not an e-mail address", short(text)));
         }
         Some(Cow::Borrowed(text))

@@ -29,6 +29,16 @@ pub enum FieldKind {
     Word,
 }
 
+/// What stands in place of a name, an address or a number that somebody may not see. It is never loaded as one.
+pub const HIDDEN: &str = "hidden";
+
+impl Field {
+    /// Whether it says who receives a reward.
+    pub fn is_personal(self) -> bool {
+        matches!(self, Self::RecipientName | Self::RecipientEmail | Self::EmployeeNumber)
+    }
+}
+
 macro_rules! fields {
     ($($variant:ident, $key:literal, $label:literal, $kind:expr, $hint:literal, [$($synonym:literal),*];)+) => {
         /// One field.

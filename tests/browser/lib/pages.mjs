@@ -24,6 +24,16 @@ const posting = (path) => async (page) => {
   return (await links.count()) > 0 ? `${await links.first().getAttribute('href')}${path}` : null;
 };
 
+/** The check page of a move of the last region directly below the first one. */
+const regionMove = async (page) => {
+  await page.goto('/regions');
+  const links = page.locator('main a[href^="/regions/reg_"]');
+  const count = await links.count();
+  if (count === 0) return null;
+  const [to, from] = [await links.first().getAttribute('href'), await links.last().getAttribute('href')];
+  return `${from}/move/check?parent=${to.replace('/regions/', '')}`;
+};
+
 /** The recipient of the first transaction. */
 const recipient = (path) => async (page) => {
   await page.goto(await first('/transactions', '/transactions/txn_')(page));
@@ -109,6 +119,7 @@ export const MORE_PAGES = [
   { name: 'region-new', path: '/regions/new' },
   { name: 'region-edit', path: below('/regions', '/regions/reg_', '/edit') },
   { name: 'region-move', path: below('/regions', '/regions/reg_', '/move') },
+  { name: 'region-move-check', path: regionMove, status: [200, 403, 422] },
   { name: 'region-retire', path: below('/regions', '/regions/reg_', '/retirement') },
   { name: 'audit-none', path: '/audit?to=2020-01-01' },
   { name: 'evidence-review', path: first('/evidence/reviews', '/evidence/reviews/rev_') },

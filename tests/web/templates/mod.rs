@@ -124,6 +124,7 @@ async fn mistakes(company: &Company, visited: &mut Visited) {
     assert_eq!(visitor.post(&address, &hidden(&mine)).await.status, 409);
     in_between(company, &ada, &mut visitor).await;
     let place = format!("/regions/{}", company.regions["North"]);
+    visitor.look(&format!("{place}/move/check?parent={}", company.regions["South"])).await;
     let page = ada.get(&format!("{place}/edit")).await;
     for (key, name, status) in
         [("first-key-of-three", "North", 303), ("second-key-of-three", "North", 409), ("third-key-of-three", "Other", 409)]
