@@ -60,7 +60,7 @@ pub async fn file(
 /// imports.
 pub(super) fn shown(who: &Signed, mapping: Mapping) -> Shown {
     let (named, imports) = (who.scope(Permission::RecipientsRead), who.scope(Permission::ImportsRun));
-    if imports.regions().all(|region| named.covers(region)) { Shown::Everything } else { Shown::WithoutNames(mapping) }
+    if imports.regions().all(|region| named.covers(region)) { Shown::Everything } else { Shown::WithoutNames(mapping.columns) }
 }
 
 /// The name of the file: plain for every browser, and as it is for those that read RFC 8187.

@@ -1,8 +1,10 @@
 //! The file of refused rows: what was in the file, and beside it why.
 
+use std::collections::BTreeMap;
+
 use crate::domain::id::ImportId;
+use crate::domain::import::Field;
 use crate::domain::import::field::HIDDEN;
-use crate::domain::import::{Field, Mapping};
 use crate::formats::write_csv::{CsvRow, Preset};
 use crate::store::Store;
 use crate::store::failure::DbError;
@@ -16,15 +18,15 @@ const PART: i64 = 500;
 pub enum Shown {
     /// All of it.
     Everything,
-    /// Nothing that says who receives a reward, by this mapping. A column that nobody has mapped may hold anything, and so may each of a row that
+    /// Nothing that says who receives a reward: which field is in which column. A column that nobody has mapped may hold anything, and so may each of a row that
     /// has more or fewer cells than the file has columns.
-    WithoutNames(Mapping),
+    WithoutNames(BTreeMap<Field, String>),
 }
 
 impl Shown {
     fn column(&self, header: &str) -> bool {
-        let Self::WithoutNames(mapping) = self else { return true };
-        let mut fields = mapping.columns.iter().filter(|(_, column)| *column == header).map(|(field, _)| field).peekable();
+        let Self::WithoutNames(mapped) = self else { return true };
+        let mut fields = mapped.iter().filter(|(_, column)| *column == header).map(|(field, _)| field).peekable();
         fields.peek().is_some() && fields.all(|field| !field.is_personal())
     }
 
