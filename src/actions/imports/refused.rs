@@ -18,8 +18,8 @@ const PART: i64 = 500;
 pub enum Shown {
     /// All of it.
     Everything,
-    /// Nothing that says who receives a reward: which field is in which column. A column that nobody has mapped may hold anything, and so may each of a row that
-    /// has more or fewer cells than the file has columns.
+    /// Nothing that says who receives a reward: which field is in which column. A column that nobody has mapped may hold anything, and so may each
+    /// of a row that has more or fewer cells than the file has columns.
     WithoutNames(BTreeMap<Field, String>),
 }
 
