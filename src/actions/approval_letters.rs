@@ -15,6 +15,7 @@ use crate::domain::refusal::Refusal;
 use crate::store::approvals::{About, Approval};
 use crate::store::db::Reader;
 use crate::store::failure::Failure;
+use crate::store::mail::Matter;
 use crate::store::writer::{Intent, WriteTx};
 use crate::store::{Store, access, approval_policies, approvals, mail, people};
 
@@ -41,7 +42,7 @@ pub(super) async fn waits(tx: &mut WriteTx<'_>, row: &Approval, about: &[About])
     let mut written = 0;
     for person in could {
         if written < WRITTEN_TO_MOST && people::wants_approval_letters(tx, person).await? && may(tx, person, row, now).await? {
-            mail::insert_about(tx, Letter::ApprovalWaits, person, Some(row.id)).await?;
+            mail::insert_about(tx, Letter::ApprovalWaits, person, Some(Matter::Approval(row.id))).await?;
             written += 1;
         }
     }
@@ -52,7 +53,7 @@ pub(super) async fn waits(tx: &mut WriteTx<'_>, row: &Approval, about: &[About])
 pub(super) async fn end(tx: &mut WriteTx<'_>, row: &Approval, to: Status, because: &str, done: Option<PostingId>) -> Result<(), Failure> {
     approvals::end(tx, row.id, to, because, done).await?;
     if people::wants_approval_letters(tx, row.requester_id).await? {
-        mail::insert_about(tx, Letter::ApprovalDecided, row.requester_id, Some(row.id)).await?;
+        mail::insert_about(tx, Letter::ApprovalDecided, row.requester_id, Some(Matter::Approval(row.id))).await?;
     }
     Ok(())
 }

@@ -5,11 +5,12 @@ use serde_json::json;
 
 use super::approval_letters;
 use super::people::{INVITATION_LIVES, RESET_LIVES, token_hash};
+use super::review_letters;
 use super::step_up;
 use super::throttle::{self, Counted};
 use crate::domain::access::{Actor, Permission};
 use crate::domain::audit::Event;
-use crate::domain::id::{ApprovalId, LetterId, UserId};
+use crate::domain::id::{LetterId, UserId};
 use crate::domain::letter::Letter;
 use crate::domain::refusal::Refusal;
 use crate::domain::throttle::{ACCOUNT, NETWORK};
@@ -49,9 +50,9 @@ struct Taken {
     about: Letter,
     at: String,
     organisation: String,
-    /// What the letter says of a request for approval, and its id.
+    /// What the letter says of what waits or is over, and the path of its page.
     #[serde(default)]
-    request: Option<(String, ApprovalId)>,
+    request: Option<(String, String)>,
 }
 
 /// Queues the letter that fits a person: an invitation where she has no password yet, else a link to choose another. None for who is suspended.
@@ -141,16 +142,19 @@ async fn take(tx: &mut WriteTx<'_>, hash: [u8; 32]) -> Result<Option<Taken>, Fai
         people::insert_link(tx, hash, "password", Some(person.id), lives).await?;
         tx.record(Event::new("person.password_link_made", "person", person.id, None));
     }
-    let mut request = None;
-    if let Some(id) = waiting.approval_id {
-        match approval_letters::words(tx, about, person.id, id).await? {
-            Ok(words) => request = Some((words, id)),
-            Err(why) => {
-                mail::end(tx, waiting.id, "given_up", why).await?;
-                return Ok(None);
-            }
+    let said = match (waiting.approval_id, waiting.review_id) {
+        (Some(id), _) => Some((approval_letters::words(tx, about, person.id, id).await?, format!("/approvals/{id}"))),
+        (_, Some(id)) => Some((review_letters::words(tx, person.id, id).await?, format!("/evidence/reviews/{id}"))),
+        (None, None) => None,
+    };
+    let request = match said {
+        Some((Ok(words), place)) => Some((words, place)),
+        Some((Err(why), _)) => {
+            mail::end(tx, waiting.id, "given_up", why).await?;
+            return Ok(None);
         }
-    }
+        None => None,
+    };
     let zone = settings::zone(tx).await?;
     let at = format!("{} ({})", waiting.created_at.local(zone), zone.name());
     let organisation = settings::get(tx, settings::ORGANISATION).await?.unwrap_or_default();
@@ -164,7 +168,7 @@ struct Told<'l> {
     at: &'l str,
     base: &'l str,
     token: &'l str,
-    request: Option<&'l (String, ApprovalId)>,
+    request: Option<&'l (String, String)>,
 }
 
 fn words(about: Letter, Told { name, organisation, at, base, token, request }: &Told<'_>) -> String {
@@ -196,11 +200,17 @@ fn words(about: Letter, Told { name, organisation, at, base, token, request }: &
             "on {at} somebody who wanted to sign in as you entered your right password, and then one wrong code after the other."
         )),
         Letter::ApprovalWaits | Letter::ApprovalDecided => {
-            let (said, place) =
-                request.map_or((String::new(), "/approvals".to_owned()), |(said, id)| (said.clone(), format!("/approvals/{id}")));
+            let (said, place) = request.map_or(("", "/approvals"), |(said, place)| (said, place));
             format!(
                 "{said}\n\n{base}{place}\n\nThe link shows the request to you when you have signed in, and decides nothing; neither does an answer \
                  to this letter. You choose under Settings, Approvals whether you get such letters."
+            )
+        }
+        Letter::ReviewOpened => {
+            let (said, place) = request.map_or(("", "/evidence/reviews"), |(said, place)| (said, place));
+            format!(
+                "{said}\n\n{base}{place}\n\nThe link shows the roles to you when you have signed in, and decides nothing; neither does an answer to \
+                 this letter. You choose under Settings, Approvals whether you get such letters."
             )
         }
     };

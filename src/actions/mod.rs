@@ -34,6 +34,7 @@ pub mod refused_tries;
 pub mod region_moves;
 pub mod regions;
 pub mod restores;
+mod review_letters;
 pub mod reviews;
 pub mod role_changes;
 pub mod roles;

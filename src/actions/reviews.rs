@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::people::end_within;
+use super::review_letters;
 use super::step_up::{self, Act};
 use crate::domain::access::{Access, Actor, Permission, Scope};
 use crate::domain::audit::Event;
@@ -16,7 +17,7 @@ use crate::domain::role::AnyRole;
 use crate::domain::text::line;
 use crate::domain::time::{Day, Instant};
 use crate::store::db::Reader;
-use crate::store::failure::Failure;
+use crate::store::failure::{DbError, Failure};
 use crate::store::people::Grant;
 use crate::store::reviews::{self, Item, NewReview, Review};
 use crate::store::writer::{Intent, WriteTx};
@@ -127,6 +128,7 @@ pub async fn open(store: &Store, actor: Actor, key: &str, campaign: Campaign) ->
                 });
                 let event = Event::new("access_review.opened", "access_review", id, Some(campaign.region));
                 tx.record(event.change(Value::Null, after));
+                review_letters::opened(tx, id, &reviewers).await?;
                 Ok(id)
             })
         })
@@ -152,6 +154,26 @@ pub fn why_not(review: &Review, reviewers: &[UserId], item: &Item, (person, acce
         return Some(Refusal::AlreadyDone("This role was decided on already".to_owned()));
     }
     item.is_gone(now).then(|| Refusal::State("This role has ended since the campaign was opened".to_owned()))
+}
+
+/// How many roles wait for somebody's decision, with the campaign where they are all in one; she holds `access`.
+pub async fn worklist(
+    reader: &mut impl Reader,
+    person: UserId,
+    access: &Access,
+    now: Instant,
+) -> Result<(usize, Option<ReviewId>), DbError> {
+    let scope = access.scope(Permission::PeopleRead);
+    if scope.is_empty() {
+        return Ok((0, None));
+    }
+    let items = reviews::items_open(reader, &scope, person).await?;
+    let (mut count, mut found) = (0, BTreeSet::new());
+    for item in items.iter().filter(|item| item.waits(now) && item.person_id != person) {
+        count += 1;
+        found.insert(item.review_id);
+    }
+    Ok((count, found.first().copied().filter(|_| found.len() == 1)))
 }
 
 /// Decides on one grant; one that is revoked ends at once.

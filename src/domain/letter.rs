@@ -27,6 +27,8 @@ codes! {
         ApprovalWaits = "approval_waits", "A request waits for approval in";
         /// What she asked for is over.
         ApprovalDecided = "approval_decided", "Your request is decided in";
+        /// A campaign was opened, and she is one of its reviewers.
+        ReviewOpened = "review_opened", "Roles wait for your review in";
     }
 }
 

@@ -3,7 +3,7 @@
 use super::db::{Reader, Sql};
 use super::failure::{DbError, Failure};
 use super::writer::WriteTx;
-use crate::domain::id::{ApprovalId, LetterId, UserId};
+use crate::domain::id::{ApprovalId, LetterId, ReviewId, UserId};
 use crate::domain::letter::Letter;
 use crate::domain::time::Instant;
 
@@ -22,6 +22,17 @@ pub struct Waiting {
     pub created_at: Instant,
     /// The request for approval that it is about.
     pub approval_id: Option<ApprovalId>,
+    /// The access review that it is about.
+    pub review_id: Option<ReviewId>,
+}
+
+/// What a letter is about that has a page of its own.
+#[derive(Clone, Copy, Debug)]
+pub enum Matter {
+    /// A request for approval.
+    Approval(ApprovalId),
+    /// An access review.
+    Review(ReviewId),
 }
 
 /// Puts a letter into the queue.
@@ -29,13 +40,19 @@ pub async fn insert(tx: &mut WriteTx<'_>, about: Letter, person: UserId) -> Resu
     insert_about(tx, about, person, None).await
 }
 
-/// The same, about a request for approval.
-pub async fn insert_about(tx: &mut WriteTx<'_>, about: Letter, person: UserId, request: Option<ApprovalId>) -> Result<(), Failure> {
+/// The same, about something that it leads to.
+pub async fn insert_about(tx: &mut WriteTx<'_>, about: Letter, person: UserId, matter: Option<Matter>) -> Result<(), Failure> {
     let (id, now) = (LetterId(tx.new_id()), tx.now);
+    let (request, review) = match matter {
+        Some(Matter::Approval(id)) => (Some(id), None),
+        Some(Matter::Review(id)) => (None, Some(id)),
+        None => (None, None),
+    };
     let sql = Sql::new(
-        "INSERT INTO mail (id, kind, person_id, state, created_at, next_try_at, approval_id) VALUES ($1, $2, $3, 'waiting', $4, $4, $5)",
+        "INSERT INTO mail (id, kind, person_id, state, created_at, next_try_at, approval_id, review_id) \
+         VALUES ($1, $2, $3, 'waiting', $4, $4, $5, $6)",
     );
-    tx.exec_one(sql.bind(id).bind(about.code()).bind(person).bind(now).bind(request)).await
+    tx.exec_one(sql.bind(id).bind(about.code()).bind(person).bind(now).bind(request).bind(review)).await
 }
 
 /// Whether a letter with a link waits for a person.
@@ -56,7 +73,8 @@ pub async fn claim(tx: &mut WriteTx<'_>, lease: i64) -> Result<Option<Waiting>, 
     let sql = Sql::new("SELECT id FROM mail WHERE state = 'waiting' AND next_try_at <= $1 ORDER BY next_try_at, id LIMIT 1");
     let Some((id,)) = tx.one::<(LetterId,)>(sql.bind(now)).await? else { return Ok(None) };
     let sql = Sql::new(
-        "UPDATE mail SET tries = tries + 1, next_try_at = $2 WHERE id = $1 RETURNING id, kind, person_id, tries, created_at, approval_id",
+        "UPDATE mail SET tries = tries + 1, next_try_at = $2 WHERE id = $1 \
+         RETURNING id, kind, person_id, tries, created_at, approval_id, review_id",
     );
     Ok(tx.exec_returning(sql.bind(id).bind(now.plus_seconds(lease))).await?)
 }

@@ -127,6 +127,15 @@ pub async fn items(reader: &mut impl Reader, scope: &Scope, review: Option<Revie
     reader.all(sql).await
 }
 
+/// The grants in scope of the campaigns that go on and that this person reviews in.
+pub async fn items_open(reader: &mut impl Reader, scope: &Scope, reviewer: UserId) -> Result<Vec<Item>, DbError> {
+    let mut sql = Sql::default();
+    sql.push(ITEMS).push_list(scope.regions());
+    sql.push(") AND EXISTS (SELECT 1 FROM access_review r JOIN access_review_reviewer w ON w.review_id = r.id ");
+    sql.push("WHERE r.id = i.review_id AND r.ended_at IS NULL AND w.person_id = ").push_bind(reviewer).push(")");
+    reader.all(sql).await
+}
+
 /// Who reviews in a campaign.
 pub async fn reviewers(reader: &mut impl Reader, review: ReviewId) -> Result<Vec<UserId>, DbError> {
     let sql = Sql::new("SELECT person_id FROM access_review_reviewer WHERE review_id = $1 ORDER BY person_id").bind(review);

@@ -14,11 +14,12 @@ use super::chart::{BarChart, BarSpec, Point};
 use super::error::WebError;
 use super::guard::{Allowed, SignedIn};
 use super::page::Shell;
+use crate::actions::reviews;
 use crate::domain::access::{Permission, Scope};
 use crate::domain::budget::{Budget, BudgetStatus};
 use crate::domain::budget_attention::{Attention as Why, lasts_to};
 use crate::domain::currency::Currency;
-use crate::domain::id::RegionId;
+use crate::domain::id::{RegionId, ReviewId};
 use crate::domain::money;
 use crate::domain::time::{Day, Instant};
 use crate::store::db::Read;
@@ -111,13 +112,14 @@ pub async fn page(
     let waiting = if who.access.has(Permission::ImportsRun) { overview::waiting_imports(&mut read, who.person.id).await? } else { 0 };
     let now = portal.store.now();
     let asked = standing(&mut read, &who, now).await?.worklist(&mut read, now).await?.len();
+    let reviewed = reviews::worklist(&mut read, who.person.id, &who.access, now).await?;
     let from = today.add_months(1 - MONTHS);
     let months = overview::by_month(&mut read, &transaction_scope, &hidden, from).await?;
     let money = figures(&budgets);
     let (tabs, shown) = currencies(&money, &months, &query.currency);
     let page = OverviewPage {
         shell: Shell::new(&req, &portal, &who, "Overview"),
-        attention: attention(&budgets, loose, waiting, asked),
+        attention: attention(&budgets, loose, waiting, (asked, reviewed)),
         chart: shown.filter(|_| !months.is_empty()).map(|currency| bars(&months, currency, from)),
         shown: shown.map(|currency| currency.code().to_owned()).unwrap_or_default(),
         money,
@@ -162,12 +164,21 @@ async fn open_budgets(read: &mut Read, scope: &Scope, now: Instant) -> Result<Ve
     Ok(budgets)
 }
 
-fn attention(budgets: &[(Budget, Day)], (failed, unassigned): (i64, i64), waiting: i64, asked: usize) -> Vec<Attention> {
+fn attention(
+    budgets: &[(Budget, Day)],
+    (failed, unassigned): (i64, i64),
+    waiting: i64,
+    (asked, reviewed): (usize, (usize, Option<ReviewId>)),
+) -> Vec<Attention> {
     let mut all = Vec::new();
     let mut add = |tone, badge, text: String, href: String, hint: String| all.push(Attention { tone, badge, text, href, hint });
     if asked > 0 {
         let text = plural(asked as i64, "request", "requests");
         add("warn", "To approve", text, "/approvals".to_owned(), "wait for your decision".to_owned());
+    }
+    if reviewed.0 > 0 {
+        let href = reviewed.1.map_or("/evidence/reviews".to_owned(), |review| format!("/evidence/reviews/{review}"));
+        add("warn", "To review", plural(reviewed.0 as i64, "role", "roles"), href, "wait for your decision in an access review".to_owned());
     }
     let why = |wanted: Why| budgets.iter().filter(move |(budget, today)| Why::of(budget, *today) == Some(wanted));
     let mut overspent: Vec<&Budget> = why(Why::Overspent).map(|(budget, _)| budget).collect();

@@ -11,10 +11,10 @@ use crate::support::app::{Client, TestApp};
 use crate::support::database::{TestDb, on_both_engines};
 use crate::support::smtp::{Sink, Taken};
 
-const BASE: &str = "https://rewards.example";
+pub const BASE: &str = "https://rewards.example";
 
 /// Sends what waits; the letters, by whom they went to.
-async fn sent(app: &TestApp, sink: &Sink) -> Vec<Taken> {
+pub async fn sent(app: &TestApp, sink: &Sink) -> Vec<Taken> {
     let before = sink.letters().len();
     for _ in 0..50 {
         turn(&app.company.store, &sink.mailing(BASE)).await.unwrap();
@@ -31,7 +31,7 @@ async fn address(app: &TestApp, name: &str) -> String {
     app.company.store.read().await.unwrap().one::<(String,)>(sql).await.unwrap().unwrap().0
 }
 
-async fn addresses(app: &TestApp, names: &[&str]) -> Vec<String> {
+pub async fn addresses(app: &TestApp, names: &[&str]) -> Vec<String> {
     let mut all = Vec::new();
     for name in names {
         all.push(format!("RCPT TO:<{}>", address(app, name).await));
@@ -40,11 +40,11 @@ async fn addresses(app: &TestApp, names: &[&str]) -> Vec<String> {
     all
 }
 
-fn to(letters: &[Taken]) -> Vec<String> {
+pub fn to(letters: &[Taken]) -> Vec<String> {
     letters.iter().map(|letter| letter.to.clone()).collect()
 }
 
-async fn want(client: &Client, wanted: bool) {
+pub async fn want(client: &Client, wanted: bool) {
     let csrf = client.get("/settings/approvals").await.csrf();
     let form: &[(&str, &str)] = if wanted { &[("csrf", &csrf), ("letters", "1")] } else { &[("csrf", &csrf)] };
     assert_eq!(client.post("/settings/approvals/letters", form).await.status, 303);

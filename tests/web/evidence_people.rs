@@ -9,10 +9,12 @@ use counterfoil::store::people;
 use counterfoil::store::writer::Intent;
 
 use super::admin::send;
+use super::approval_letters::{BASE, addresses, sent, to, want};
 use super::evidence::{figure, file, number, regional};
 use crate::formats::{opened, rows};
 use crate::support::app::{Answer, Client, TestApp};
 use crate::support::database::{TestDb, on_both_engines};
+use crate::support::smtp::Sink;
 
 /// A grant that ran out yesterday.
 async fn lapsed(app: &TestApp) -> GrantId {
@@ -116,6 +118,43 @@ on_both_engines! {
         let sven = grant_of(&app, "Sven South").await;
         assert_eq!(decided(&rita, &all, &sven, "revoke", "No").await.status, 404);
         assert_eq!(decided(&rita, &all, &grant_of(&app, "Nils North").await, "revoke", "Left").await.status, 303);
+        app.finish().await;
+    }
+
+    async fn reviewers_get_a_letter_and_see_on_their_first_page_what_waits(db: TestDb) {
+        let (app, sink) = (TestApp::mailing(db).await, Sink::start().await);
+        let (ada, aud, finn) = (app.signed_in("Ada Admin").await, app.signed_in("Aud Auditor").await, app.signed_in("Finn Finance").await);
+        assert!(!aud.get("/").await.body.contains("To review"));
+        let both = ["Ada Admin", "Aud Auditor"];
+        let review = opened_by(&ada, &app, "Global", &both).await.location().to_owned();
+        let letters = sent(&app, &sink).await;
+        assert_eq!(to(&letters), addresses(&app, &both).await);
+        for letter in &letters {
+            let subject = "Subject: Roles wait for your review in Counterfoil of Test company";
+            for words in [subject, "6 roles wait", "until 2026-11-30", &format!("{BASE}{review}"), "decides nothing"] {
+                assert!(letter.data.contains(words), "{words}: {}", letter.data);
+            }
+            for no in ["Autumn", "Nora", "Global", "/end", "/grants/", "/password/"] {
+                assert!(!letter.data.contains(no), "{no}: {}", letter.data);
+            }
+        }
+        let home = aud.get("/").await.body;
+        assert!(home.contains("To review") && home.contains(&format!("href=\"{review}\">6 roles</a>")), "{home}");
+        assert!(!finn.get("/").await.body.contains("To review"));
+        assert_eq!(decided(&aud, &review, &grant_of(&app, "Nora North").await, "keep", "Still there").await.status, 303);
+        assert!(aud.get("/").await.body.contains(&format!("href=\"{review}\">5 roles</a>")));
+        // Whoever declines letters gets none, and nobody one about what is over.
+        want(&aud, false).await;
+        let second = opened_by(&ada, &app, "North", &both).await.location().to_owned();
+        assert_eq!(to(&sent(&app, &sink).await), addresses(&app, &["Ada Admin"]).await);
+        assert!(aud.get("/").await.body.contains("href=\"/evidence/reviews\">7 roles</a>"), "two campaigns");
+        want(&aud, true).await;
+        let third = opened_by(&ada, &app, "South", &both).await.location().to_owned();
+        for (place, reason) in [(&review, "Enough"), (&second, "Enough"), (&third, "Opened by mistake")] {
+            assert_eq!(send(&ada, place, &format!("{place}/end"), &["key"], &[("because", reason)]).await.status, 303);
+        }
+        assert_eq!(sent(&app, &sink).await.len(), 0, "it is over before the letter goes");
+        assert!(!aud.get("/").await.body.contains("To review"));
         app.finish().await;
     }
 
