@@ -65,7 +65,7 @@ fn rsa() -> Vec<u8> {
 type Bent = (&'static str, fn(&mut Parts));
 
 on_both_engines! {
-    async fn a_passkey_signs_in_alone_and_nothing_else_does(db: TestDb) {
+    async fn what_was_not_asked_for_is_no_passkey(db: TestDb) {
         let app = at_home(db).await;
         let (nora, other) = (app.signed_in("Nora North").await, app.signed_in("Nora North").await);
         let bent: [Bent; 13] = [
@@ -88,9 +88,16 @@ on_both_engines! {
             let (_, sent) = Passkey::make(&asked, ORIGIN, change);
             assert_eq!(send(&nora, PAGE, PAGE, &[], &[("name", "x"), ("passkey", &sent)]).await.status, 422, "{what}");
         }
-        let mut phone = added(&nora, "Work phone").await;
+        added(&nora, "Work phone").await;
         assert!(nora.get(PAGE).await.body.contains("Work phone"));
         assert!(is_in(&nora).await && !is_in(&other).await, "every other session ends");
+        assert_eq!(events(&app, "person.passkey_added").await, 1);
+        app.finish().await;
+    }
+
+    async fn a_passkey_signs_in_alone_and_nothing_else_does(db: TestDb) {
+        let app = at_home(db).await;
+        let mut phone = added(&app.signed_in("Nora North").await, "Work phone").await;
         let page = app.anonymous().get("/sign-in").await;
         assert!(page.body.contains("data-passkey=\"use\"") && page.body.contains("hidden>"), "the button waits for the script");
 
