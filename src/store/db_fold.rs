@@ -32,17 +32,23 @@ impl Folding {
 
     /// Looks at the log in the background, and folds what is worth it; never twice at once. Readers and the writer go on meanwhile.
     pub(super) fn start(&self) {
-        if self.busy.swap(true, Ordering::AcqRel) {
+        if self.busy.swap(true, Ordering::SeqCst) {
             return;
         }
         let this = self.clone();
         tokio::spawn(async move {
-            // The writer folds as well where this one does not come after: nothing is lost but time.
-            while let Some(rest) = this.turn().await {
-                tokio::time::sleep(rest).await;
+            loop {
+                // The writer folds as well where this one does not come after: nothing is lost but time.
+                while let Some(rest) = this.turn().await {
+                    tokio::time::sleep(rest).await;
+                }
+                tokio::time::sleep(PAUSE).await;
+                this.busy.store(false, Ordering::SeqCst);
+                // Whoever asked for an empty log during the pause found this one busy and went away.
+                if !this.empties.load(Ordering::SeqCst) || this.pool.is_closed() || this.busy.swap(true, Ordering::SeqCst) {
+                    return;
+                }
             }
-            tokio::time::sleep(PAUSE).await;
-            this.busy.store(false, Ordering::Release);
         });
     }
 
@@ -58,7 +64,7 @@ impl Folding {
 
     /// From now on the log is emptied as soon as nobody reads an older state: what was erased does not stay in it.
     pub(super) fn empty(&self) {
-        self.empties.store(true, Ordering::Release);
+        self.empties.store(true, Ordering::SeqCst);
         self.start();
     }
 

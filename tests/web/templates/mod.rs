@@ -168,6 +168,15 @@ async fn mistakes(company: &Company, visited: &mut Visited) {
     assert_eq!(visitor.post("/forgotten-password", &wrong).await.status, 422);
 }
 
+/// What somebody is told of an import's refused rows who does not see who receives a reward.
+async fn without_names(company: &Company, visited: &mut Visited) {
+    let app = BareApp::over(company.store.clone()).await;
+    let finn = signed_in(&app, company, "Finn Finance").await;
+    let rows = "Region,Budget,Id,Amount,Name,Date,Note\nNorth,North one,J2,x,Ann,2026-05-01,\n";
+    let (import, _) = checked(company, "Finn Finance", rows.as_bytes(), small(), Some(meanings(company))).await;
+    Visitor::new(&finn, HOSTILE, visited).look(&format!("/imports/{import}/check")).await;
+}
+
 async fn csrf_of(client: &Client) -> String {
     client.get("/forgotten-password").await.csrf()
 }
@@ -241,6 +250,7 @@ async fn every_template_holds_with_nothing_with_something_and_with_the_worst() {
         if text == HOSTILE {
             run(&sample.company.store, NAMES, HOSTILE).await;
             mistakes(&sample.company, &mut visited).await;
+            without_names(&sample.company, &mut visited).await;
             factors::walk(&sample.company, &mut visited).await;
         }
         through(&sample, text, &mut visited).await;
