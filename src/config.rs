@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 mod checks;
 mod fault;
@@ -59,6 +59,8 @@ pub struct Config {
     pub session_absolute_hours: u32,
     /// The file with the key that signs session cookies; `None`: the key is in the database.
     pub secret_key_file: Option<PathBuf>,
+    /// The file with passwords that leaked, where one is named.
+    pub leaked_passwords_file: Option<PathBuf>,
     /// The file with the key that signs the audit trail, where one is named.
     pub audit_key_file: Option<PathBuf>,
     /// The file that signed checkpoints are appended to.
@@ -181,6 +183,15 @@ impl Reader {
         self.read(name, values::number(least..=most)).and_then(|number| T::try_from(number).ok())
     }
 
+    /// A file that has to be fit for its use where it is named.
+    fn file(&mut self, name: &str, judge: fn(&Path) -> Result<(), Wrong>) -> Option<Option<PathBuf>> {
+        let path = self.read(name, values::path)?;
+        if let Some(path) = &path {
+            self.check(name, judge(path));
+        }
+        Some(path)
+    }
+
     fn config(&mut self) -> Option<Config> {
         let database = self.read("database", Database::parse);
         let allow_unverified_database = self.read("allow_unverified_database", values::switch);
@@ -196,7 +207,8 @@ impl Reader {
         let request_body_timeout_seconds = self.number("request_body_timeout_seconds", 1, 600);
         let session_idle_minutes = self.number("session_idle_minutes", 1, 30);
         let session_absolute_hours = self.number("session_absolute_hours", 1, 24);
-        let secret_key_file = self.read("secret_key_file", values::path);
+        let secret_key_file = self.file("secret_key_file", checks::key_file);
+        let leaked_passwords_file = self.file("leaked_passwords_file", checks::readable);
         let audit = ["audit_key_file", "audit_anchor_file", "audit_syslog"].map(|name| self.read(name, values::path));
         let audit_mail_to = self.read("audit_mail_to", values::mail_from);
         let upload_max_bytes = self.number("upload_max_bytes", 1 << 10, 1 << 34);
@@ -213,9 +225,6 @@ impl Reader {
         }
         self.check_public_url(public_url.as_ref(), smtp.as_ref(), plain);
         self.check_database(database.as_ref(), allow_unverified_database.unwrap_or(false));
-        if let Some(path) = secret_key_file.as_ref().and_then(Option::as_ref) {
-            self.check("secret_key_file", checks::key_file(path));
-        }
         self.check_audit_key(audit[0].clone().flatten().or_else(|| database.as_ref().and_then(beside)));
         self.check_audit_mail(audit_mail_to.as_ref(), smtp.as_ref());
         self.check_file_is_private(&["database", "smtp_url"]);
@@ -237,6 +246,7 @@ impl Reader {
             session_idle_minutes: session_idle_minutes?,
             session_absolute_hours: session_absolute_hours?,
             secret_key_file: secret_key_file?,
+            leaked_passwords_file: leaked_passwords_file?,
             audit_key_file: audit_key_file?,
             audit_anchor_file: audit_anchor_file?,
             audit_mail_to: audit_mail_to?,

@@ -7,7 +7,8 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use tokio::sync::Semaphore;
 
 use crate::domain::id::UserId;
-use crate::domain::password::{ALONE, Known, WITH_SECOND_FACTOR};
+use crate::domain::password::{ALONE, Known, WITH_SECOND_FACTOR, leaked};
+use crate::domain::password_leaks::Leaked;
 use crate::metrics::Metrics;
 use crate::store::db::Reader;
 use crate::store::failure::{DbError, Failure};
@@ -24,6 +25,7 @@ const WAITING_MOST: i64 = 64;
 pub struct Passwords {
     turns: Arc<Semaphore>,
     metrics: Arc<Metrics>,
+    leaked: Arc<Leaked>,
 }
 
 fn argon2() -> Argon2<'static> {
@@ -41,11 +43,23 @@ impl Passwords {
     /// With as many turns as the machine has cores.
     pub fn new(metrics: Arc<Metrics>) -> Self {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
-        Self { turns: Arc::new(Semaphore::new(cores)), metrics }
+        Self { turns: Arc::new(Semaphore::new(cores)), metrics, leaked: Arc::default() }
     }
 
-    /// A new hash in PHC form.
+    /// The same with a list of passwords that leaked: none of them is hashed.
+    #[must_use]
+    pub fn refusing(self, leaked: Arc<Leaked>) -> Self {
+        Self { leaked, ..self }
+    }
+
+    /// A new hash in PHC form. Whatever becomes somebody's password comes through here, so this is where the operator's list is asked.
+    ///
+    /// # Errors
+    /// [`Failure::Refused`] at the field `password` for one that leaked, [`Failure::Queue`] where too many wait.
     pub async fn hash(&self, password: String) -> Result<String, Failure> {
+        if self.leaked.has(&password) {
+            return Err(leaked().into());
+        }
         self.in_turn(move || hash_now(&password)).await?
     }
 

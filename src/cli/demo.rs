@@ -69,6 +69,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
             lives: Lives { idle: 15 * 60, absolute: 12 * 3600 },
             limits: Limits::default(),
             key: None,
+            leaked: std::sync::Arc::default(),
             trusted_proxies: Vec::new(),
             body_still: Duration::from_secs(30),
             mailing: None,

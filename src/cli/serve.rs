@@ -15,6 +15,7 @@ use crate::actions::imports::Limits;
 use crate::actions::setup;
 use crate::clock::{Clock, Random};
 use crate::config::{Config, LogFormat, Network, Tls};
+use crate::domain::password_leaks::Leaked;
 use crate::integrations::smtp::{Post, Server};
 use crate::jobs::{self, mail::Mailing};
 use crate::metrics::Metrics;
@@ -51,6 +52,8 @@ pub struct Site {
     pub limits: Limits,
     /// The key that signs session cookies, where it is not in the database.
     pub key: Option<Vec<u8>>,
+    /// Passwords that leaked, which nobody may choose.
+    pub leaked: Arc<Leaked>,
     /// The key that signs the audit trail, and where checkpoints are noted.
     pub proving: Proving,
     /// Proxies whose forwarding headers are believed.
@@ -94,6 +97,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
             ..Limits::default()
         },
         key: config.secret_key_file.as_deref().map(key_in).transpose()?,
+        leaked: leaked_in(&config)?,
         proving: super::audit::proving(&config),
         trusted_proxies: config.trusted_proxies.clone(),
         body_still: Duration::from_secs(config.request_body_timeout_seconds),
@@ -109,6 +113,16 @@ fn key_in(file: &Path) -> Result<Vec<u8>, CliError> {
     let refused = |why: String| CliError::new(Exit::Configuration, format!("{} {why}", file.display()));
     let key = std::fs::read(file).map_err(|error| refused(format!("cannot be read: {error}")))?;
     if key.len() < 64 { Err(refused(format!("holds {} bytes, a key has at least 64", key.len()))) } else { Ok(key) }
+}
+
+/// The operator's list of passwords that leaked; an empty one where none is named.
+pub(super) fn leaked_in(config: &Config) -> Result<Arc<Leaked>, CliError> {
+    let Some(file) = &config.leaked_passwords_file else { return Ok(Arc::default()) };
+    let read = std::fs::File::open(file).and_then(|file| Leaked::read(std::io::BufReader::new(file)));
+    match read {
+        Ok(leaked) => Ok(Arc::new(leaked)),
+        Err(error) => Err(CliError::new(Exit::Configuration, format!("{} cannot be read: {error}", file.display()))),
+    }
 }
 
 /// How letters are sent: as configured, with links to where people get here.
@@ -138,7 +152,8 @@ pub async fn answer(site: Site, clock: Clock) -> Result<(), CliError> {
     let options = Options { read_connections: site.read_connections, ..Options::of(site.url) };
     let store = Store::open(&options, clock, Random::system(), Arc::new(Metrics::new())).await?;
     let portal = Portal::new(store.clone(), site.lives, site.limits.max_bytes).await?;
-    let portal = portal.with_limits(site.limits.clone()).with_key(site.key).reached(site.trusted_proxies, site.body_still);
+    let portal =
+        portal.with_limits(site.limits.clone()).with_key(site.key).refusing(site.leaked).reached(site.trusted_proxies, site.body_still);
     let portal = portal.mailing(site.mailing.is_some()).at(site.public_url.as_deref()).proved(site.proving.clone());
     super::audit::before_serving(&store, &site.proving).await?;
     let taken = |error: std::io::Error| {

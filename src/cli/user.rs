@@ -202,7 +202,7 @@ async fn add(args: &Create, config: &Config, store: &Store, password: Option<Str
             let known = known_everywhere(&mut read, [&args.name, &args.email]).await.map_err(Failure::from)?;
             drop(read);
             acceptable(&password, ALONE, &known).map_err(Failure::from)?;
-            Some(Passwords::new(store.metrics.clone()).hash(password).await?)
+            Some(Passwords::new(store.metrics.clone()).refusing(serve::leaked_in(config)?).hash(password).await?)
         }
         None => None,
     };

@@ -148,6 +148,15 @@ pub fn key_file(path: &Path) -> Result<(), Wrong> {
     }
 }
 
+/// A file that is there and no folder.
+pub fn readable(path: &Path) -> Result<(), Wrong> {
+    match std::fs::File::open(path).and_then(|file| file.metadata()) {
+        Err(error) => unreadable(&error),
+        Ok(found) if found.is_dir() => unreadable(&std::io::ErrorKind::IsADirectory.into()),
+        Ok(_) => Ok(()),
+    }
+}
+
 fn unreadable(error: &std::io::Error) -> Result<(), Wrong> {
     wrong(format!("the file cannot be read: {error}"), "name a file that this user can read")
 }

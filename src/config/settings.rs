@@ -101,6 +101,11 @@ pub static SETTINGS: &[Setting] = &[
         "A file of at least 64 random bytes that signs session cookies and seals second factors; else the database has one.",
     ),
     text(
+        "leaked_passwords_file",
+        "",
+        "A list of passwords that leaked, one a line, which nobody may choose; read at start, 8 bytes of memory each.",
+    ),
+    text(
         "audit_key_file",
         "",
         "The key that signs the audit trail; without it sqlite:FILE has one at FILE.audit-key, and PostgreSQL none.",

@@ -17,6 +17,7 @@ pub mod list_query;
 pub mod money;
 pub mod passkey;
 pub mod password;
+pub mod password_leaks;
 pub mod password_words;
 pub mod proof;
 pub mod refusal;

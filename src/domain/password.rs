@@ -4,11 +4,13 @@
 //! who guess try first: common words and names, alone or a few of them in a row, with the digits, years and rows of keys that people add to
 //! them, whatever the case, the spaces and the letters written as digits. Instead of listing all those, [`blocked`] reads a password as such
 //! pieces. The words are our own choice of what lists of leaked passwords are known to be full of; the rule makes far more than 10,000
-//! passwords of fifteen characters and more out of them, which the tests count.
+//! passwords of fifteen characters and more out of them, which the tests count. What leaked from elsewhere is refused besides
+//! ([`super::password_leaks`]).
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use super::password_leaks::listed;
 use super::password_words::{KEYS, SMALL, WORDS};
 use super::refusal::Refusal;
 
@@ -63,7 +65,7 @@ impl Known {
     }
 }
 
-/// Whether a new password may be used: long enough, not too long, and not one that is tried first.
+/// Whether a new password may be used: long enough, not too long, not one that is tried first, and none that everybody knows from leaks.
 ///
 /// # Errors
 /// [`Refusal::Invalid`] at the field `password`, in words for the person. They do not say which word it was: the names are not hers to ask for.
@@ -80,7 +82,17 @@ pub fn acceptable(password: &str, least: usize, known: &Known) -> Result<(), Ref
             "This is among the first that somebody would try. Use words that have nothing to do with each other, with you or with work";
         return Err(Refusal::Invalid("password", words.to_owned()));
     }
+    if listed(password) {
+        return Err(leaked());
+    }
     Ok(())
+}
+
+/// What is said of a password that became known elsewhere.
+pub fn leaked() -> Refusal {
+    let words =
+        "This password became known in a break-in elsewhere, and is tried everywhere since. Choose another, and change it where you use it";
+    Refusal::Invalid("password", words.to_owned())
 }
 
 /// Whether a password is on the block-list.

@@ -16,6 +16,7 @@ use crate::actions::refused_tries::Tries;
 use crate::actions::seal::Seal;
 use crate::config::Network;
 use crate::domain::passkey::Site;
+use crate::domain::password_leaks::Leaked;
 use crate::store::db::Read;
 use crate::store::failure::{DbError, Failure};
 use crate::store::{Store, settings as kept};
@@ -102,6 +103,13 @@ impl Portal {
             self.seal = Seal::of(&key);
             self.key = key.into();
         }
+        self
+    }
+
+    /// The same with a list of passwords that leaked, which nobody may choose.
+    #[must_use]
+    pub fn refusing(mut self, leaked: Arc<Leaked>) -> Self {
+        self.passwords = self.passwords.refusing(leaked);
         self
     }
 

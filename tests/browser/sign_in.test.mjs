@@ -1,6 +1,5 @@
 // Coming in, going out, and what an address is worth without the right to it.
 import assert from 'node:assert/strict';
-import { after } from 'node:test';
 import { keepingPages, withPage } from './lib/browser.mjs';
 import { as, FEW, heading, it, onEachEngine, withAndWithoutScript } from './lib/journey.mjs';
 import { portal } from './lib/portal.mjs';
@@ -23,19 +22,17 @@ onEachEngine('signing in', (engine) => {
     });
 
     it(`leaves nothing behind for the Back button ${words}`, async () => {
-      const opened = await keepingPages(await portal(engine, FEW), { js, person: OWEN });
-      after(opened.close);
-      const { page } = opened;
-      await page.goto('/budgets');
-      await page.getByRole('link', { name: /recognition FY/i }).first().click();
-      await page.getByRole('heading', { name: 'Statement' }).waitFor();
-      await page.getByRole('button', { name: 'Sign out' }).click();
-      await heading(page, 'You are signed out');
-      await opened.back();
-      await page.getByRole('heading', { level: 1, name: /You are signed out|Look around as one of them/ }).waitFor();
-      assert.equal(await page.getByRole('navigation', { name: 'Main' }).count(), 0, 'the page of the signed-in person is gone');
-      assert.equal(await page.getByRole('heading', { name: 'Statement' }).count(), 0, 'no statement is left');
-      await opened.close();
+      await keepingPages(await portal(engine, FEW), { js, person: OWEN }, async (page, back) => {
+        await page.goto('/budgets');
+        await page.getByRole('link', { name: /recognition FY/i }).first().click();
+        await page.getByRole('heading', { name: 'Statement' }).waitFor();
+        await page.getByRole('button', { name: 'Sign out' }).click();
+        await heading(page, 'You are signed out');
+        await back();
+        await page.getByRole('heading', { level: 1, name: /You are signed out|Look around as one of them/ }).waitFor();
+        assert.equal(await page.getByRole('navigation', { name: 'Main' }).count(), 0, 'the page of the signed-in person is gone');
+        assert.equal(await page.getByRole('heading', { name: 'Statement' }).count(), 0, 'no statement is left');
+      });
     });
 
     it(`shows an address of another region as if nothing were there ${words}`, async () => {

@@ -200,3 +200,42 @@ fn a_database_is_believed_by_its_own_authority_alone() {
     stream.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
 }
+
+#[test]
+fn a_certificate_stands_in_for_the_database_password() {
+    let (authority, other) = (Authority::new(), Authority::new());
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("own.pem"), authority.pem()).unwrap();
+    authority.issue_to("counterfoil", folder.path(), "portal");
+    authority.issue_to("somebody", folder.path(), "somebody");
+    other.issue_to("counterfoil", folder.path(), "forged");
+    let cluster = Cluster::start(Some(&authority));
+    cluster.ask_for_certificates(&authority);
+    let with = |name: &str| {
+        let at = |file: &str| folder.path().join(file).display().to_string();
+        format!(
+            "postgres://counterfoil@localhost:{}/postgres?sslmode=verify-full&sslrootcert={}&sslcert={}&sslkey={}",
+            cluster.port(),
+            at("own.pem"),
+            at(&format!("{name}.pem")),
+            at(&format!("{name}.key"))
+        )
+    };
+    let password = format!("{}?sslmode=verify-full&sslrootcert={}", cluster.url("localhost"), folder.path().join("own.pem").display());
+    for url in [with("somebody"), with("forged"), password] {
+        let ended = run(folder.path(), &["migrate", "--database", &url]);
+        assert!(ended.code != 0 && !ended.err.contains("panicked"), "{url}: {ended:?}");
+    }
+    let url = with("portal");
+    done(folder.path(), &["migrate", "--database", &url]);
+    let mut portal = Serving::start(folder.path(), &["--database", &url]);
+    let mut stream = connect(portal.address());
+    write!(stream, "GET /readyz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    portal.signal("TERM");
+    assert_eq!(portal.end().0.code(), Some(0));
+    done(folder.path(), &["backup", "--database", &url, "copy.archive"]);
+    assert!(std::fs::metadata(folder.path().join("copy.archive")).unwrap().len() > 10_000, "PostgreSQL's own programs use it too");
+}

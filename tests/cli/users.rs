@@ -149,3 +149,25 @@ on_both_engines! {
         assert!(listed.contains("North mover in North") && listed.contains("Regional HR partner in North"), "{listed}");
     }
 }
+
+#[test]
+fn a_password_of_the_operators_list_of_leaks_is_nobodys() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("leaks"), "gravel tulip oxen kettle\n").unwrap();
+    let config = |list: &str| {
+        let text = format!("database = \"sqlite:u.db\"\nleaked_passwords_file = \"{list}\"\n");
+        std::fs::write(folder.path().join("counterfoil.toml"), text).unwrap();
+    };
+    first(folder.path());
+    std::fs::write(folder.path().join("word"), "Gravel tulip oxen kettle\n").unwrap();
+    let create =
+        || run(folder.path(), &["user", "create", "bo@example.com", "--name", "Bo", "--role", "auditor", "--password-file", "word"]);
+    config("missing");
+    let refused = create();
+    assert!(refused.code == 3 && refused.err.contains("leaked_passwords_file"), "{refused:?}");
+    config("leaks");
+    let refused = create();
+    assert!(refused.code == 4 && refused.err.contains("break-in") && !refused.err.contains("ravel"), "{refused:?}");
+    std::fs::write(folder.path().join("leaks"), "another one that leaked\n").unwrap();
+    assert_eq!(create().code, 0);
+}

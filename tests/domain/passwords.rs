@@ -1,6 +1,7 @@
 //! Which passwords may be chosen.
 
 use counterfoil::domain::password::{ALONE, Known, LONGEST, WITH_SECOND_FACTOR, acceptable, blocked};
+use counterfoil::domain::password_leaks::{Leaked, listed};
 use counterfoil::domain::password_words::{KEYS, SMALL, WORDS};
 
 fn known() -> Known {
@@ -104,10 +105,40 @@ fn the_list_has_far_more_than_ten_thousand_passwords_of_fifteen_characters_and_m
 }
 
 #[test]
+fn what_leaked_elsewhere_is_refused_also_beside_a_second_factor() {
+    // From lists of leaked passwords: none of them is made of words, years and rows of keys.
+    for leaked in ["wrangler", "seminole", "pearljam", "kingkong", "SweetPea", "polniypizdec110211", "nemvxyheqdd5oqxyxyzi"] {
+        assert!(listed(leaked), "{leaked}");
+        let refused = acceptable(leaked, WITH_SECOND_FACTOR, &known()).unwrap_err().to_string();
+        assert!(refused.contains("break-in") || refused.contains("first that"), "{leaked}: {refused}");
+    }
+    assert!(acceptable("nemvxyheqdd5oqxyxyzi", ALONE, &known()).unwrap_err().to_string().contains("break-in"), "alone as well");
+    for good in ["gravelox", "tulip-ox", "nemvxyheqdd5oqxyxyzj", "vj4 mwq8"] {
+        assert!(!listed(good), "{good}");
+    }
+}
+
+#[test]
+fn a_list_of_the_operator_is_read_as_it_comes() {
+    let list = b"short\nbluebottle kites\r\nB\xe4r in Latin-1 is kept\nbluebottle kites\n\n   \nNo line's end behind this";
+    let leaked = Leaked::read(&list[..]).unwrap();
+    assert_eq!(leaked.len(), 3, "the one twice, the one of Latin-1, the last");
+    for on in ["bluebottle kites", "Bluebottle KITES", "No line's end behind this"] {
+        assert!(leaked.has(on), "{on}");
+    }
+    for off in ["short", "", "   ", "bluebottle kite", "no line's end behind this one"] {
+        assert!(!leaked.has(off), "{off}");
+    }
+    assert!(Leaked::default().is_empty() && !Leaked::default().has("bluebottle kites"));
+}
+
+#[test]
 fn no_password_takes_long_to_judge() {
     let begun = std::time::Instant::now();
     for hard in ["1234abcd".repeat(32), "pass4ss4ss4".repeat(23), "!1!1!1!2".repeat(32), "aqwsaqwz".repeat(32)] {
         blocked(&hard, &known());
+        listed(&hard);
+        listed(&hard[..24]);
     }
     assert!(begun.elapsed().as_secs() < 5, "{:?}", begun.elapsed());
 }

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair};
 
 /// An authority that nobody has heard of.
 pub struct Authority(CertifiedIssuer<'static, KeyPair>);
@@ -25,8 +25,20 @@ impl Authority {
 
     /// A certificate for a host: `NAME.pem` and `NAME.key` in the folder.
     pub fn issue(&self, host: &str, folder: &Path, name: &str) {
+        self.sign(CertificateParams::new(vec![host.to_owned()]).unwrap(), folder, name);
+    }
+
+    /// The same for somebody who calls.
+    pub fn issue_to(&self, caller: &str, folder: &Path, name: &str) {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.distinguished_name.push(DnType::CommonName, caller);
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        self.sign(params, folder, name);
+    }
+
+    fn sign(&self, params: CertificateParams, folder: &Path, name: &str) {
         let key = KeyPair::generate().unwrap();
-        let own = CertificateParams::new(vec![host.to_owned()]).unwrap().signed_by(&key, &self.0).unwrap();
+        let own = params.signed_by(&key, &self.0).unwrap();
         std::fs::write(folder.join(name).with_extension("pem"), own.pem()).unwrap();
         private(&folder.join(name).with_extension("key"), key.serialize_pem().as_bytes());
     }

@@ -75,6 +75,22 @@ impl Cluster {
         format!("postgres://counterfoil:{PASSWORD}@{host}:{}/postgres", self.port)
     }
 
+    /// From now on it takes certificates of this authority, and no password.
+    pub fn ask_for_certificates(&self, authority: &Authority) {
+        std::fs::write(self.at("callers.pem"), authority.pem()).unwrap();
+        let file = self.at("data/postgresql.conf");
+        let all = std::fs::read_to_string(&file).unwrap() + &format!("ssl_ca_file = '{}'\n", self.at("callers.pem").display());
+        std::fs::write(&file, all).unwrap();
+        std::fs::write(self.at("data/pg_hba.conf"), "hostssl all counterfoil 127.0.0.1/32 cert\n").unwrap();
+        self.crash();
+        self.again();
+    }
+
+    /// The port it listens on.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The server's process.
     pub fn process(&self) -> u32 {
         let file = std::fs::read_to_string(self.at("data/postmaster.pid")).unwrap();

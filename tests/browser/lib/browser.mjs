@@ -66,20 +66,25 @@ export async function visit(portal, { js = true, dark = false, width = 1440, hei
 
 /**
  * `visit` in a browser that keeps pages for its Back button, as people's browsers do; `back()` presses it. Such a page comes back without
- * being loaded, so nothing but its content tells that it is there.
+ * being loaded, so nothing but its content tells that it is there. The browser ends with `use`, however that ends: one that is left running
+ * keeps its test file from ending.
  */
-export async function keepingPages(portal, { js = true, person }) {
+export async function keepingPages(portal, { js = true, person }, use) {
   const own = await chromium.launch({ executablePath: executable(), args: SWITCHES, ignoreDefaultArgs: ['--disable-back-forward-cache'] });
-  const context = await own.newContext({ baseURL: portal.url, javaScriptEnabled: js });
-  context.setDefaultTimeout(WAIT_MS);
-  const page = await context.newPage();
-  if (person) await signIn(page, person);
-  const back = async () => {
-    const devtools = await context.newCDPSession(page);
-    const { currentIndex, entries } = await devtools.send('Page.getNavigationHistory');
-    await devtools.send('Page.navigateToHistoryEntry', { entryId: entries[currentIndex - 1].id });
-  };
-  return { context, page, back, close: () => own.close() };
+  try {
+    const context = await own.newContext({ baseURL: portal.url, javaScriptEnabled: js, reducedMotion: 'reduce' });
+    context.setDefaultTimeout(WAIT_MS);
+    const page = await context.newPage();
+    if (person) await signIn(page, person);
+    const back = async () => {
+      const devtools = await context.newCDPSession(page);
+      const { currentIndex, entries } = await devtools.send('Page.getNavigationHistory');
+      await devtools.send('Page.navigateToHistoryEntry', { entryId: entries[currentIndex - 1].id });
+    };
+    await use(page, back);
+  } finally {
+    await own.close();
+  }
 }
 
 /** `visit`, then `use`, then `close`, which also happens when `use` throws. */
