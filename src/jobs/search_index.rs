@@ -1,4 +1,4 @@
-//! Keeps the search index up with what comes in. Until a row is indexed it is found by reading it.
+//! Keeps the search index up with what comes in, and clean of whoever was erased. Until a row is indexed it is found by reading it.
 
 use tokio::sync::watch;
 
@@ -22,12 +22,31 @@ pub async fn piece(store: &Store) -> Result<i64, Failure> {
     store.write(intent, |tx| Box::pin(async move { Ok(transaction_search::index_more(tx, PIECE).await?) })).await
 }
 
+/// Writes some more of the index anew where somebody was erased; whether there was something to do.
+pub async fn cleaned(store: &Store) -> Result<bool, Failure> {
+    let mut read = store.read().await?;
+    let keeps = transaction_search::keeps_erased(&mut read).await?;
+    drop(read);
+    if !keeps {
+        return Ok(false);
+    }
+    let intent = Intent::once(Actor::system("job"), "search.clean").bulk();
+    if store.write(intent, |tx| Box::pin(async move { Ok(transaction_search::rewrite_more(tx).await?) })).await? {
+        store.erased();
+    }
+    Ok(true)
+}
+
+async fn turn(store: &Store) -> Result<bool, Failure> {
+    Ok(piece(store).await? > 0 || cleaned(store).await?)
+}
+
 /// Runs until it is told to stop.
 pub async fn run(store: Store, mut stop: watch::Receiver<bool>) {
     loop {
-        let rest = match piece(&store).await {
-            Ok(0) => super::IDLE,
-            Ok(_) => super::BREATH,
+        let rest = match turn(&store).await {
+            Ok(false) => super::IDLE,
+            Ok(true) => super::BREATH,
             Err(error) => {
                 tracing::warn!(%error, "the search index could not be continued; it is tried again");
                 super::AFTER_FAILURE

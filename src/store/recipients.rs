@@ -119,6 +119,7 @@ pub async fn erase(tx: &mut WriteTx<'_>, known: &Recipient) -> Result<(), Failur
     for part in all.chunks(MOST_KEYS) {
         transaction_search::changed(tx, part).await?;
     }
+    transaction_search::holds_erased(tx).await?;
     for text in &told {
         // SQLite's `lower()` knows ASCII alone: other letters are found as they were written.
         let mut sql = Sql::new("UPDATE import_refusal SET original = '[]', message = 'Erased' WHERE lower(original) LIKE ");

@@ -17,6 +17,12 @@ use crate::domain::time::Instant;
 const HITS_MOST: i64 = 5_000;
 /// Shorter words have no trigram.
 const TRIGRAM: usize = 3;
+/// Pages (4 kB each) of the index that are written anew in one piece: tens of milliseconds.
+const PAGES: i64 = 500;
+/// How far the index has been written anew since somebody was erased (`search_progress.rewriting`).
+const DONE: i64 = 0;
+const BEGIN: i64 = 1;
+const GO_ON: i64 = 2;
 /// The columns that are searched.
 const COLUMNS: [&str; 4] = ["r.folded", "t.external_id", "t.order_id", "t.batch_id"];
 
@@ -144,6 +150,43 @@ pub async fn index_more(tx: &mut WriteTx<'_>, most: i64) -> Result<i64, DbError>
     insert(tx, rows).await?;
     tx.exec(Sql::new("UPDATE search_progress SET indexed_no = $1 WHERE one = 1").bind(last)).await?;
     Ok(count)
+}
+
+/// Notes that the index's own pages hold words of somebody who was erased, until [`rewrite_more`] has been through them: SQLite takes deleted rows
+/// out of its answers at once, and out of its pages when it merges them. PostgreSQL's dead rows go with its next vacuum.
+pub async fn holds_erased(tx: &mut WriteTx<'_>) -> Result<(), DbError> {
+    if tx.engine() == Engine::Sqlite {
+        tx.exec(Sql::new("UPDATE search_progress SET rewriting = $1 WHERE one = 1").bind(BEGIN)).await?;
+    }
+    Ok(())
+}
+
+/// Whether the index's pages may hold words of somebody who was erased.
+pub async fn keeps_erased(reader: &mut impl Reader) -> Result<bool, DbError> {
+    Ok(rewriting(reader).await? != DONE)
+}
+
+async fn rewriting(reader: &mut impl Reader) -> Result<i64, DbError> {
+    let row: Option<(i64,)> = reader.one(Sql::new("SELECT rewriting FROM search_progress WHERE one = 1")).await?;
+    Ok(row.map_or(DONE, |row| row.0))
+}
+
+/// Writes some more pages of the index anew, without what was deleted; whether it is through with them all.
+pub async fn rewrite_more(tx: &mut WriteTx<'_>) -> Result<bool, DbError> {
+    let step = rewriting(tx).await?;
+    // FTS5's own words: a negative number begins to merge all there is, and positive ones go on until a merge changes nothing but its own row.
+    let pages = if step == BEGIN { -PAGES } else { PAGES };
+    let before = changes(tx).await?;
+    tx.exec(Sql::new("INSERT INTO reward_search (reward_search, rank) VALUES ('merge', $1)").bind(pages)).await?;
+    let idle = changes(tx).await? - before < 2;
+    let next = if step == GO_ON && idle { DONE } else { GO_ON };
+    tx.exec(Sql::new("UPDATE search_progress SET rewriting = $1 WHERE one = 1").bind(next)).await?;
+    Ok(next == DONE)
+}
+
+async fn changes(tx: &mut WriteTx<'_>) -> Result<i64, DbError> {
+    let row: Option<(i64,)> = tx.one(Sql::new("SELECT total_changes()")).await?;
+    Ok(row.map_or(0, |row| row.0))
 }
 
 /// Indexes rows again that have changed; those past the index are left to [`index_more`].

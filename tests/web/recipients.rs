@@ -3,11 +3,12 @@
 use counterfoil::actions::imports::commit::Mode;
 use counterfoil::domain::access::Role;
 use counterfoil::domain::transaction::DeliveryStatus;
-use counterfoil::jobs;
+use counterfoil::jobs::{self, search_index};
 use counterfoil::store::audit_log;
 use counterfoil::store::db::Sql;
 use counterfoil::store::transaction_search;
 use counterfoil::store::writer::Intent;
+use sqlx::{Connection, SqliteConnection};
 
 use super::wall::{events, export, grant};
 use crate::imports::{checked, committed, meanings, small};
@@ -54,6 +55,45 @@ fn bytes(url: &str) -> Vec<u8> {
 
 fn holds(url: &str, words: &str) -> bool {
     bytes(url).windows(words.len()).any(|window| window == words.as_bytes())
+}
+
+/// In how many pages of the search index these letters stand, whatever its answers leave out.
+async fn pages_with(url: &str, letters: &str) -> i64 {
+    let mut connection = SqliteConnection::connect(url).await.unwrap();
+    let asked = sqlx::query_as("SELECT count(*) FROM reward_search_data WHERE instr(block, $1) > 0").bind(letters.as_bytes());
+    let (pages,): (i64,) = asked.fetch_one(&mut connection).await.unwrap();
+    pages
+}
+
+#[tokio::test]
+async fn on_sqlite_no_trigram_of_an_erased_name_stays_in_the_index() {
+    let db = TestDb::sqlite();
+    let url = db.url.clone();
+    let app = TestApp::start(db).await;
+    let named = |external: String, name: &str| Reward { recipient: name.to_owned(), ..reward(&external) };
+    let mut rows = vec![named("RW-1".to_owned(), "Zebulon Quixote")];
+    rows.extend((0..3_000).map(|n| named(format!("RX-{n}"), &format!("Somebody Else {n}"))));
+    load(&app.company, rows, true).await;
+    index(&app.company).await;
+    // Nobody else has these letters in a row.
+    assert_eq!(pages_with(&url, "ixo").await, 1);
+    let id = recipient(&app.company, "RW-1").await;
+    let ada = app.signed_in("Ada Admin").await;
+    assert_eq!(send(&ada, &format!("/recipients/{id}/erasure"), "a-key-of-ada-1", "Request 12").await.status, 303);
+    assert_eq!(pages_with(&url, "ixo").await, 1, "deleted rows stay until the index is merged");
+    let mut turns = 0;
+    while search_index::cleaned(&app.company.store).await.unwrap() {
+        turns += 1;
+    }
+    assert!(turns > 1, "begun, and gone on with");
+    assert_eq!(pages_with(&url, "ixo").await, 0);
+    for (word, found) in [("quixote", false), ("somebody", true)] {
+        let list = ada.get(&format!("/transactions?q={word}&{PERSONAL}")).await.body;
+        assert_eq!(list.contains("Somebody Else"), found, "{word}");
+    }
+    // Nobody else was erased: there is nothing more to do.
+    assert!(!search_index::cleaned(&app.company.store).await.unwrap());
+    app.finish().await;
 }
 
 #[tokio::test]
