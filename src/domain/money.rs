@@ -24,14 +24,15 @@ pub enum AmountFault {
     NotPositive,
 }
 
-/// Reads `1250`, `1250.5`, `1,250.50` or `-12.50` as minor units. Grouping commas are taken only where they group three digits; anything a
-/// person could have meant two ways is refused. Digits are ASCII, exponents are not read.
+/// Reads `1250`, `1250.5`, `1,250.50` or `-12.50` as minor units; the sign may be the minus of [`grouped`], so what is copied from a page is
+/// read. Grouping commas are taken only where they group three digits; anything a person could have meant two ways is refused. Digits are
+/// ASCII, exponents are not read.
 pub fn parse(text: &str, currency: Currency) -> Result<i64, AmountFault> {
     let text = text.trim();
     if text.is_empty() {
         return Err(AmountFault::Missing);
     }
-    let (sign, body) = match text.strip_prefix('-') {
+    let (sign, body) = match text.strip_prefix(['-', '\u{2212}']) {
         Some(rest) => ("-", rest),
         None => ("", text),
     };
