@@ -17,7 +17,7 @@ use counterfoil::store::{Store, imports, regions};
 
 use crate::data::{self, On};
 use crate::measure::{Line, percentile, timed};
-use crate::server::{self, BINARY};
+use crate::server::{self, program};
 use crate::writers::Writers;
 use crate::{Bench, say};
 
@@ -98,12 +98,10 @@ async fn import(bench: &Bench, on: On, file: &Path, disturbed: bool) -> Result<T
         }
     };
     let begun = Instant::now();
-    let mut child = Command::new(BINARY)
+    let mut child = program(&url)
         .arg("import")
         .arg(file)
         .args(["--mapping", MAPPING, "--source", SOURCE, "--as", PERSON, "--good-rows"])
-        .env_remove("COUNTERFOIL_TEST_POSTGRES")
-        .env("COUNTERFOIL_DATABASE", &url)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()?;

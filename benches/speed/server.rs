@@ -14,6 +14,16 @@ use crate::http::Connection;
 /// The binary that `cargo bench` has built beside this one.
 pub const BINARY: &str = env!("CARGO_BIN_EXE_counterfoil");
 
+/// The portal's program on a database. The settings of this run's surroundings, such as where the tests' PostgreSQL is, are not the portal's.
+pub fn program(url: &str) -> Command {
+    let mut command = Command::new(BINARY);
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("COUNTERFOIL_")) {
+        command.env_remove(name);
+    }
+    command.env("COUNTERFOIL_DATABASE", url);
+    command
+}
+
 /// How long a start may take.
 const START_MOST: Duration = Duration::from_mins(1);
 
@@ -31,10 +41,8 @@ impl Server {
     pub async fn start(url: &str, folder: &Path) -> Result<Self> {
         let log = File::create(folder.join("server.log"))?;
         let begun = Instant::now();
-        let mut child = Command::new(BINARY)
+        let mut child = program(url)
             .args(["serve", "--listen", "127.0.0.1:0"])
-            .env_remove("COUNTERFOIL_TEST_POSTGRES")
-            .env("COUNTERFOIL_DATABASE", url)
             .env("COUNTERFOIL_LOG_FORMAT", "json")
             .stdout(Stdio::piped())
             .stderr(log)

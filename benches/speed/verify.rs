@@ -15,7 +15,7 @@ use serde_json::json;
 
 use crate::data::{self, On};
 use crate::measure::Line;
-use crate::server::BINARY;
+use crate::server::program;
 use crate::{Bench, say};
 
 /// Events in one command.
@@ -33,7 +33,7 @@ pub async fn run(bench: &Bench) -> Result<Vec<Line>> {
         let files = made(bench, on).await?;
         for _ in 0..bench.rounds {
             theirs.push(python(&files)?);
-            ours.push(program(&files)?);
+            ours.push(portal(&files)?);
         }
         let what = format!("proof of {} audit events, {}", bench.rows, on.name());
         lines.push(Line::faster(&what, "the Python file over the export", &theirs, &ours, if on == On::Sqlite { 5.0 } else { 0.0 }));
@@ -76,7 +76,7 @@ async fn made(bench: &Bench, on: On) -> Result<Files> {
     let newest = kept::newest(&mut store.lone()).await?.context("nothing was signed")?;
     Anchor::File(files.anchors.clone()).note(&newest.note, false)?;
     store.close().await;
-    let ran = Command::new(BINARY).args(["audit", "export"]).arg(&files.export).env("COUNTERFOIL_DATABASE", &files.url).output()?;
+    let ran = program(&files.url).args(["audit", "export"]).arg(&files.export).output()?;
     ensure!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
     Ok(files)
 }
@@ -96,8 +96,6 @@ fn python(files: &Files) -> Result<f64> {
     timed(&mut command)
 }
 
-fn program(files: &Files) -> Result<f64> {
-    let mut command = Command::new(BINARY);
-    command.args(["audit", "verify", "--public-key"]).arg(&files.public).arg("--anchors").arg(&files.anchors);
-    timed(command.env("COUNTERFOIL_DATABASE", &files.url))
+fn portal(files: &Files) -> Result<f64> {
+    timed(program(&files.url).args(["audit", "verify", "--public-key"]).arg(&files.public).arg("--anchors").arg(&files.anchors))
 }

@@ -2,9 +2,12 @@
 #![no_main]
 
 use std::cell::OnceCell;
+use std::pin::Pin;
+use std::rc::Rc;
 
+use actix_http::Request;
 use actix_web::body::MessageBody;
-use actix_web::dev::Service;
+use actix_web::dev::{Service, ServiceResponse};
 use actix_web::http::{Method, StatusCode};
 use actix_web::rt::System;
 use actix_web::{App, test};
@@ -46,7 +49,7 @@ const ROUTES: &[(&str, &str)] = &[
 
 struct World {
     system: actix_web::rt::SystemRunner,
-    portal: Portal,
+    app: Asked,
     cookie: String,
     csrf: String,
     budget: String,
@@ -58,9 +61,18 @@ thread_local! {
 }
 
 type Answer = (StatusCode, Vec<(String, String)>, String);
+/// The portal's routes, made once: each making of them holds on to its memory for good.
+type Asked = Box<dyn Fn(test::TestRequest) -> Pin<Box<dyn Future<Output = Answer>>>>;
 
-async fn ask(portal: &Portal, request: test::TestRequest) -> Answer {
-    let app = test::init_service(App::new().configure(|config| routes(config, portal))).await;
+async fn app(portal: &Portal) -> Asked {
+    let app = Rc::new(test::init_service(App::new().configure(|config| routes(config, portal))).await);
+    Box::new(move |request| Box::pin(ask(Rc::clone(&app), request)))
+}
+
+async fn ask<B: MessageBody>(
+    app: Rc<impl Service<Request, Response = ServiceResponse<B>, Error = actix_web::Error>>,
+    request: test::TestRequest,
+) -> Answer {
     let answer = match app.call(request.to_request()).await {
         Ok(answer) => answer,
         // The server makes an answer of it.
@@ -87,12 +99,13 @@ fn world() -> World {
     let folder = tempfile::tempdir().expect("a folder");
     let url = format!("sqlite:{}", folder.path().join("fuzz.db").display());
     let system = System::new();
-    let (portal, cookie, csrf, budget) = system.block_on(async {
+    let (app, cookie, csrf, budget) = system.block_on(async {
         demo::fill(&url, Instant(NOW), 300, |_| ()).await.expect("a demo");
         let metrics = std::sync::Arc::new(Metrics::new());
         let store = Store::open(&Options::of(url), Clock::fixed(NOW), Random::system(), metrics).await.expect("a store");
         let portal = Portal::new(store, Lives { idle: 86_400, absolute: 86_400 }, 1 << 20).await.expect("a portal");
-        let (_, cookies, page) = ask(&portal, get("/sign-in", "")).await;
+        let app = app(&portal).await;
+        let (_, cookies, page) = app(get("/sign-in", "")).await;
         let jar = |cookies: &[(String, String)]| cookies.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ");
         let token = between(&page, "name=\"csrf\" value=\"", "\"");
         let mut people = page.split("name=\"person\" value=\"").skip(1);
@@ -101,17 +114,17 @@ fn world() -> World {
         let form = format!("csrf={token}&person={person}");
         let sent = get("/demo/sign-in", &jar(&cookies)).method(Method::POST);
         let sent = sent.insert_header(("content-type", "application/x-www-form-urlencoded")).set_payload(form);
-        let (status, cookies, _) = ask(&portal, sent).await;
+        let (status, cookies, _) = app(sent).await;
         assert_eq!(status, StatusCode::SEE_OTHER, "somebody signs in");
         let cookie = jar(&cookies);
-        let (_, _, page) = ask(&portal, get("/budgets", &cookie)).await;
+        let (_, _, page) = app(get("/budgets", &cookie)).await;
         let hrefs = page.split("href=\"/budgets/").skip(1).filter_map(|part| part.split(['"', '?', '/']).next());
         let budget = hrefs.filter(|id| id.len() >= 26).map(str::to_owned).next().unwrap_or_default();
         let csrf = between(&page, "name=\"csrf\" value=\"", "\"").to_owned();
         assert!(!csrf.is_empty() && !budget.is_empty(), "{page}");
-        (portal, cookie, csrf, budget)
+        (app, cookie, csrf, budget)
     });
-    World { system, portal, cookie, csrf, budget, _folder: folder }
+    World { system, app, cookie, csrf, budget, _folder: folder }
 }
 
 fuzz_target!(
@@ -137,7 +150,7 @@ fuzz_target!(
                 let body = if flags & 4 == 4 { body } else { format!("csrf={}&{body}", world.csrf) };
                 request = request.method(Method::POST).insert_header(("content-type", "application/x-www-form-urlencoded")).set_payload(body);
             }
-            let (status, ..) = world.system.block_on(ask(&world.portal, request));
+            let (status, ..) = world.system.block_on((world.app)(request));
             assert!(status.as_u16() < 500, "{method} {uri}: {status}");
             Corpus::Keep
         })
