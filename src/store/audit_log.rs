@@ -154,7 +154,7 @@ pub struct Wanted {
 pub async fn list(reader: &mut impl Reader, scope: &Scope, wanted: &Wanted, most: i64) -> Result<Vec<Kept>, DbError> {
     let mut sql = Sql::default();
     sql.push("SELECT ").push(COLUMNS).push(" FROM audit_event WHERE ");
-    in_scope(&mut sql, scope);
+    in_scope(&mut sql, "region_id", scope);
     if let Some(before) = wanted.before {
         sql.push(" AND seq < ").push_bind(before);
     }
@@ -200,13 +200,14 @@ pub async fn chain_at(reader: &mut impl Reader, seq: i64) -> Result<Option<Vec<u
 pub async fn find(reader: &mut impl Reader, scope: &Scope, id: EventId) -> Result<Option<Kept>, DbError> {
     let mut sql = Sql::default();
     sql.push("SELECT ").push(COLUMNS).push(" FROM audit_event WHERE ");
-    in_scope(&mut sql, scope);
+    // As a value, beside the id: no index is looked up by it.
+    in_scope(&mut sql, "coalesce(region_id, region_id)", scope);
     sql.push(" AND id = ").push_bind(id);
     reader.one(sql).await
 }
 
-fn in_scope(sql: &mut Sql, scope: &Scope) {
-    sql.push("(region_id IN (").push_list(scope.regions()).push(")");
+fn in_scope(sql: &mut Sql, region: &'static str, scope: &Scope) {
+    sql.push("(").push(region).push(" IN (").push_list(scope.regions()).push(")");
     if scope.is_whole() {
         sql.push(" OR region_id IS NULL");
     }

@@ -140,15 +140,11 @@ pub struct DecisionRow {
     pub at: Option<Instant>,
 }
 
-/// A request is in scope where each of its regions is; one that is about no budget yet only with the whole organisation in scope.
+/// A request is in scope where each of its regions is.
 fn request_in_scope(sql: &mut Sql, scope: &Scope) {
     for (and, table) in [("", "approval_budget"), (" AND ", "approval_region")] {
         sql.push(and).push("NOT EXISTS (SELECT 1 FROM ").push(table).push(" o WHERE o.approval_id = a.id AND o.region_id NOT IN (");
         sql.push_list(scope.regions()).push("))");
-    }
-    if !scope.is_whole() {
-        sql.push(" AND (EXISTS (SELECT 1 FROM approval_budget o WHERE o.approval_id = a.id)");
-        sql.push(" OR EXISTS (SELECT 1 FROM approval_region o WHERE o.approval_id = a.id))");
     }
 }
 

@@ -4,7 +4,7 @@ use super::db::{Reader, Sql};
 use super::failure::DbError;
 use super::transaction_detail::{COLUMNS, TransactionRow};
 use super::writer::WriteTx;
-use super::{import_changes, recipients, transaction_search};
+use super::{import_changes, recipients, transaction_search, transactions};
 use crate::domain::access::Scope;
 use crate::domain::id::{RecipientId, RegionId, SourceId, TransactionId};
 
@@ -52,7 +52,7 @@ pub async fn stored(reader: &mut impl Reader, scope: &Scope, ids: &[TransactionI
     for part in ids.chunks(MOST_KEYS) {
         let mut sql = Sql::default();
         sql.push("SELECT ").push(COLUMNS).push(" FROM reward_transaction t WHERE t.id IN (").push_list(part.iter().copied());
-        sql.push(") AND t.region_id IN (").push_list(scope.regions()).push(")");
+        sql.push(") AND ").push(transactions::REGION_BESIDE).push(" IN (").push_list(scope.regions()).push(")");
         all.append(&mut reader.all(sql).await?);
     }
     Ok(all)

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use super::db::{Arg, Reader, Sql};
 use super::failure::{DbError, Failure};
 use super::transaction_search;
-use super::transactions::{hidden_imports, seen};
+use super::transactions::{REGION_BESIDE, hidden_imports, seen};
 use super::writer::WriteTx;
 use crate::domain::access::Scope;
 use crate::domain::id::{RecipientId, RegionId};
@@ -86,8 +86,8 @@ pub async fn get(tx: &mut WriteTx<'_>, id: RecipientId) -> Result<Recipient, Fai
 /// How many rewards she received, of those that can be seen.
 pub async fn rewards(reader: &mut impl Reader, scope: &Scope, id: RecipientId) -> Result<i64, DbError> {
     let hidden = hidden_imports(reader).await?;
-    let mut sql = Sql::new("SELECT CAST(count(*) AS BIGINT) FROM reward_transaction t WHERE t.region_id IN (");
-    sql.push_list(scope.regions()).push(") AND t.recipient_id = ").push_bind(id);
+    let mut sql = Sql::new("SELECT CAST(count(*) AS BIGINT) FROM reward_transaction t WHERE ");
+    sql.push(REGION_BESIDE).push(" IN (").push_list(scope.regions()).push(") AND t.recipient_id = ").push_bind(id);
     seen(&mut sql, "t", &hidden);
     Ok(reader.one::<(i64,)>(sql).await?.map_or(0, |row| row.0))
 }

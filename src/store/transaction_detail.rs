@@ -6,7 +6,7 @@ use super::db::{Engine, Reader, Sql};
 use super::failure::{DbError, Failure};
 use super::postings::{POSTING_COLUMNS, PostingRow};
 use super::settings;
-use super::transactions::{self, RollupKey, hidden_imports, month_of, seen};
+use super::transactions::{self, REGION_BESIDE, RollupKey, hidden_imports, month_of, seen};
 use super::writer::WriteTx;
 use crate::domain::access::Scope;
 use crate::domain::currency::Currency;
@@ -101,7 +101,12 @@ impl TransactionRow {
 pub async fn find(reader: &mut impl Reader, scope: &Scope, id: TransactionId) -> Result<Option<TransactionRow>, DbError> {
     let hidden = hidden_imports(reader).await?;
     let mut sql = Sql::default();
-    sql.push("SELECT ").push(COLUMNS).push(" FROM reward_transaction t WHERE t.region_id IN (").push_list(scope.regions());
+    sql.push("SELECT ")
+        .push(COLUMNS)
+        .push(" FROM reward_transaction t WHERE ")
+        .push(REGION_BESIDE)
+        .push(" IN (")
+        .push_list(scope.regions());
     sql.push(") AND t.id = ").push_bind(id);
     seen(&mut sql, "t", &hidden);
     reader.one(sql).await

@@ -9,7 +9,7 @@ use super::failure::DbError;
 use super::regions;
 use super::transaction_query::{Asked, Naming, Part, Piece, regions_of};
 use super::transaction_search::{self, Term};
-use super::transactions::{Hidden, hidden_imports};
+use super::transactions::{Hidden, REGION_BESIDE, hidden_imports};
 use crate::domain::access::Scope;
 use crate::domain::currency::Currency;
 use crate::domain::id::TransactionId;
@@ -104,7 +104,7 @@ pub async fn page(reader: &mut impl Reader, asked: &Asked<'_>, place: Place) -> 
 async fn cursor(reader: &mut impl Reader, asked: &Asked<'_>, id: TransactionId) -> Result<Option<(i64, i64)>, DbError> {
     let mut sql = Sql::new("SELECT t.");
     sql.push(asked.order_column()).push(", t.no FROM reward_transaction t WHERE t.id = ").push_bind(id);
-    sql.push(" AND t.region_id IN (").push_list(asked.regions.iter().copied()).push(")");
+    sql.push(" AND ").push(REGION_BESIDE).push(" IN (").push_list(asked.regions.iter().copied()).push(")");
     super::transactions::seen(&mut sql, "t", &asked.hidden);
     reader.one(sql).await
 }
@@ -249,7 +249,7 @@ pub async fn by_reference(reader: &mut impl Reader, scope: &Scope, text: &str, m
     for (i, (column, kind)) in [("external_id", "external"), ("order_id", "order"), ("batch_id", "batch")].into_iter().enumerate() {
         sql.push(if i == 0 { "SELECT id, kind FROM (SELECT t.id, '" } else { " UNION ALL SELECT id, kind FROM (SELECT t.id, '" });
         sql.push(kind).push("' AS kind FROM reward_transaction t WHERE t.").push(column).push(" = ").push_bind(text.to_owned());
-        sql.push(" AND t.region_id IN (").push_list(scope.regions()).push(")");
+        sql.push(" AND ").push(REGION_BESIDE).push(" IN (").push_list(scope.regions()).push(")");
         super::transactions::seen(&mut sql, "t", &hidden);
         sql.push(" LIMIT ").push_number(most).push(") found");
     }

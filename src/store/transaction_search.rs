@@ -244,8 +244,13 @@ pub async fn first(reader: &mut impl Reader, asked: &super::transaction_query::A
     let ids: Vec<TransactionId> = page.lines.iter().map(|line| line.id).take(usize::try_from(most).unwrap_or(0)).collect();
     let mut sql = Sql::new("SELECT t.id, t.external_id, ");
     asked.naming.push_column(&mut sql, "r.name");
-    sql.push(" AS recipient, t.issued_at FROM reward_transaction t LEFT JOIN recipient r ON r.id = t.recipient_id WHERE t.region_id IN (");
-    sql.push_list(asked.regions.iter().copied()).push(") AND t.id IN (").push_list(ids).push(") ORDER BY t.issued_at DESC, t.no DESC");
+    sql.push(" AS recipient, t.issued_at FROM reward_transaction t LEFT JOIN recipient r ON r.id = t.recipient_id WHERE ");
+    sql.push(super::transactions::REGION_BESIDE)
+        .push(" IN (")
+        .push_list(asked.regions.iter().copied())
+        .push(") AND t.id IN (")
+        .push_list(ids)
+        .push(") ORDER BY t.issued_at DESC, t.no DESC");
     reader.all(sql).await
 }
 

@@ -289,6 +289,10 @@ pub async fn hidden_imports(reader: &mut impl Reader) -> Result<Hidden, DbError>
     Ok(hidden)
 }
 
+/// The region of `t` in a condition beside something exact. As a value, by which no index is looked up: where a scope is one region, SQLite takes all of
+/// that region's index for as narrow as an id (of a million rows 180 ms instead of one).
+pub const REGION_BESIDE: &str = "coalesce(t.region_id, t.region_id)";
+
 /// Appends the condition that keeps rows of unfinished imports out, and rows of which a newer copy is seen; nothing where there is neither.
 /// `table` is the alias of `reward_transaction` in the query.
 pub fn seen(sql: &mut Sql, table: &str, hidden: &Hidden) {

@@ -22,7 +22,8 @@ const AMOUNT: &str = "7654321.09";
 
 /// What must not be seen.
 pub struct Canary {
-    needles: Vec<String>,
+    /// In small letters; ids without what stands before their underscore.
+    pub needles: Vec<String>,
     /// A posting between the two regions: seen from both, and from each without the other.
     pub between: String,
     /// Objects of the South besides those of the world, for addresses.

@@ -11,6 +11,7 @@ mod objects;
 mod pairs;
 mod places;
 mod principals;
+mod queries;
 mod rows;
 
 use std::collections::BTreeSet;

@@ -49,11 +49,11 @@ pub struct World {
     pub placeless: String,
     source: String,
     asset: [String; 2],
-    recipients: Two,
-    approvals: Two,
+    pub recipients: Two,
+    pub approvals: Two,
     policy: String,
     role: String,
-    reviews: Two,
+    pub reviews: Two,
     token: String,
 }
 

@@ -4,6 +4,7 @@ mod approval_roles;
 mod approvals;
 mod audit;
 mod budgets;
+mod plans;
 mod pressure;
 mod roles;
 mod schema;
