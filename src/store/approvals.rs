@@ -296,26 +296,19 @@ pub async fn held(reader: &mut impl Reader, sight: &Sight, postings: &[PostingId
 /// What a person moved or asked to move since, of the policy's kind and currency and in its regions; in minor units.
 pub async fn moved_since(reader: &mut impl Reader, policy: &Policy, person: UserId, since: Instant) -> Result<i128, DbError> {
     let Some(currency) = policy.currency else { return Ok(0) };
-    let below = "WITH RECURSIVE below (id) AS (SELECT id FROM region WHERE id = ";
-    let rest = " UNION ALL SELECT r.id FROM below b JOIN region r ON r.parent_id = b.id) SELECT ";
-    let mut done = Sql::default();
-    done.push(below).push_bind(policy.region).push(rest).push_sum("amount").push(" FROM posting p WHERE p.actor_id = ").push_bind(person);
-    done.push(" AND p.transaction_id IS NULL AND p.at > ").push_bind(since).push(" AND p.kind = ").push_bind(policy.matter.posting());
-    done.push(" AND p.currency = ").push_bind(currency.code());
-    done.push(" AND (p.source_region_id IN (SELECT id FROM below) OR p.destination_region_id IN (SELECT id FROM below))");
-    done.push(" AND NOT EXISTS (SELECT 1 FROM approval_budget h WHERE h.held_posting_id = p.id)");
-    let mut waits = Sql::default();
-    waits.push(below).push_bind(policy.region).push(rest).push_sum("amount").push(" FROM approval a WHERE a.requester_id = ");
-    waits.push_bind(person).push(" AND a.asked_at > ").push_bind(since).push(" AND a.status = 'pending' AND a.matter = ");
-    waits.push_bind(policy.matter.code()).push(" AND a.currency = ").push_bind(currency.code());
-    waits.push(" AND EXISTS (SELECT 1 FROM approval_budget o WHERE o.approval_id = a.id AND o.region_id IN (SELECT id FROM below))");
-    let mut sum = 0;
-    for sql in [done, waits] {
-        let parts: Option<(Option<i64>, Option<i64>)> = reader.one(sql).await?;
-        let (upper, lower) = parts.unwrap_or_default();
-        sum += whole(upper.unwrap_or_default(), lower.unwrap_or_default());
-    }
-    Ok(sum)
+    let mut sql = Sql::new("WITH RECURSIVE below (id) AS (SELECT id FROM region WHERE id = ");
+    sql.push_bind(policy.region).push(" UNION ALL SELECT r.id FROM below b JOIN region r ON r.parent_id = b.id) SELECT ");
+    sql.push_sum("amount").push(" FROM posting p WHERE p.actor_id = ").push_bind(person);
+    sql.push(" AND p.transaction_id IS NULL AND p.at > ").push_bind(since).push(" AND p.kind = ").push_bind(policy.matter.posting());
+    sql.push(" AND p.currency = ").push_bind(currency.code());
+    sql.push(" AND (p.source_region_id IN (SELECT id FROM below) OR p.destination_region_id IN (SELECT id FROM below))");
+    sql.push(" AND NOT EXISTS (SELECT 1 FROM approval_budget h WHERE h.held_posting_id = p.id) UNION ALL SELECT ");
+    sql.push_sum("amount").push(" FROM approval a WHERE a.requester_id = ");
+    sql.push_bind(person).push(" AND a.asked_at > ").push_bind(since).push(" AND a.status = 'pending' AND a.matter = ");
+    sql.push_bind(policy.matter.code()).push(" AND a.currency = ").push_bind(currency.code());
+    sql.push(" AND EXISTS (SELECT 1 FROM approval_budget o WHERE o.approval_id = a.id AND o.region_id IN (SELECT id FROM below))");
+    let parts: Vec<(Option<i64>, Option<i64>)> = reader.all(sql).await?;
+    Ok(parts.into_iter().map(|(upper, lower)| whole(upper.unwrap_or_default(), lower.unwrap_or_default())).sum())
 }
 
 /// Adds a request with its budgets. What they hold is reserved by then.

@@ -12,6 +12,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Database, Encode, FromRow, Postgres, Sqlite, Transaction, Type};
 use uuid::Uuid;
 
+use super::approval_policies;
 use super::db_bulk;
 use super::db_pools::{Pools, again};
 use super::failure::DbError;
@@ -236,6 +237,13 @@ pub trait Reader: Send {
     /// The regions in sight; `None` where all are.
     fn regions(&self) -> Option<&BTreeSet<RegionId>> {
         None
+    }
+    /// These regions and every region above them.
+    fn above(&mut self, regions: &[RegionId]) -> impl Future<Output = Result<BTreeSet<RegionId>, DbError>> + Send
+    where
+        Self: Sized,
+    {
+        approval_policies::above(self, regions)
     }
 }
 
