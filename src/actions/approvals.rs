@@ -27,7 +27,7 @@ use crate::store::db::Reader;
 use crate::store::failure::{DbError, Failure};
 use crate::store::ledger::{self, Details};
 use crate::store::writer::{Intent, WriteTx};
-use crate::store::{Store, access, approvals};
+use crate::store::{Store, access, approval_policies, approvals};
 
 /// What became of a decision.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,12 +103,12 @@ pub async fn need_of(
         return Ok(None);
     }
     let own: Vec<RegionId> = plan.touched.iter().map(|touched| touched.budget.region).collect();
-    asked.regions = reader.above(&own).await?;
+    asked.regions = approval_policies::above(reader, &own).await?;
     let since = now.plus_seconds(-DAY_SECONDS);
     let mut met = Vec::new();
     for policy in policies {
         let earlier = match requester {
-            Some(person) if policy.looks_back(&asked) => approvals::moved_since(reader, policy, person, since).await?,
+            Some(person) if policy.looks_back(&asked) => approvals::moved_since(reader, policy, person, (since, now)).await?,
             _ => 0,
         };
         met.extend(policy.asks(&asked, earlier).map(|by_day| (policy.clone(), by_day)));

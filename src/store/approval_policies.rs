@@ -55,11 +55,18 @@ pub async fn find(reader: &mut impl Reader, id: PolicyId) -> Result<Option<Polic
 
 /// These regions and every region above them.
 pub async fn above(reader: &mut impl Reader, regions: &[RegionId]) -> Result<BTreeSet<RegionId>, DbError> {
+    if let Some(known) = reader.memo().and_then(|memo| memo.above.get(regions)) {
+        return Ok(known.clone());
+    }
     let mut sql = Sql::default();
     sql.push("WITH RECURSIVE above (id, parent_id) AS (SELECT id, parent_id FROM region WHERE id IN (").push_list(regions.iter().copied());
     sql.push(") UNION SELECT r.id, r.parent_id FROM above a JOIN region r ON r.id = a.parent_id) SELECT id FROM above");
     let rows: Vec<(RegionId,)> = reader.all(sql).await?;
-    Ok(rows.into_iter().map(|row| row.0).collect())
+    let all: BTreeSet<RegionId> = rows.into_iter().map(|row| row.0).collect();
+    if let Some(memo) = reader.memo() {
+        memo.above.insert(regions.to_vec(), all.clone());
+    }
+    Ok(all)
 }
 
 /// Who could approve what somebody asks for about these regions, but for herself: those who see it and hold the right in every one of them, by name.

@@ -7,6 +7,7 @@ use super::sql::whole;
 use super::writer::WriteTx;
 use crate::domain::access::{Access, Scope};
 use crate::domain::approval::{Decider, Matter, Policy, Status};
+use crate::domain::currency::Currency;
 use crate::domain::id::{ApprovalId, BudgetId, PolicyId, PostingId, RegionId, UserId};
 use crate::domain::refusal::Refusal;
 use crate::domain::time::Instant;
@@ -293,20 +294,50 @@ pub async fn held(reader: &mut impl Reader, sight: &Sight, postings: &[PostingId
     Ok(all.into_iter().map(|(posting, id)| (posting, id, Some(id).filter(|id| seen.contains(id)))).collect())
 }
 
-/// What a person moved or asked to move since, of the policy's kind and currency and in its regions; in minor units.
-pub async fn moved_since(reader: &mut impl Reader, policy: &Policy, person: UserId, since: Instant) -> Result<i128, DbError> {
+/// What a person moved or asked to move since, of the policy's kind and currency and in its regions; in minor units. What lies before `now` is read once
+/// for a batch of writes: whoever moves money all day long is not summed up anew with every order.
+pub async fn moved_since(
+    reader: &mut impl Reader,
+    policy: &Policy,
+    person: UserId,
+    (since, now): (Instant, Instant),
+) -> Result<i128, DbError> {
     let Some(currency) = policy.currency else { return Ok(0) };
-    let mut sql = Sql::new("WITH RECURSIVE below (id) AS (SELECT id FROM region WHERE id = ");
-    sql.push_bind(policy.region).push(" UNION ALL SELECT r.id FROM below b JOIN region r ON r.parent_id = b.id) SELECT ");
-    sql.push_sum("amount").push(" FROM posting p WHERE p.actor_id = ").push_bind(person);
-    sql.push(" AND p.transaction_id IS NULL AND p.at > ").push_bind(since).push(" AND p.kind = ").push_bind(policy.matter.posting());
-    sql.push(" AND p.currency = ").push_bind(currency.code());
-    sql.push(" AND (p.source_region_id IN (SELECT id FROM below) OR p.destination_region_id IN (SELECT id FROM below))");
-    sql.push(" AND NOT EXISTS (SELECT 1 FROM approval_budget h WHERE h.held_posting_id = p.id) UNION ALL SELECT ");
-    sql.push_sum("amount").push(" FROM approval a WHERE a.requester_id = ");
+    let key = (policy.id, person);
+    let before = match reader.memo().and_then(|memo| memo.moved.get(&key).copied()) {
+        Some(known) => known,
+        None => {
+            let mut sql = Sql::default();
+            push_moved(&mut sql, policy, currency, person);
+            sql.push(" AND p.at > ").push_bind(since).push(" AND p.at < ").push_bind(now);
+            let sum = summed(reader, sql).await?;
+            if let Some(memo) = reader.memo() {
+                memo.moved.insert(key, sum);
+            }
+            sum
+        }
+    };
+    let mut sql = Sql::default();
+    push_moved(&mut sql, policy, currency, person);
+    sql.push(" AND p.at >= ").push_bind(now).push(" UNION ALL SELECT ").push_sum("amount").push(" FROM approval a WHERE a.requester_id = ");
     sql.push_bind(person).push(" AND a.asked_at > ").push_bind(since).push(" AND a.status = 'pending' AND a.matter = ");
     sql.push_bind(policy.matter.code()).push(" AND a.currency = ").push_bind(currency.code());
     sql.push(" AND EXISTS (SELECT 1 FROM approval_budget o WHERE o.approval_id = a.id AND o.region_id IN (SELECT id FROM below))");
+    Ok(before + summed(reader, sql).await?)
+}
+
+/// The sum of what a person moved, without what was only held for a request.
+fn push_moved(sql: &mut Sql, policy: &Policy, currency: Currency, person: UserId) {
+    sql.push("WITH RECURSIVE below (id) AS (SELECT id FROM region WHERE id = ").push_bind(policy.region);
+    sql.push(" UNION ALL SELECT r.id FROM below b JOIN region r ON r.parent_id = b.id) SELECT ");
+    sql.push_sum("amount").push(" FROM posting p WHERE p.actor_id = ").push_bind(person);
+    sql.push(" AND p.transaction_id IS NULL AND p.kind = ").push_bind(policy.matter.posting());
+    sql.push(" AND p.currency = ").push_bind(currency.code());
+    sql.push(" AND (p.source_region_id IN (SELECT id FROM below) OR p.destination_region_id IN (SELECT id FROM below))");
+    sql.push(" AND NOT EXISTS (SELECT 1 FROM approval_budget h WHERE h.held_posting_id = p.id)");
+}
+
+async fn summed(reader: &mut impl Reader, sql: Sql) -> Result<i128, DbError> {
     let parts: Vec<(Option<i64>, Option<i64>)> = reader.all(sql).await?;
     Ok(parts.into_iter().map(|(upper, lower)| whole(upper.unwrap_or_default(), lower.unwrap_or_default())).sum())
 }

@@ -4,7 +4,7 @@
 //! number (`$1`), so that a NULL has a type on PostgreSQL as well.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use sqlx::postgres::PgRow;
 use sqlx::query::{Query, QueryAs};
@@ -12,13 +12,12 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Database, Encode, FromRow, Postgres, Sqlite, Transaction, Type};
 use uuid::Uuid;
 
-use super::approval_policies;
 use super::db_bulk;
 use super::db_pools::{Pools, again};
 use super::failure::DbError;
 pub use super::sql::{Arg, Sql};
 use crate::domain::access::Sight;
-use crate::domain::id::RegionId;
+use crate::domain::id::{PolicyId, RegionId, UserId};
 
 /// Which engine a store is on: for words on a page, and for the few statements that truly differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -238,13 +237,19 @@ pub trait Reader: Send {
     fn regions(&self) -> Option<&BTreeSet<RegionId>> {
         None
     }
-    /// These regions and every region above them.
-    fn above(&mut self, regions: &[RegionId]) -> impl Future<Output = Result<BTreeSet<RegionId>, DbError>> + Send
-    where
-        Self: Sized,
-    {
-        approval_policies::above(self, regions)
+    /// What was read before and cannot have changed since; `None` where nothing is remembered.
+    fn memo(&mut self) -> Option<&mut Memo> {
+        None
     }
+}
+
+/// What the commands of a batch read once for all of them.
+#[derive(Debug, Default)]
+pub struct Memo {
+    /// Regions, and with them every region above; to be forgotten when the tree changes.
+    pub above: HashMap<Vec<RegionId>, BTreeSet<RegionId>>,
+    /// What somebody moved under a policy by the day before the moment of the batch, in minor units. Such postings stay as they are.
+    pub moved: HashMap<(PolicyId, UserId), i128>,
 }
 
 impl Reader for Read {

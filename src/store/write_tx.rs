@@ -1,10 +1,10 @@
 //! The transaction of a write, as a command behind the door sees it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::approval_policies;
-use super::db::{Arg, Engine, Reader, Row, Rows, Sql, Tx};
+use super::db::{Arg, Engine, Memo, Reader, Row, Rows, Sql, Tx};
 use super::failure::{DbError, Failure};
 use super::idempotency::Kept;
 use super::ledger::POSTED;
@@ -34,8 +34,7 @@ pub struct WriteTx<'b> {
     pub(super) random: &'b Random,
     /// See [`WriteTx::policies`].
     pub(super) policies: Option<Arc<Vec<Policy>>>,
-    /// What is above regions, read once for all commands of the batch like what they may do: both change with the tree of regions alone.
-    pub(super) above: HashMap<Vec<RegionId>, BTreeSet<RegionId>>,
+    pub(super) memo: Memo,
 }
 
 impl Reader for WriteTx<'_> {
@@ -50,13 +49,8 @@ impl Reader for WriteTx<'_> {
     fn engine(&self) -> Engine {
         self.tx.engine()
     }
-    async fn above(&mut self, regions: &[RegionId]) -> Result<BTreeSet<RegionId>, DbError> {
-        if let Some(known) = self.above.get(regions) {
-            return Ok(known.clone());
-        }
-        let read = approval_policies::above(self, regions).await?;
-        self.above.insert(regions.to_vec(), read.clone());
-        Ok(read)
+    fn memo(&mut self) -> Option<&mut Memo> {
+        Some(&mut self.memo)
     }
 }
 
@@ -76,7 +70,7 @@ impl<'b> WriteTx<'b> {
             spoilt: false,
             random,
             policies: None,
-            above: HashMap::new(),
+            memo: Memo::default(),
         }
     }
 
@@ -186,7 +180,7 @@ impl WriteTx<'_> {
     /// To be called by whatever changes people, grants or regions: the next command of the batch reads access again.
     pub fn access_changed(&mut self) {
         self.access.clear();
-        self.above.clear();
+        self.memo.above.clear();
     }
 
     /// A new id, in the order of creation.

@@ -370,7 +370,7 @@ async fn run_job(job: &mut dyn Job, tx: &mut WriteTx<'_>, savepoints: bool) -> R
         if tx.dirty {
             // It may have seen what is taken back.
             tx.access.clear();
-            tx.above.clear();
+            tx.memo.above.clear();
             tx.policies = None;
         }
     }
