@@ -82,7 +82,8 @@ async fn ask<B: MessageBody>(
     };
     let status = answer.status();
     let set = answer.headers().get_all("set-cookie").filter_map(|value| value.to_str().ok());
-    let cookies = set.filter_map(|set| set.split(';').next()?.split_once('=')).map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let cookies =
+        set.filter_map(|set| set.split(';').next()?.split_once('=')).map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let body = answer.into_body().try_into_bytes().map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     (status, cookies, body.unwrap_or_default())
 }
@@ -108,7 +109,8 @@ fn world() -> World {
         let portal = Portal::new(store, Lives { idle: 86_400, absolute: 86_400 }, 1 << 20).await.expect("a portal");
         let app = app(&portal).await;
         let (_, cookies, page) = app(get("/sign-in", "")).await;
-        let jar = |cookies: &[(String, String)]| cookies.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ");
+        let jar =
+            |cookies: &[(String, String)]| cookies.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ");
         let token = between(&page, "name=\"csrf\" value=\"", "\"");
         let mut people = page.split("name=\"person\" value=\"").skip(1);
         let person = people.find(|part| part.split("</button>").next().is_some_and(|words| words.contains("Administrator")));
