@@ -115,9 +115,9 @@ pub async fn save(
 pub struct StepUpForm {
     key: String,
     minutes: String,
-    #[serde(default)]
+    #[serde(default, rename = "currency[]")]
     currency: Vec<String>,
-    #[serde(default)]
+    #[serde(default, rename = "limit[]")]
     limit: Vec<String>,
 }
 

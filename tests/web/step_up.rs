@@ -30,7 +30,7 @@ async fn from_amounts(app: &TestApp, limits: &[(&str, &str)]) {
     let ada = app.signed_in("Ada Admin").await;
     let mut form = vec![("minutes", "5")];
     for (currency, limit) in limits {
-        form.extend([("currency", *currency), ("limit", *limit)]);
+        form.extend([("currency[]", *currency), ("limit[]", *limit)]);
     }
     let set = send(&ada, "/settings/sign-in", "/settings/sign-in/step-up", &["key"], &form).await;
     assert_eq!(set.status, 303, "{}", set.body);
@@ -191,10 +191,10 @@ on_both_engines! {
         let app = TestApp::start(db).await;
         let (ada, nora) = (app.signed_in("Ada Admin").await, app.signed_in("Nora North").await);
         let place = "/settings/sign-in/step-up";
-        let wrong = send(&ada, "/settings/sign-in", place, &["key"], &[("minutes", "5"), ("currency", "EUR"), ("limit", "1.234")]).await;
+        let wrong = send(&ada, "/settings/sign-in", place, &["key"], &[("minutes", "5"), ("currency[]", "EUR"), ("limit[]", "1.234")]).await;
         assert!(wrong.status == 422 && wrong.body.contains("limit-EUR-error"), "{}", wrong.body);
         assert_eq!(send(&ada, "/settings/sign-in", place, &["key"], &[("minutes", "99")]).await.status, 422);
-        let rules = [("minutes", "10"), ("currency", "EUR"), ("limit", "100.00"), ("currency", "JPY"), ("limit", "")];
+        let rules = [("minutes", "10"), ("currency[]", "EUR"), ("limit[]", "100.00"), ("currency[]", "JPY"), ("limit[]", "")];
         assert_eq!(send(&ada, "/settings/sign-in", place, &["key"], &rules).await.status, 303);
         assert!(ada.get("/settings/sign-in").await.body.contains("value=\"100.00\""));
         let address = format!("/budgets/{}/adjustments", app.company.budgets["North one"]);
