@@ -243,10 +243,10 @@ pub trait Reader: Send {
     }
 }
 
-/// What the commands of a batch read once for all of them.
+/// What the commands of a batch read once for all of them. It is forgotten when the tree of regions changes.
 #[derive(Debug, Default)]
 pub struct Memo {
-    /// Regions, and with them every region above; to be forgotten when the tree changes.
+    /// Regions, and with them every region above.
     pub above: HashMap<Vec<RegionId>, BTreeSet<RegionId>>,
     /// What somebody moved under a policy by the day before the moment of the batch, in minor units. Such postings stay as they are.
     pub moved: HashMap<(PolicyId, UserId), i128>,

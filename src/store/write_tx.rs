@@ -180,7 +180,7 @@ impl WriteTx<'_> {
     /// To be called by whatever changes people, grants or regions: the next command of the batch reads access again.
     pub fn access_changed(&mut self) {
         self.access.clear();
-        self.memo.above.clear();
+        self.memo = Memo::default();
     }
 
     /// A new id, in the order of creation.

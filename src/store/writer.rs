@@ -19,7 +19,7 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use tokio::sync::{mpsc, oneshot};
 
-use super::db::Arg;
+use super::db::{Arg, Memo};
 use super::db_pools::Pools;
 use super::failure::{DbError, Failure};
 pub use super::write_tx::WriteTx;
@@ -370,7 +370,7 @@ async fn run_job(job: &mut dyn Job, tx: &mut WriteTx<'_>, savepoints: bool) -> R
         if tx.dirty {
             // It may have seen what is taken back.
             tx.access.clear();
-            tx.memo.above.clear();
+            tx.memo = Memo::default();
             tx.policies = None;
         }
     }
