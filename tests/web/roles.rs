@@ -189,10 +189,10 @@ on_both_engines! {
         let at_once = new("Gita", "gita@test.example", &global).await;
         assert!(at_once.status == 200 && !at_once.body.contains("waits for approval"), "{}", at_once.body);
         let shown = new("Wanda", "wanda@test.example", &north).await;
-        says(&shown, 200, &["/password/", "Auditor in North waits for approval: <a href=\"/approvals/apr_"]);
+        says(&shown, 200, &["/password/", "Auditor in North waits for approval: <a class=\"nw\" href=\"/approvals/apr_"]);
         let person = shown.body.split("href=\"/people/usr_").nth(1).unwrap().split('"').next().unwrap();
         let person = format!("/people/usr_{person}");
-        says(&ada.get(&person).await, 200, &["No role that you may see", "Auditor in North waits for approval: <a href=\"/approvals/apr_"]);
+        says(&ada.get(&person).await, 200, &["No role that you may see", "Auditor in North waits for approval: <a class=\"nw\" href=\"/approvals/apr_"]);
         let request = shown.body.split("href=\"/approvals/").nth(1).unwrap().split('"').next().unwrap().to_owned();
         assert!(aud.get(&format!("/approvals/{request}")).await.status == 200, "who sees people sees the request");
         let taken = decide(&ada, &format!("/approvals/{request}"), "withdrawal", &[]).await;
